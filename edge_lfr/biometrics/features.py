@@ -1,0 +1,46 @@
+"""Vectors: the live probe, which ends with its search, and the stored template, which ends with its watchlist."""
+
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_lfr.biometrics.buffers import Slot
+
+
+@dataclass(slots=True, eq=False)
+class Probe:
+    """The vector of one live face, in an arena slot that this record owns until `destroy`."""
+
+    track_id: int
+    pack_digest: str
+    slot: Slot[np.float32]
+
+    @property
+    def vector(self) -> NDArray[np.float32]:
+        """float32 (d,), unit length."""
+        return self.slot.array
+
+    def destroy(self) -> None:
+        self.slot.destroy()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.destroy()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Template:
+    """One enrolled vector; one reference may have several."""
+
+    reference_id: str
+    vector: NDArray[np.float32]
+    """float32 (d,), unit length; a row of the gallery or of an enrolment batch."""
+
+    pack_digest: str

@@ -1,0 +1,80 @@
+"""The whole configuration of one appliance."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from edge_lfr.config.capture import CameraConfig
+from edge_lfr.config.faces import DetectionConfig, LooksConfig, QualityConfig, TrackingConfig
+from edge_lfr.config.identification import DecisionConfig, GalleryConfig
+from edge_lfr.config.models import ModelsConfig
+from edge_lfr.config.reporting import ReportingConfig
+from edge_lfr.config.section import Identifier, Section
+
+
+class Mode(StrEnum):
+    """What the appliance is allowed to be used for."""
+
+    TRAINING = "training"
+    """Own state folder, own topics, every message and picture marked."""
+
+
+class TrustConfig(Section):
+    """Whose signatures count."""
+
+    directory: Path = Path("/etc/edge-lfr/trust.d")
+    """Folder of trusted public keys, one file each, limited to one role."""
+
+
+class ApplianceConfig(Section):
+    """One appliance: who it is, where it keeps things, and a section for every phase."""
+
+    mode: Mode
+    """`training` is the only value until signed authorities exist."""
+
+    force: Identifier
+    """The force, as it stands in topics."""
+
+    device: Identifier
+    """This appliance, as it stands in topics."""
+
+    state_directory: Path = Path("/var/lib/edge-lfr")
+    """What must survive: packs, the sealed watchlist, the outbox."""
+
+    runtime_directory: Path = Path("/run/edge-lfr")
+    """The control socket."""
+
+    models: ModelsConfig = ModelsConfig()
+    cameras: Annotated[tuple[CameraConfig, ...], Field(min_length=1, max_length=32)]
+    detection: DetectionConfig = DetectionConfig()
+    tracking: TrackingConfig = TrackingConfig()
+    quality: QualityConfig = QualityConfig()
+    looks: LooksConfig = LooksConfig()
+    gallery: GalleryConfig = GalleryConfig()
+    decision: DecisionConfig = DecisionConfig()
+    reporting: ReportingConfig
+    trust: TrustConfig = TrustConfig()
+
+    @property
+    def mode_directory(self) -> Path:
+        """Watchlist, outbox and keys of the present mode."""
+        return self.state_directory / self.mode.value
+
+    @property
+    def models_directory(self) -> Path:
+        return self.state_directory / "models" if self.models.directory is None else self.models.directory
+
+    @property
+    def control_socket(self) -> Path:
+        return self.runtime_directory / "control.sock"
+
+    @model_validator(mode="after")
+    def _camera_ids_are_unique(self) -> Self:
+        ids = [camera.id for camera in self.cameras]
+        doubled = sorted({camera_id for camera_id in ids if ids.count(camera_id) > 1})
+        if doubled:
+            message = f"cameras: the same id twice: {', '.join(doubled)}"
+            raise ValueError(message)
+        return self

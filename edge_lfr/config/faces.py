@@ -1,0 +1,93 @@
+"""Finding, following and judging faces."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from edge_lfr.config.section import Seconds, Section, Share
+
+
+Luminance = Annotated[float, Field(ge=0.0, le=255.0)]
+
+
+class DetectionConfig(Section):
+    """Pixels to boxes."""
+
+    working_size: tuple[Annotated[int, Field(ge=32, le=7680)], Annotated[int, Field(ge=32, le=4320)]] = (1280, 736)
+    """Width and height that frames are fitted into for the detector (multiples of 32); a smaller one is faster and
+    misses smaller faces. A pack with a fixed size ignores it."""
+
+    min_detection_score: Share = 0.6
+    """Detections below are ignored, except to continue a track (see `tracking.min_continuing_score`)."""
+
+    nms_iou: Share = 0.3
+    """Of two boxes that overlap more than this, the lower score is dropped."""
+
+
+class TrackingConfig(Section):
+    """Boxes over time to passages."""
+
+    min_continuing_score: Share = 0.3
+    """Detections down to this score may continue a track, never start one."""
+
+    min_iou: Share = 0.2
+    """Overlap of prediction and detection below which they are two faces."""
+
+    max_lost_s: Seconds = 1.0
+    """A track without a detection for this long has ended."""
+
+
+class QualityConfig(Section):
+    """When a face is worth a comparison; the same measures judge watchlist pictures."""
+
+    min_inter_eye_px: Annotated[float, Field(ge=4.0, le=500.0)] = 13.0
+    """Distance between the eyes in source pixels; 13 is a face about 32 px wide, below which nothing should be decided."""
+
+    max_yaw_share: Annotated[float, Field(gt=0.0, le=2.0)] = 0.45
+    """Sideways turn: the nose's shift from the middle of the eyes in inter-eye distances."""
+
+    pitch_range: tuple[Share, Share] = (0.2, 0.85)
+    """Nod: where the nose lies between eye line (0) and mouth line (1)."""
+
+    max_roll_deg: Annotated[float, Field(gt=0.0, le=180.0)] = 40.0
+    """Tilt of the eye line."""
+
+    min_sharpness: Annotated[float, Field(ge=0.0)] = 2.0
+    """Sharpness of the aligned crop, as `quality.sharpness` measures it."""
+
+    brightness_range: tuple[Annotated[float, Field(ge=0, le=255)], Annotated[float, Field(ge=0, le=255)]] = (
+        25.0,
+        235.0,
+    )
+    """Mean luminance of the aligned crop."""
+
+    min_contrast: Annotated[float, Field(ge=0.0, le=128.0)] = 10.0
+    """Standard deviation of the luminance of the aligned crop."""
+
+    min_inside_share: Share = 0.85
+    """Share of the box that must lie inside the picture."""
+
+    min_detection_score: Share = 0.6
+    """The detector's own score."""
+
+
+class LooksConfig(Section):
+    """Which tracks are compared in a pass, and how often."""
+
+    interval_s: Seconds = 0.5
+    """Time after which a track without a hit is looked at again."""
+
+    after_hit_s: Seconds = 0.2
+    """Least time between a first hit and the look that may confirm it."""
+
+    quality_gain: Annotated[float, Field(gt=1.0, le=10.0)] = 1.2
+    """A look is due at once when the quality value exceeds the best so far by this factor."""
+
+    settled_interval_s: Seconds = 2.0
+    """Time between looks at a track that has alerted already; it may have passed to another person."""
+
+    max_looks: Annotated[int, Field(ge=1, le=100)] = 10
+    """Comparisons of one track at most."""
+
+    max_batch: Annotated[int, Field(ge=1, le=64)] = 16
+    """Faces embedded in one pass at most; the rest is postponed and counted."""

@@ -1,0 +1,49 @@
+"""Searching the watchlist and deciding."""
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field
+
+from edge_lfr.config.section import Section
+
+
+class IndexChoice(StrEnum):
+    """How the gallery is searched."""
+
+    AUTO = "auto"
+    EXACT = "exact"
+    HNSW = "hnsw"
+
+
+class GalleryConfig(Section):
+    """The watchlist's matrix and its index."""
+
+    index: IndexChoice = IndexChoice.AUTO
+    """`exact`: one matrix product. `hnsw`: a graph proposes, exact scores decide. `auto`: the graph where it pays."""
+
+    hnsw_m: Annotated[int, Field(ge=4, le=128)] = 48
+    """Links a node; more is better recall and more memory."""
+
+    hnsw_ef_construction: Annotated[int, Field(ge=16, le=2000)] = 500
+    """Breadth of the search while building."""
+
+    hnsw_ef: Annotated[int, Field(ge=16, le=2000)] = 400
+    """Breadth of the search while querying."""
+
+    rescore_band: Annotated[float, Field(ge=0.0, le=1.0)] = 0.10
+    """A probe whose graph score comes this near to the threshold is searched exactly too."""
+
+
+class DecisionConfig(Section):
+    """When a candidate becomes a match."""
+
+    threshold: Annotated[float, Field(gt=0.0, lt=1.0)] | None = None
+    """Cosine at or above which a look is a hit. None takes the floor of the pack's calibration for the number of
+    templates; a value may raise it and never lower it."""
+
+    required_hits: Annotated[int, Field(ge=1, le=10)] = 2
+    """Agreeing looks before an alert."""
+
+    margin: Annotated[float, Field(ge=0.0, le=0.5)] = 0.05
+    """A second reference nearer to the first than this asks for one more look, and the alert then carries both."""

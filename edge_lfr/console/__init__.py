@@ -1,0 +1,1 @@
+"""What people at the other end see: the control room's terminal."""

@@ -1,0 +1,288 @@
+"""
+Every failure that an operator can meet: a stable code, an exit status, and what to do about it.
+
+An expected outcome (no face, low quality, non-match, a dropped frame) is a value and is counted, never an error.
+Messages say what, which one, what was expected and what was found; never a label, a vector, a picture or a camera URL.
+Exit statuses are those of `sysexits.h`; 78 keeps systemd from restarting a daemon that cannot start.
+"""
+
+import os
+from typing import ClassVar
+
+
+class EdgeLfrError(Exception):
+    """The root of the tree; never raised itself."""
+
+    code: ClassVar[str] = "error"
+    exit_status: ClassVar[int] = os.EX_SOFTWARE
+    remedy: ClassVar[str] = ""
+
+    def __init__(self, message: str, *, remedy: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.advice = type(self).remedy if remedy is None else remedy
+
+    def diagnostics(self) -> str:
+        """Say what happened and what to do, for a person at a terminal."""
+        return f"{self.message}\n  what to do: {self.advice}" if self.advice else self.message
+
+
+# The configuration ------------------------------------------------------------------------------------------------
+
+
+class ConfigError(EdgeLfrError):
+    """A configuration file is missing, unreadable or says something impossible."""
+
+    code = "config"
+    exit_status = os.EX_CONFIG
+    remedy = "correct the field and run `edge-lfr config check`"
+
+
+# Model packs ------------------------------------------------------------------------------------------------------
+
+
+class ModelError(EdgeLfrError):
+    """A model pack cannot be used."""
+
+    code = "model"
+    exit_status = os.EX_CONFIG
+
+
+class ModelMissingError(ModelError):
+    """A file of the pack is not installed, or the catalogue does not know the pack."""
+
+    code = "model.missing"
+    remedy = "install the pack with `edge-lfr models install`"
+
+
+class ModelDigestError(ModelError):
+    """A file is not the one that the catalogue names."""
+
+    code = "model.digest"
+    remedy = "install the pack again from its publisher or from a trusted stick"
+
+
+class ModelContractError(ModelError):
+    """A net has other inputs, outputs, operators or values than its catalogue entry promises."""
+
+    code = "model.contract"
+    remedy = "use the file that the catalogue entry was written for"
+
+
+class ModelSourceError(ModelError):
+    """A folder, archive or address offers files that must not be installed."""
+
+    code = "model.source"
+    exit_status = os.EX_DATAERR
+
+
+class ModelLicenceError(ModelError):
+    """The licence of a pack does not allow this use."""
+
+    code = "model.licence"
+    remedy = "choose a pack whose licence allows operational use"
+
+
+class SelftestError(ModelError):
+    """The installed nets do not give the golden values on the fixed picture."""
+
+    code = "model.selftest"
+    remedy = "do not deploy: verify the pack and the provider with `edge-lfr models verify` and `edge-lfr doctor`"
+
+
+class ProviderError(ModelError):
+    """The execution provider that was asked for does not run the nets."""
+
+    code = "model.provider"
+    remedy = 'install the runtime and driver for this provider, or configure `models.provider = "cpu"`'
+
+
+class InferenceError(EdgeLfrError):
+    """The runtime failed on valid input."""
+
+    code = "inference"
+    exit_status = os.EX_SOFTWARE
+
+
+# The watchlist ----------------------------------------------------------------------------------------------------
+
+
+class WatchlistError(EdgeLfrError):
+    """The watchlist cannot be used."""
+
+    code = "watchlist"
+    exit_status = os.EX_CONFIG
+
+
+class WatchlistMissingError(WatchlistError):
+    """No watchlist is loaded."""
+
+    code = "watchlist.missing"
+    remedy = "load one with `edge-lfr watchlist load SOURCE`"
+
+
+class WatchlistFormatError(WatchlistError):
+    """What was offered as a watchlist breaks its format or its bounds."""
+
+    code = "watchlist.format"
+    exit_status = os.EX_DATAERR
+
+
+class WatchlistSealError(WatchlistError):
+    """The sealed store does not open: a missing or wrong key, or changed bytes."""
+
+    code = "watchlist.seal"
+    remedy = "wipe the store and load the watchlist again"
+
+
+class WatchlistModelError(WatchlistError):
+    """The watchlist was enrolled with another model pack than the one configured."""
+
+    code = "watchlist.model"
+    remedy = "load the watchlist again: templates of one pack mean nothing to another"
+
+
+class EnrolmentError(EdgeLfrError):
+    """A watchlist picture cannot be enrolled; in a load this becomes the row's reason code."""
+
+    code = "enrolment"
+    exit_status = os.EX_DATAERR
+
+
+class PictureError(EnrolmentError):
+    """A file is no picture, is broken, or is larger than the bounds."""
+
+    code = "enrolment.picture"
+
+
+class NoFaceError(EnrolmentError):
+    """The picture shows no face."""
+
+    code = "enrolment.no-face"
+
+
+class SeveralFacesError(EnrolmentError):
+    """The picture shows more than one face, and nobody may guess which."""
+
+    code = "enrolment.several-faces"
+
+
+class SampleQualityError(EnrolmentError):
+    """The face in the picture is not good enough to be compared with."""
+
+    code = "enrolment.quality"
+
+
+# Cameras ----------------------------------------------------------------------------------------------------------
+
+
+class CaptureError(EdgeLfrError):
+    """A camera or video cannot be read."""
+
+    code = "capture"
+    exit_status = os.EX_UNAVAILABLE
+
+
+class CameraUnavailableError(CaptureError):
+    """A camera did not open or went away."""
+
+    code = "capture.unavailable"
+    remedy = "check cable, power, address and credentials; then `edge-lfr cameras check`"
+
+
+class CameraStalledError(CaptureError):
+    """A camera is connected and sends nothing."""
+
+    code = "capture.stalled"
+    remedy = "restart the camera; then `edge-lfr cameras check`"
+
+
+class FrameFormatError(CaptureError):
+    """The decoder announced a frame that cannot be."""
+
+    code = "capture.frame"
+
+
+# Delivery ---------------------------------------------------------------------------------------------------------
+
+
+class ReportingError(EdgeLfrError):
+    """An alert could not be stored or delivered."""
+
+    code = "reporting"
+    exit_status = os.EX_TEMPFAIL
+
+
+class BrokerUnavailableError(ReportingError):
+    """The broker is absent or refuses this client."""
+
+    code = "reporting.broker"
+    remedy = "check the address, the certificates and the broker's own log; alerts stay stored until it answers"
+
+
+class NotAcknowledgedError(ReportingError):
+    """No control room acknowledged in time."""
+
+    code = "reporting.unacknowledged"
+    remedy = "check that the control room's terminal is running and that its key is trusted here"
+
+
+class OutboxError(ReportingError):
+    """The outbox cannot be read or written."""
+
+    code = "reporting.outbox"
+    remedy = "free disk space under the state folder; matching goes on, and alerts are kept in memory meanwhile"
+
+
+# Trust and control ------------------------------------------------------------------------------------------------
+
+
+class TrustError(EdgeLfrError):
+    """A key or a signed message is not to be trusted."""
+
+    code = "trust"
+    exit_status = os.EX_NOPERM
+
+
+class KeyUnavailableError(TrustError):
+    """A key that is needed to open or sign something cannot be read."""
+
+    code = "trust.key"
+    exit_status = os.EX_CONFIG
+
+
+class SealBrokenError(TrustError):
+    """Sealed bytes do not open: another key, another place, or changed bytes."""
+
+    code = "trust.seal"
+    exit_status = os.EX_CONFIG
+
+
+class ControlError(EdgeLfrError):
+    """The daemon refused a request."""
+
+    code = "control"
+    exit_status = os.EX_UNAVAILABLE
+
+
+class DaemonAbsentError(ControlError):
+    """No daemon answers at the control socket."""
+
+    code = "control.absent"
+    remedy = "start it with `edge-lfr run --config FILE`"
+
+
+class DaemonBusyError(ControlError):
+    """Another process holds the state folder."""
+
+    code = "control.busy"
+    exit_status = os.EX_TEMPFAIL
+    remedy = "wait until it has finished, or talk to it: `edge-lfr status`"
+
+
+class PermissionRefusedError(ControlError):
+    """The peer is not allowed to ask for this."""
+
+    code = "control.permission"
+    exit_status = os.EX_NOPERM
+    remedy = "join the group `edge-lfr-technician`"

@@ -1,0 +1,1 @@
+"""Truth files and what is measured against them."""

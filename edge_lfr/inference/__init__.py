@@ -1,0 +1,1 @@
+"""ONNX sessions behind a Protocol, and the model packs they are opened from."""

@@ -1,0 +1,1 @@
+"""`AlignedFace` to `Decision`: extract, search, decide; sample and probe are destroyed here."""
