@@ -20,17 +20,20 @@ class ArenaExhaustedError(RuntimeError):
 
 
 class Slot(Generic[Scalar]):
-    """One place in an arena; `destroy` zeroes it and gives it back, and may be called again."""
+    """One place in an arena; `destroy` zeroes it and gives it back, once: a later owner is never disturbed."""
 
-    __slots__ = ("_arena", "_index", "array")
+    __slots__ = ("_arena", "_index", "_is_returned", "array")
 
     def __init__(self, arena: "Arena[Scalar]", index: int, array: NDArray[Scalar]) -> None:
         self._arena = arena
         self._index = index
+        self._is_returned = False
         self.array = array
 
     def destroy(self) -> None:
-        self._arena.take_back(self._index)
+        if not self._is_returned:
+            self._is_returned = True
+            self._arena.take_back(self._index)
 
     def __enter__(self) -> Self:
         return self
