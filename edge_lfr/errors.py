@@ -13,8 +13,8 @@ from typing import ClassVar
 class EdgeLfrError(Exception):
     """The root of the tree; never raised itself."""
 
-    code: ClassVar[str] = "error"
-    exit_status: ClassVar[int] = os.EX_SOFTWARE
+    code: str = "error"
+    exit_status: int = os.EX_SOFTWARE
     remedy: ClassVar[str] = ""
 
     def __init__(self, message: str, *, remedy: str | None = None) -> None:
@@ -140,6 +140,22 @@ class WatchlistModelError(WatchlistError):
 
     code = "watchlist.model"
     remedy = "load the watchlist again: templates of one pack mean nothing to another"
+
+
+class WatchlistReferenceError(WatchlistError):
+    """A reference id that is not in the watchlist."""
+
+    code = "watchlist.reference"
+    exit_status = os.EX_DATAERR
+    remedy = "list the loaded references with `edge-lfr watchlist show`"
+
+
+class WatchlistStorageError(WatchlistError):
+    """The sealed store could not be written; the list that was live before still is."""
+
+    code = "watchlist.storage"
+    exit_status = os.EX_IOERR
+    remedy = "free disk space under the state folder and load the watchlist again"
 
 
 class EnrolmentError(EdgeLfrError):
