@@ -1,0 +1,151 @@
+"""`edge-lfr demo`: the main job from end to end, told to a person at a terminal or summed up for a program."""
+
+import shutil
+import signal
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, NoReturn
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from edge_lfr.evaluation.demo import DemoOptions, DemoResult, run_demo
+from edge_lfr.evaluation.demo_events import Announcement
+from edge_lfr.evaluation.demo_summary import DemoSummary, RunReport
+
+MISSED_TARGETS_STATUS = 1
+"""The run was sound and its figures were not: no exit status of sysexits says that."""
+
+
+def demo(
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="End with one JSON object on stdout.")] = False,
+    source: Annotated[
+        str | None, typer.Option(help="Your camera, stream or file instead of a made clip.", metavar="URL")
+    ] = None,
+    watchlist: Annotated[
+        Path | None, typer.Option(help="Your watchlist folder instead of the made one.", metavar="DIR")
+    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="A clip of some seconds.")] = False,
+    keep: Annotated[
+        Path | None, typer.Option(help="Keep clip, configuration and logs in this new folder.", metavar="DIR")
+    ] = None,
+    shared: Annotated[
+        Path | None, typer.Option(help="Folder with models/ and data/; without it, networked.", metavar="DIR")
+    ] = None,
+    models: Annotated[
+        Path | None, typer.Option(help="Where packs are installed and found again.", metavar="DIR")
+    ] = None,
+) -> None:
+    """Make a clip of people walking by, find the listed ones, and hold the alerts against the truth."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    narrator = TerminalNarrator(Console(stderr=True), Console(stderr=as_json))
+    with _folder(keep) as folder:
+        result = run_demo(
+            DemoOptions(
+                folder=folder,
+                shared=shared,
+                models_directory=folder / "models" if models is None else models.resolve(),
+                source=source,
+                watchlist=watchlist,
+                is_quick=quick,
+            ),
+            narrator,
+        )
+    _tell(result, narrator, as_json=as_json)
+    if result.summary is not None and result.summary.failed_targets:
+        raise typer.Exit(MISSED_TARGETS_STATUS)
+
+
+class TerminalNarrator:
+    """Says what happens, and when, counted from the start."""
+
+    def __init__(self, words: Console, alerts: Console) -> None:
+        self.words = words
+        self.alerts = alerts
+        self._began = time.monotonic()
+
+    def stage(self, text: str) -> None:
+        self.words.print(f"[dim]{self._elapsed()}[/dim] {text}", highlight=False)
+
+    def message(self, announcement: Announcement) -> None:
+        kind = "sighting" if announcement.is_sighting else "[bold red]ALERT[/bold red]   "
+        clip = "" if announcement.media_time_s is None else f"  at {announcement.media_time_s:6.1f} s"
+        doubt = "  [yellow]ambiguous[/yellow]" if announcement.is_ambiguous else ""
+        self.alerts.print(
+            f"[dim]{self._elapsed()}[/dim] {kind} {announcement.reference_id}  {announcement.camera}{clip}"
+            f"  score {announcement.score:.3f} (threshold {announcement.threshold:.3f}){doubt}",
+            highlight=False,
+        )
+
+    def _elapsed(self) -> str:
+        return f"{time.monotonic() - self._began:6.1f} s"
+
+
+@contextmanager
+def _folder(keep: Path | None) -> Iterator[Path]:
+    """A folder that only this user can read; removed afterwards unless it is to be kept."""
+    if keep is not None:
+        keep.mkdir(mode=0o700, parents=True)
+        yield keep.resolve()
+        return
+    folder = Path(tempfile.mkdtemp(prefix="edge-lfr-demo-"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _tell(result: DemoResult, narrator: TerminalNarrator, *, as_json: bool) -> None:
+    if as_json:
+        record = result.run if result.summary is None else result.summary
+        print(record.model_dump_json(by_alias=True))  # noqa: T201  the result of the command
+        return
+    if result.summary is None:
+        narrator.alerts.print(_table(_run_rows(result.run)))
+        return
+    narrator.alerts.print(_table(_summary_rows(result.summary) + _run_rows(result.run)))
+    for miss in result.summary.misses:
+        narrator.alerts.print(f"missed: {miss.passage_id} ({miss.reference_id}), ended at: {miss.stage}")
+    for failed in result.summary.failed_targets:
+        narrator.alerts.print(f"[red]target missed:[/red] {failed}")
+    if not result.summary.failed_targets:
+        narrator.alerts.print("[green]every target reached[/green]")
+
+
+def _summary_rows(summary: DemoSummary) -> list[tuple[str, str]]:
+    return [
+        ("passages", f"{summary.passages}, of which {summary.mated} by listed people"),
+        ("alerted", f"{summary.true_alerts} of {summary.mated}"),
+        ("false alerts", f"{summary.false_alerts}"),
+    ]
+
+
+def _run_rows(run: RunReport) -> list[tuple[str, str]]:
+    return [
+        ("messages", f"{run.alerts} alerts, {run.sightings} sightings"),
+        ("latency", f"median {_ms(run.latency_ms_p50)}, p99 {_ms(run.latency_ms_p99)} (frame to broker's receipt)"),
+        ("frames", f"{run.frames_decoded} decoded, {run.frames_processed} processed, {run.frames_dropped} dropped"),
+        *((name, str(count)) for name, count in sorted(run.counters.items()) if name.startswith("track")),
+    ]
+
+
+def _ms(value: float | None) -> str:
+    return "-" if value is None else f"{value:.0f} ms"
+
+
+def _table(rows: list[tuple[str, str]]) -> Table:
+    table = Table(show_header=False, box=None, pad_edge=False)
+    for name, value in rows:
+        table.add_row(f"[bold]{name}[/bold]", value)
+    return table
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
+    """A SIGTERM ends the demo as ctrl-C does: children first, then the folder."""
+    raise KeyboardInterrupt

@@ -1,0 +1,158 @@
+"""
+What a demo run came to: truth, alerts and the daemon's own numbers enter; counts, misses and a verdict leave.
+
+A passage counts as found when an alert or a sighting names its reference at its place and time.
+"""
+
+from collections.abc import Sequence
+from typing import Annotated, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from edge_lfr.biometrics.geometry import BoxXYXY
+from edge_lfr.evaluation.truth import Assignment, Event, Passage, Truth, assign
+
+PASSAGES_PER_MISS: Final = 24
+"""At most one mated passage in so many may be missed."""
+
+MAX_LATENCY_P50_MS: Final = 250.0
+MAX_LATENCY_P99_MS: Final = 1000.0
+
+MissStage = Literal["faces", "quality", "looks", "matching", "decision", "reporting", "unknown"]
+"""The stage at which a missed passage ended: no track at all, never good enough, never compared, compared below the
+threshold, compared without agreement, matched but no alert arrived."""
+
+STAGE_OF_DISCARD: Final[dict[str, MissStage]] = {
+    "track-low-quality": "quality",
+    "track-not-looked-at": "looks",
+    "track-non-match": "matching",
+    "track-undetermined": "decision",
+}
+
+STAGES_IN_ORDER: Final[tuple[MissStage, ...]] = ("faces", "quality", "looks", "matching", "decision", "reporting")
+
+
+class Numbers(BaseModel):
+    """Read from another process; what is not known here is left out."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class TrackReport(Numbers):
+    """How one track ended, as the daemon reports it after `run --once`."""
+
+    track_id: int
+    last_media_s: float | None
+    last_box_xyxy: tuple[float, float, float, float]
+    looks: int
+    discard: str | None
+    """Reason of its discard; None after a match."""
+
+
+class RunReport(Numbers):
+    """The last line of `edge-lfr run --once`."""
+
+    frames_decoded: int
+    frames_processed: int
+    frames_dropped: int
+    counters: dict[str, int] = {}
+    latency_ms_p50: float | None = None
+    latency_ms_p99: float | None = None
+    alerts: int = 0
+    sightings: int = 0
+    tracks: tuple[TrackReport, ...] = ()
+
+
+class Miss(Numbers):
+    """A mated passage without an alert."""
+
+    passage_id: str
+    reference_id: str
+    stage: MissStage
+
+
+class DemoSummary(Numbers):
+    """The last line of `edge-lfr demo --json`."""
+
+    schema_: Annotated[str, Field(serialization_alias="schema")] = "lfr.demo/1"
+    passages: int
+    mated: int
+    true_alerts: int
+    """Mated passages that an alert or a sighting reported."""
+
+    false_alerts: int
+    missed: int
+    doubled: int
+    """Mated passages with more than one alert id."""
+
+    sightings: int
+    misses: tuple[Miss, ...]
+    latency_ms_p50: float | None
+    latency_ms_p99: float | None
+    frames: int
+    """Decoded."""
+
+    processed: int
+    dropped: int
+    counters: dict[str, int]
+    failed_targets: tuple[str, ...] = ()
+
+
+def summarise(truth: Truth, events: Sequence[Event], run: RunReport) -> DemoSummary:
+    """Hold what came out against what was put in."""
+    assignment = assign(truth, events)
+    mated = sum(passage.is_mated for passage in truth.passages)
+    misses = tuple(
+        Miss(
+            passage_id=passage.passage_id, reference_id=passage.reference_id or "", stage=stage_of(passage, truth, run)
+        )
+        for passage in assignment.missed
+    )
+    return DemoSummary(
+        passages=len(truth.passages),
+        mated=mated,
+        true_alerts=assignment.true_alerts,
+        false_alerts=assignment.false_alerts,
+        missed=len(misses),
+        doubled=len(assignment.doubled),
+        sightings=sum(event.is_sighting for event in events),
+        misses=misses,
+        latency_ms_p50=run.latency_ms_p50,
+        latency_ms_p99=run.latency_ms_p99,
+        frames=run.frames_decoded,
+        processed=run.frames_processed,
+        dropped=run.frames_dropped,
+        counters=run.counters,
+        failed_targets=tuple(_failed_targets(assignment, mated, run)),
+    )
+
+
+def stage_of(passage: Passage, truth: Truth, run: RunReport) -> MissStage:
+    """The furthest stage that any track of a missed passage reached; `unknown` when the daemon reports no tracks."""
+    if not run.tracks:
+        return "unknown"
+    reached: list[MissStage] = ["faces"]
+    for track in run.tracks:
+        if track.last_media_s is None:
+            continue
+        owner = truth.passage_at(track.last_media_s, BoxXYXY(*track.last_box_xyxy))
+        if owner is not None and owner.passage_id == passage.passage_id:
+            reached.append("reporting" if track.discard is None else STAGE_OF_DISCARD.get(track.discard, "unknown"))
+    known = [stage for stage in STAGES_IN_ORDER if stage in reached]
+    return known[-1]
+
+
+def _failed_targets(assignment: Assignment, mated: int, run: RunReport) -> list[str]:
+    """What the run should have reached and did not, in words."""
+    failed = []
+    if len(assignment.missed) * PASSAGES_PER_MISS > mated:
+        failed.append(f"{len(assignment.missed)} of {mated} mated passages missed; allowed: 1 in {PASSAGES_PER_MISS}")
+    if assignment.false_alerts:
+        failed.append(f"{assignment.false_alerts} false alerts; allowed: none")
+    if assignment.doubled:
+        failed.append(f"{len(assignment.doubled)} passages alerted more than once")
+    limits = (("median", run.latency_ms_p50, MAX_LATENCY_P50_MS), ("p99", run.latency_ms_p99, MAX_LATENCY_P99_MS))
+    for name, found_ms, limit_ms in limits:
+        if found_ms is not None and found_ms > limit_ms:
+            failed.append(f"latency, {name}: {found_ms:.0f} ms; allowed: {limit_ms:.0f} ms")
+    return failed

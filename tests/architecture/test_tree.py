@@ -1,0 +1,161 @@
+"""What the tree promises a newcomer: names that say something, files that fit on a page, vendors behind one door."""
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGE = ROOT / "edge_lfr"
+MAX_LINES = 400
+
+DOORS = {
+    "onnxruntime": ("edge_lfr/inference/",),
+    "av": ("edge_lfr/pipeline/capture/decoder.py",),
+    "paho": ("edge_lfr/pipeline/reporting/mqtt.py", "edge_lfr/console/"),
+    "typer": ("edge_lfr/cli/",),
+    "click": ("edge_lfr/cli/",),
+    "hnswlib": ("edge_lfr/watchlist/",),
+    "sqlite3": ("edge_lfr/pipeline/reporting/outbox.py",),
+    "cryptography": ("edge_lfr/governance/",),
+    "skimage": ("edge_lfr/evaluation/",),
+    "matplotlib": ("edge_lfr/evaluation/",),
+    "pickle": (),
+    "marshal": (),
+    "shelve": (),
+    "dill": (),
+    "joblib": (),
+}
+"""Where a library may be imported; every other file reaches what it does through the file named here."""
+
+FORBIDDEN_CALLS = {
+    "imwrite": (),  # a picture on the disk is a picture that somebody must find and delete
+    "tobytes": (
+        "edge_lfr/evaluation/",  # made clips and portraits of test subjects, never a live picture
+        "edge_lfr/inference/",  # digests of files and tensors of model files
+        "edge_lfr/watchlist/store.py",  # templates on their way into the seal
+        "edge_lfr/pipeline/reporting/",  # the two pictures of an alert, after the decision
+    ),
+}
+"""Methods that turn buffers into what cannot be overwritten, and the files with a reason to."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """One parsed file."""
+
+    path: str
+    tree: ast.Module
+    lines: int
+
+
+@cache
+def sources() -> tuple[Source, ...]:
+    found = []
+    for path in sorted(PACKAGE.rglob("*.py")):
+        text = path.read_text(encoding="utf-8")
+        found.append(Source(path.relative_to(ROOT).as_posix(), ast.parse(text), text.count("\n")))
+    return tuple(found)
+
+
+def imported_roots(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module is not None:
+            yield node.module.partition(".")[0]
+
+
+def called_names(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            if isinstance(node.func, ast.Name):
+                yield node.func.id
+            elif isinstance(node.func, ast.Attribute):
+                yield node.func.attr
+
+
+@pytest.mark.parametrize("library", DOORS)
+def test_a_library_is_imported_behind_its_door_only(library: str) -> None:
+    """Replacing a vendor means replacing the files named here, and nothing else."""
+    importers = {source.path for source in sources() if library in imported_roots(source.tree)}
+    assert set() == {path for path in importers if not path.startswith(DOORS[library] or ("nowhere",))}
+
+
+def test_hnswlib_is_wrapped_once() -> None:
+    """The index accepts wrong dimensions and NaN, so exactly one file talks to it and checks."""
+    assert 1 == sum("hnswlib" in imported_roots(source.tree) for source in sources())
+
+
+@pytest.mark.parametrize("name", FORBIDDEN_CALLS)
+def test_biometric_buffers_do_not_become_immutable(name: str) -> None:
+    """A vector or a crop never becomes a file or `bytes` before the decision."""
+    callers = {source.path for source in sources() if name in called_names(source.tree)}
+    assert set() == {path for path in callers if not path.startswith(FORBIDDEN_CALLS[name] or ("nowhere",))}
+
+
+def test_only_commands_print() -> None:
+    """A library that prints cannot be used by a program whose output is read by another."""
+    callers = {source.path for source in sources() if "print" in called_names(source.tree)}
+    assert set() == {path for path in callers if not path.startswith("edge_lfr/cli/")}
+
+
+def test_no_file_is_longer_than_a_reader_can_hold() -> None:
+    """A file over the limit is two things in one room."""
+    assert {} == {source.path: source.lines for source in sources() if source.lines > MAX_LINES}
+
+
+def test_names_say_what_is_inside() -> None:
+    """A folder or file is named after the thing or the act, never after its being useful."""
+    forbidden = {"utils", "util", "helpers", "helper", "common", "core", "base", "manager", "misc"}
+    parts = {part for source in sources() for part in source.path.removesuffix(".py").split("/")}
+    assert set() == parts & forbidden
+
+
+def test_every_module_says_what_it_is() -> None:
+    """Each file opens with a sentence for the reader."""
+    assert [] == [source.path for source in sources() if not ast.get_docstring(source.tree)]
+
+
+def test_errors_are_caught_whole_in_few_places() -> None:
+    """`except Exception` hides what broke, so each one is known here."""
+    catchers = {
+        source.path
+        for source in sources()
+        for node in ast.walk(source.tree)
+        if isinstance(node, ast.ExceptHandler)
+        and (node.type is None or (isinstance(node.type, ast.Name) and node.type.id in {"Exception", "BaseException"}))
+    }
+    known = ("edge_lfr/cli/main.py", "edge_lfr/daemon/")  # the command line and the stage loop
+    assert set() == {path for path in catchers if not path.startswith(known)}
+
+
+def test_every_test_states_its_law() -> None:
+    """A test without a sentence cannot be told from an accident."""
+    assert [] == [
+        f"{path.relative_to(ROOT)}::{node.name}"
+        for path in sorted((ROOT / "tests").rglob("test_*.py"))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_") and not ast.get_docstring(node)
+    ]
+
+
+def test_no_machine_or_registry_is_named() -> None:
+    """The project's own files name no path of one machine and no package registry."""
+    suspects = (f"{ROOT.parent}/", f"{Path.home()}/", "index" + "-url", "pypi" + ".org", "pythonhosted")
+    tracked = [
+        path
+        for pattern in ("*.md", "*.toml", "*.lock", "scripts/*", ".ci/*", "edge_lfr/**/*.py", "systemd/*", "models/*.*")
+        for path in ROOT.glob(pattern)
+        if path.is_file() and path.suffix != ".onnx"
+    ]
+    named = {
+        f"{path.relative_to(ROOT)}: {suspect}"
+        for path in tracked
+        for suspect in suspects
+        if suspect in path.read_text(encoding="utf-8")
+    }
+    assert set() == named
