@@ -29,7 +29,7 @@ class Seal:
     def __init__(self, key: bytes) -> None:
         self._cipher = AESGCM(key)
 
-    def seal(self, plain: bytes, *, context: str) -> bytes:
+    def seal(self, plain: bytes | memoryview, *, context: str) -> bytes:
         """Encrypt *plain* for one place: only an `open` with the same *context* gives it back."""
         nonce = os.urandom(NONCE_BYTES)
         return nonce + self._cipher.encrypt(nonce, plain, context.encode())

@@ -1,0 +1,381 @@
+"""
+One sealed list on the disk: references enter and are encrypted row by row; a key and the right place open them again.
+
+Every row is sealed for its list, kind and number, so that rows cannot be exchanged, and the manifest row is sealed over
+the reference ids and counts, so that rows cannot be added or taken away. The file shows the number of references and
+the sizes of their rows, and nothing else.
+"""
+
+import hashlib
+import json
+import os
+import sqlite3
+import struct
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from enum import IntEnum
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+
+from edge_lfr.errors import SealBrokenError, WatchlistReferenceError, WatchlistSealError
+from edge_lfr.governance.seal import Seal
+from edge_lfr.watchlist.durable_files import storage_errors, sync_file
+from edge_lfr.watchlist.entries import Category, ResponseCode, WatchlistEntry
+
+FORMAT: Final = 1
+
+UNIT_TOLERANCE: Final = 1e-3
+"""How far a template's length may be from 1: float32 rounding with room; chosen, not measured."""
+
+_LITTLE_FLOAT32: Final = np.dtype("<f4")
+
+
+class RowKind(IntEnum):
+    """What a row holds; the number of a row is the position of its reference, 0 for the manifest."""
+
+    MANIFEST = 0
+    ENTRY = 1
+    TEMPLATES = 2
+    PICTURE = 3
+
+
+PER_REFERENCE: Final = (RowKind.ENTRY, RowKind.TEMPLATES, RowKind.PICTURE)
+
+
+class Manifest(BaseModel):
+    """What the list is, without who."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    format: int = Field(ge=FORMAT, le=FORMAT)
+    pack_digest: str
+    dimension: int = Field(ge=1, le=4096)
+    created_at: AwareDatetime
+    reference_ids: tuple[str, ...] = Field(min_length=1)
+    templates: int = Field(ge=1)
+    lookalikes: tuple[tuple[int, int], ...]
+    """Pairs of positions in `reference_ids`."""
+
+    digest: str
+
+
+class ListWriter:
+    """Fills the file of a new list; until `finish` has returned, the file is nothing."""
+
+    def __init__(self, path: Path, list_id: str, seal: Seal, *, pack_digest: str, dimension: int) -> None:
+        self.list_id = list_id
+        self._path = path
+        self._seal = seal
+        self._pack_digest = pack_digest
+        self._dimension = dimension
+        self._reference_ids: dict[str, int] = {}
+        self._templates = 0
+        self._digest = hashlib.sha256()
+        with storage_errors():
+            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+            self._database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        try:
+            self._prepare()
+        except BaseException:
+            self._database.close()
+            raise
+
+    def _prepare(self) -> None:
+        with storage_errors():
+            # A file that a crash leaves behind is thrown away whole, so there is no journal to keep.
+            for pragma in ("journal_mode=OFF", "synchronous=OFF", "secure_delete=ON", "temp_store=MEMORY"):
+                self._database.execute(f"PRAGMA {pragma}").fetchall()
+            self._database.execute(
+                "CREATE TABLE row (kind INTEGER, number INTEGER, sealed BLOB, UNIQUE (kind, number)) STRICT"
+            )
+            self._database.execute("BEGIN")
+
+    @property
+    def references(self) -> int:
+        return len(self._reference_ids)
+
+    @property
+    def templates(self) -> int:
+        return self._templates
+
+    def add(self, entry: WatchlistEntry, vectors: NDArray[np.float32], picture: bytes) -> None:
+        """
+        Seal one reference.
+
+        Args:
+            entry: Who and why.
+
+            vectors: float32 (k, d), k >= 1, unit rows; stays the caller's to zero.
+
+            picture: JPEG of the reference's face.
+
+        Raises:
+            WatchlistStorageError: The disk is full or fails.
+            ValueError: The id was added already, or the vectors are no templates (a caller's mistake).
+        """
+        if entry.reference_id in self._reference_ids:
+            message = f"{entry.reference_id} was added already"
+            raise ValueError(message)
+        _check_templates(vectors, self._dimension)
+        number = len(self._reference_ids)
+        self._reference_ids[entry.reference_id] = number
+        self._templates += len(vectors)
+        self._put(RowKind.ENTRY, number, _entry_to_bytes(entry))
+        self._put(RowKind.TEMPLATES, number, np.ascontiguousarray(vectors, dtype=_LITTLE_FLOAT32).data.cast("B"))
+        self._put(RowKind.PICTURE, number, picture)
+
+    def finish(self, created_at: datetime, lookalikes: Iterable[frozenset[str]]) -> None:
+        """Seal the manifest, and wait until the file is on the disk."""
+        pairs = sorted((sorted(self._reference_ids[one] for one in pair)) for pair in lookalikes)
+        manifest = Manifest(
+            format=FORMAT,
+            pack_digest=self._pack_digest,
+            dimension=self._dimension,
+            created_at=created_at,
+            reference_ids=tuple(self._reference_ids),
+            templates=self._templates,
+            lookalikes=tuple((first, second) for first, second in pairs),
+            digest=self._digest.hexdigest(),
+        )
+        self._put(RowKind.MANIFEST, 0, manifest.model_dump_json().encode())
+        with storage_errors():
+            self._database.execute("COMMIT")
+            self._database.close()
+            sync_file(self._path)
+
+    def close(self) -> None:
+        """Let go of the file and the key; safe after `finish`."""
+        self._database.close()
+
+    def _put(self, kind: RowKind, number: int, plain: bytes | memoryview) -> None:
+        sealed = self._seal.seal(plain, context=_context(self.list_id, kind, number))
+        self._digest.update(struct.pack("<BI", kind, number) + hashlib.sha256(sealed).digest())
+        with storage_errors():
+            self._database.execute("INSERT INTO row VALUES (?, ?, ?)", (int(kind), number, sealed))
+
+
+class StoredWatchlist:
+    """
+    An opened list; entries and pictures are opened one at a time, when an alert needs them.
+
+    It stays readable after the store went on to another list, until `close`.
+    """
+
+    def __init__(self, path: Path, list_id: str, seal: Seal) -> None:
+        """
+        Open the file and check that it is whole.
+
+        Raises:
+            WatchlistSealError: Another key, changed bytes, or rows that are missing or too many.
+        """
+        self.list_id = list_id
+        self._seal: Seal | None = seal
+        self._lock = threading.Lock()
+        with _seal_errors():
+            self._database = sqlite3.connect(
+                f"{path.absolute().as_uri()}?mode=ro&immutable=1",
+                uri=True,
+                isolation_level=None,
+                check_same_thread=False,
+            )
+        try:
+            with _seal_errors():
+                self._database.execute("PRAGMA trusted_schema=OFF").fetchall()
+                self._manifest = Manifest.model_validate_json(self._get(RowKind.MANIFEST, 0))
+                self._check_rows()
+        except BaseException:
+            self._database.close()
+            raise
+        self._number = {reference_id: number for number, reference_id in enumerate(self._manifest.reference_ids)}
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 (hex) over the sealed rows: the name of exactly these bytes, telling nothing about their content."""
+        return self._manifest.digest
+
+    @property
+    def pack_digest(self) -> str:
+        return self._manifest.pack_digest
+
+    @property
+    def dimension(self) -> int:
+        return self._manifest.dimension
+
+    @property
+    def created_at(self) -> datetime:
+        return self._manifest.created_at
+
+    @property
+    def references(self) -> int:
+        return len(self._manifest.reference_ids)
+
+    @property
+    def templates(self) -> int:
+        return self._manifest.templates
+
+    @property
+    def reference_ids(self) -> tuple[str, ...]:
+        """All of them, in the order of the source."""
+        return self._manifest.reference_ids
+
+    @property
+    def lookalikes(self) -> frozenset[frozenset[str]]:
+        """Pairs of references that enrolment found too similar to tell apart at the threshold."""
+        ids = self._manifest.reference_ids
+        return frozenset(frozenset({ids[first], ids[second]}) for first, second in self._manifest.lookalikes)
+
+    def vectors(self) -> tuple[NDArray[np.float32], tuple[str, ...]]:
+        """
+        Open all templates into one new matrix.
+
+        Between opening and copying, the templates of one reference at a time pass through a `bytes` object, which
+        cannot be zeroed; the allocator overwrites it when it is freed, where it was told to.
+
+        Returns:
+            float32 (n, d), the caller's to zero, and the reference id of each row.
+
+        Raises:
+            WatchlistSealError: Changed bytes.
+        """
+        matrix = np.zeros((self.templates, self.dimension), dtype=np.float32)
+        try:
+            return matrix, self._fill(matrix)
+        except BaseException:
+            matrix[...] = 0
+            raise
+
+    def entry(self, reference_id: str) -> WatchlistEntry:
+        """
+        Who and why.
+
+        Raises:
+            WatchlistReferenceError: It is not in this list.
+            WatchlistSealError: Changed bytes.
+        """
+        entry = _entry_from_bytes(self._opened(RowKind.ENTRY, self._position(reference_id)))
+        if entry.reference_id != reference_id:
+            message = "an entry belongs to another reference"
+            raise WatchlistSealError(message)
+        return entry
+
+    def picture(self, reference_id: str) -> bytes:
+        """
+        JPEG of the reference's face.
+
+        Raises:
+            WatchlistReferenceError: It is not in this list.
+            WatchlistSealError: Changed bytes.
+        """
+        return self._opened(RowKind.PICTURE, self._position(reference_id))
+
+    def close(self) -> None:
+        """Let go of the file and the data key."""
+        with self._lock:
+            self._seal = None
+            self._database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _position(self, reference_id: str) -> int:
+        number = self._number.get(reference_id)
+        if number is None:
+            raise WatchlistReferenceError(f"{reference_id} is not in the watchlist")
+        return number
+
+    def _fill(self, matrix: NDArray[np.float32]) -> tuple[str, ...]:
+        owners: list[str] = []
+        row_bytes = self.dimension * _LITTLE_FLOAT32.itemsize
+        for number, reference_id in enumerate(self.reference_ids):
+            opened = self._opened(RowKind.TEMPLATES, number)
+            count, rest = divmod(len(opened), row_bytes)
+            start = len(owners)
+            if rest or not count or start + count > len(matrix):
+                message = "the templates are not as many as the manifest says"
+                raise WatchlistSealError(message)
+            matrix[start : start + count] = np.frombuffer(opened, dtype=_LITTLE_FLOAT32).reshape(count, -1)
+            owners.extend([reference_id] * count)
+        if len(owners) != len(matrix):
+            message = "the templates are not as many as the manifest says"
+            raise WatchlistSealError(message)
+        return tuple(owners)
+
+    def _opened(self, kind: RowKind, number: int) -> bytes:
+        with _seal_errors():
+            return self._get(kind, number)
+
+    def _get(self, kind: RowKind, number: int) -> bytes:
+        with self._lock:
+            if self._seal is None:
+                message = "the list is closed"
+                raise ValueError(message)
+            query = "SELECT sealed FROM row WHERE kind = ? AND number = ?"
+            rows = self._database.execute(query, (int(kind), number)).fetchall()
+            if len(rows) != 1 or not isinstance(untrusted_sealed := rows[0][0], bytes):
+                raise WatchlistSealError(f"row {kind}/{number} of the sealed store is missing")
+            return self._seal.open(untrusted_sealed, context=_context(self.list_id, kind, number))
+
+    def _check_rows(self) -> None:
+        """See that there is one row of each kind for each reference, and none beyond."""
+        count = len(self._manifest.reference_ids)
+        if len(set(self._manifest.reference_ids)) != count:
+            message = "the manifest names a reference twice"
+            raise WatchlistSealError(message)
+        if any(not 0 <= position < count for pair in self._manifest.lookalikes for position in pair):
+            message = "the manifest pairs references that it does not name"
+            raise WatchlistSealError(message)
+        untrusted_rows = self._database.execute("SELECT kind, number FROM row ORDER BY kind, number").fetchall()
+        expected: Sequence[tuple[int, int]] = [(int(RowKind.MANIFEST), 0)]
+        expected = [*expected, *((int(kind), number) for kind in PER_REFERENCE for number in range(count))]
+        if untrusted_rows != expected:
+            message = "rows of the sealed store are missing, or too many"
+            raise WatchlistSealError(message)
+
+
+@contextmanager
+def _seal_errors() -> Iterator[None]:
+    """Whatever goes wrong while reading bytes that somebody may have changed is a broken seal."""
+    try:
+        yield
+    except (sqlite3.Error, SealBrokenError, ValidationError, OverflowError, UnicodeDecodeError):
+        message = "the sealed store does not open: another key, or changed bytes"
+        raise WatchlistSealError(message) from None
+
+
+def _context(list_id: str, kind: RowKind, number: int) -> str:
+    return f"watchlist:{list_id}:{int(kind)}:{number}"
+
+
+def _check_templates(vectors: NDArray[np.float32], dimension: int) -> None:
+    if vectors.ndim != 2 or vectors.shape[1] != dimension or not len(vectors) or vectors.dtype != np.float32:  # noqa: PLR2004 - a matrix
+        message = f"expected float32 (k, {dimension}), found {vectors.dtype} {vectors.shape}"
+        raise ValueError(message)
+    lengths = np.linalg.norm(vectors, axis=1)
+    if not np.all(np.abs(lengths - 1.0) < UNIT_TOLERANCE):
+        message = "a template is not of unit length"
+        raise ValueError(message)
+
+
+def _entry_to_bytes(entry: WatchlistEntry) -> bytes:
+    return json.dumps([entry.reference_id, entry.label, entry.category, entry.response_code]).encode()
+
+
+def _entry_from_bytes(opened: bytes) -> WatchlistEntry:
+    try:
+        reference_id, label, category, response_code = json.loads(opened)
+        return WatchlistEntry(reference_id, label, Category(category), ResponseCode(response_code))
+    except ValueError:
+        message = "an entry of the sealed store is of another format"
+        raise WatchlistSealError(message) from None

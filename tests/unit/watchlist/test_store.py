@@ -1,0 +1,353 @@
+"""The sealed store: one live list or none."""
+
+import gc
+import resource
+import shutil
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+from edge_lfr.errors import (
+    DaemonBusyError,
+    WatchlistMissingError,
+    WatchlistReferenceError,
+    WatchlistSealError,
+    WatchlistStorageError,
+)
+from edge_lfr.watchlist.durable_files import exclusive_lock
+from edge_lfr.watchlist.store import SealedStore, Wiped
+
+from simulators.watchlists import DIMENSION, PACK_DIGEST, entry, load, new_store, picture, templates
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> SealedStore:
+    return new_store(tmp_path)
+
+
+def list_folders(store: SealedStore) -> list[str]:
+    return sorted(path.name for path in (store.directory / "lists").iterdir())
+
+
+def test_what_was_loaded_is_read_back(store: SealedStore) -> None:
+    """Entries, vectors, pictures, lookalikes and digests come back as they went in."""
+    list_id = load(store, range(5), lookalikes=((1, 3),))
+
+    with store.open() as stored:
+        vectors, owners = stored.vectors()
+
+        assert (list_id, PACK_DIGEST, DIMENSION) == (stored.list_id, stored.pack_digest, stored.dimension)
+        assert (5, 10) == (stored.references, stored.templates)
+        assert tuple(entry(number).reference_id for number in range(5) for _ in range(2)) == owners
+        assert np.array_equal(np.concatenate([templates(number) for number in range(5)]), vectors)
+        assert [entry(number) for number in range(5)] == [stored.entry(one) for one in stored.reference_ids]
+        assert [picture(number) for number in range(5)] == [stored.picture(one) for one in stored.reference_ids]
+        assert frozenset({frozenset({"REF-00001", "REF-00003"})}) == stored.lookalikes
+        assert 64 == len(stored.digest)
+
+
+def test_nothing_readable_is_on_the_disk(store: SealedStore) -> None:
+    """No id, label, vector or picture of a reference stands in any file of the store."""
+    load(store, range(3))
+
+    written = b"".join(path.read_bytes() for path in store.directory.rglob("*") if path.is_file())
+
+    needles = [
+        needle
+        for number in range(3)
+        for needle in (
+            entry(number).reference_id.encode(),
+            entry(number).label.encode(),
+            picture(number),
+            templates(number).tobytes()[:16],
+        )
+    ]
+    assert [] == [needle for needle in needles if needle in written]
+
+
+def test_files_are_for_the_owner_alone(store: SealedStore) -> None:
+    """Folders are 0700 and files 0600."""
+    load(store, range(1))
+
+    paths = [store.directory, *store.directory.rglob("*")]
+
+    assert {0o700, 0o600} == {stat.S_IMODE(path.stat().st_mode) for path in paths}
+
+
+def test_an_empty_store_says_that_nothing_is_loaded(store: SealedStore) -> None:
+    """Opening and removing need a list."""
+    assert store.is_empty()
+    with pytest.raises(WatchlistMissingError):
+        store.open()
+    with pytest.raises(WatchlistMissingError):
+        store.remove({"REF-00000"})
+
+
+def test_a_new_list_replaces_the_old_one(store: SealedStore) -> None:
+    """After activation one folder is left, and it is the new one."""
+    load(store, range(3))
+    second = load(store, range(10, 12))
+
+    assert [second] == list_folders(store)
+    with store.open() as stored:
+        assert ("REF-00010", "REF-00011") == stored.reference_ids
+
+
+def test_an_opened_list_outlives_its_replacement(store: SealedStore) -> None:
+    """The daemon can answer from the list that it holds until it swaps."""
+    load(store, range(3))
+    with store.open() as held:
+        load(store, range(10, 12))
+
+        assert entry(2) == held.entry("REF-00002")
+        assert picture(0) == held.picture("REF-00000")
+
+
+def test_a_load_that_fails_leaves_the_old_list(store: SealedStore) -> None:
+    """Without activation the new folder is destroyed, whatever ended the block."""
+    first = load(store, range(3))
+
+    def fail() -> None:
+        with store.create(pack_digest=PACK_DIGEST, dimension=DIMENSION) as new:
+            new.add(entry(9), templates(9), picture(9))
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fail()
+
+    assert [first] == list_folders(store)
+    with store.open() as stored:
+        assert first == stored.list_id
+
+
+def test_a_list_without_references_cannot_be_activated(store: SealedStore) -> None:
+    """An empty list is a mistake, and the old one stays."""
+    first = load(store, range(3))
+
+    with (
+        pytest.raises(ValueError, match="reference_ids"),
+        store.create(pack_digest=PACK_DIGEST, dimension=DIMENSION) as new,
+    ):
+        new.activate()
+
+    assert [first] == list_folders(store)
+
+
+def test_only_one_process_writes(store: SealedStore) -> None:
+    """While somebody holds the lock, a writer is refused, and a reader still reads and clears nothing away."""
+    first = load(store, range(3))
+    (store.directory / "lists" / "leftover").mkdir()
+
+    with exclusive_lock(store.directory / "lock"):
+        with pytest.raises(DaemonBusyError), store.create(pack_digest=PACK_DIGEST, dimension=DIMENSION):
+            pass
+        with pytest.raises(DaemonBusyError):
+            store.remove({"REF-00000"})
+        with pytest.raises(DaemonBusyError):
+            store.wipe()
+        with store.open() as stored:
+            assert first == stored.list_id
+        assert "leftover" in list_folders(store)
+
+    store.open().close()
+    assert [first] == list_folders(store)
+
+
+def test_removal_rebuilds_under_a_new_key(store: SealedStore) -> None:
+    """What remains is unchanged; the removed rows and their key are gone."""
+    first = load(store, range(4), lookalikes=((0, 1), (2, 3)))
+    old_key = (store.directory / "lists" / first / "key.wrapped").read_bytes()
+
+    assert 3 == store.remove({"REF-00001"})
+
+    with store.open() as stored:
+        assert first != stored.list_id
+        assert ("REF-00000", "REF-00002", "REF-00003") == stored.reference_ids
+        assert picture(2) == stored.picture("REF-00002")
+        assert np.array_equal(np.concatenate([templates(number) for number in (0, 2, 3)]), stored.vectors()[0])
+        assert frozenset({frozenset({"REF-00002", "REF-00003"})}) == stored.lookalikes
+        assert PACK_DIGEST == stored.pack_digest
+        with pytest.raises(WatchlistReferenceError):
+            stored.entry("REF-00001")
+        new_key = (store.directory / "lists" / stored.list_id / "key.wrapped").read_bytes()
+    assert [stored.list_id] == list_folders(store)
+    assert old_key != new_key
+
+
+def test_removing_an_unknown_reference_changes_nothing(store: SealedStore) -> None:
+    """One wrong id stops the whole removal."""
+    first = load(store, range(4))
+
+    with pytest.raises(WatchlistReferenceError, match="REF-00099"):
+        store.remove({"REF-00001", "REF-00099"})
+
+    with store.open() as stored:
+        assert (first, 4) == (stored.list_id, stored.references)
+
+
+def test_removing_everybody_is_a_wipe(store: SealedStore) -> None:
+    """No list of nobody is kept."""
+    load(store, range(2))
+
+    assert 0 == store.remove({"REF-00000", "REF-00001"})
+
+    assert store.is_empty()
+    assert [] == list_folders(store)
+
+
+def test_a_wipe_destroys_keys_and_files_and_may_be_repeated(store: SealedStore) -> None:
+    """It counts what it destroyed, and then there is nothing to count."""
+    assert Wiped(keys=0, lists=0) == store.wipe()
+    list_id = load(store, range(2))
+    # A second name for the same file shows what the wipe wrote into it before it took the name away.
+    witness = store.directory.parent / "witness"
+    witness.hardlink_to(store.directory / "lists" / list_id / "key.wrapped")
+
+    assert Wiped(keys=1, lists=1) == store.wipe()
+
+    assert bytes(len(witness.read_bytes())) == witness.read_bytes()
+    assert Wiped(keys=0, lists=0) == store.wipe()
+    assert store.is_empty()
+    assert ["lock"] == [path.name for path in store.directory.rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize("is_unlinked", [True, False])
+def test_an_interrupted_wipe_is_finished(store: SealedStore, *, is_unlinked: bool) -> None:
+    """A live list whose key was overwritten or unlinked is wiped to the end by whoever opens the store."""
+    list_id = load(store, range(2))
+    key = store.directory / "lists" / list_id / "key.wrapped"
+    key.write_bytes(bytes(key.stat().st_size))
+    if is_unlinked:
+        key.unlink()
+
+    with pytest.raises(WatchlistMissingError):
+        store.open()
+
+    assert [] == list_folders(store)
+
+
+def test_a_live_list_that_is_missing_is_told(store: SealedStore) -> None:
+    """A `current` that names nothing is an error with a remedy, not an empty watchlist."""
+    list_id = load(store, range(2))
+    shutil.rmtree(store.directory / "lists" / list_id)
+
+    with pytest.raises(WatchlistSealError) as caught:
+        store.open()
+
+    assert "wipe the store" in caught.value.advice
+    store.wipe()
+    assert store.is_empty()
+
+
+@pytest.mark.parametrize("content", [b"", b"../../etc\n", b"0123456789abcdef", b"\xff" * 17])
+def test_a_current_that_is_no_list_id_is_refused(store: SealedStore, content: bytes) -> None:
+    """Nothing but a list id is followed, and nothing is cleared away by it."""
+    list_id = load(store, range(2))
+    (store.directory / "current").write_bytes(content)
+
+    with pytest.raises(WatchlistSealError):
+        store.open()
+
+    assert [list_id] == list_folders(store)
+
+
+def test_another_key_does_not_open_the_list(store: SealedStore, tmp_path: Path) -> None:
+    """The remedy says that the key is another one."""
+    load(store, range(2))
+    stranger = SealedStore(store.directory, new_store(tmp_path / "other")._kek)
+
+    with pytest.raises(WatchlistSealError, match="data key"):
+        stranger.open()
+
+
+def test_lists_cannot_be_exchanged_between_ids(store: SealedStore) -> None:
+    """A list under another list's name does not open."""
+    list_id = load(store, range(2))
+    folder = store.directory / "lists" / list_id
+    folder.rename(folder.with_name("0" * 16))
+    (store.directory / "current").write_bytes(b"0" * 16 + b"\n")
+
+    with pytest.raises(WatchlistSealError):
+        store.open()
+
+
+@contextmanager
+def largest_file(size: int) -> Iterator[None]:
+    """Behave as a disk that is full once a file has this many bytes."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.parametrize("size", [0, 100, 20_000, 300_000])
+def test_a_full_disk_keeps_the_old_list(store: SealedStore, size: int) -> None:
+    """The load ends with one clear error at whatever point the disk is full."""
+    first = load(store, range(3))
+
+    def load_much() -> None:
+        with store.create(pack_digest=PACK_DIGEST, dimension=DIMENSION) as new:
+            for number in range(100):
+                new.add(entry(number), templates(number), bytes(20_000))
+            new.activate()
+
+    with largest_file(size), pytest.raises(WatchlistStorageError, match="cannot be"):
+        load_much()
+
+    assert [first] == list_folders(store)
+    with store.open() as stored:
+        assert first == stored.list_id
+
+
+@pytest.mark.parametrize(
+    ("vectors", "message"),
+    [
+        (np.zeros((1, DIMENSION), dtype=np.float32), "unit length"),
+        (np.full((1, DIMENSION), np.nan, dtype=np.float32), "unit length"),
+        (np.zeros((0, DIMENSION), dtype=np.float32), "expected float32"),
+        (np.ones((1, DIMENSION + 1), dtype=np.float32), "expected float32"),
+        (np.ones((1, DIMENSION), dtype=np.float64), "expected float32"),
+    ],
+)
+def test_only_templates_are_stored(store: SealedStore, vectors: np.ndarray, message: str) -> None:
+    """Another shape, another type and vectors without a length are refused."""
+    with (
+        pytest.raises(ValueError, match=message),
+        store.create(pack_digest=PACK_DIGEST, dimension=DIMENSION) as new,
+    ):
+        new.add(entry(0), vectors, picture(0))
+
+
+def test_a_reference_is_added_once(store: SealedStore) -> None:
+    """Two entries for one id would hide one of them."""
+    with store.create(pack_digest=PACK_DIGEST, dimension=DIMENSION) as new:
+        new.add(entry(0), templates(0), picture(0))
+        with pytest.raises(ValueError, match="already"):
+            new.add(entry(0), templates(0), picture(0))
+
+
+def test_a_closed_list_answers_nothing(store: SealedStore) -> None:
+    """After `close` the key is gone."""
+    load(store, range(1))
+    stored = store.open()
+    stored.close()
+
+    with pytest.raises(ValueError, match="closed"):
+        stored.entry("REF-00000")
+
+
+def test_no_file_stays_open(store: SealedStore) -> None:
+    """Loads, removals and refusals close what they opened."""
+    load(store, range(2))
+    store.remove({"REF-00000"})
+    store.open().close()
+
+    gc.collect()
+
+    held = [path for path in Path("/proc/self/fd").iterdir() if str(store.directory) in str(path.resolve())]
+    assert [] == held
