@@ -6,6 +6,9 @@ from pathlib import Path
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 import pytest
+from edge_lfr.inference.packs import OpenPack
+
+from simulators.packs import install_0095, open_0095
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
@@ -52,3 +55,15 @@ def shared_models() -> Path:
 def shared_data() -> Path:
     """Consented and freely licensed portraits and clips."""
     return SHARED / "data"
+
+
+@pytest.fixture(scope="session")
+def installed_packs(shared_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of packs with `yunet-0095` in it, as `models.directory` wants it; not to be changed."""
+    return install_0095(shared_models, tmp_path_factory.mktemp("models"))
+
+
+@pytest.fixture(scope="session")
+def pack(installed_packs: Path) -> OpenPack:
+    """The real nets of `yunet-0095`, on the CPU."""
+    return open_0095(installed_packs)

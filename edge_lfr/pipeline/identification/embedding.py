@@ -1,0 +1,136 @@
+"""
+Aligned samples enter, one batch over faces and cameras, and probes leave; the input buffer is zeroed before they do.
+
+The net writes its vectors into the arena that the probes are slots of, and they are normalised in place: above the
+runtime no second copy of a vector ever exists.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_lfr.biometrics.buffers import Arena, Slot
+from edge_lfr.biometrics.features import Probe
+from edge_lfr.biometrics.samples import AlignedFace
+from edge_lfr.errors import InferenceError
+from edge_lfr.inference.catalogue import EmbedderSpec
+from edge_lfr.inference.session import Session
+
+NEUTRAL_PIXEL: Final = 128.0
+"""The grey that the runtime's own buffers are overwritten with; nobody's face."""
+
+
+class Embedder:
+    """Turns samples into unit vectors, in slots of an arena that it allocates once."""
+
+    def __init__(self, session: Session, spec: EmbedderSpec, pack_digest: str, slots: int) -> None:
+        self._session = session
+        self._spec = spec
+        self._pack_digest = pack_digest
+        self._slots = slots
+        # Nets that end in a pooling layer return (n, d, 1, 1).
+        self._tail = (spec.dimension,) + (1,) * (len(session.outputs[0].shape) - 2)
+        self._input: NDArray[np.float32] = np.zeros((slots, 3, spec.size, spec.size), dtype=np.float32)
+        self._scratch: NDArray[np.float32] = np.zeros((slots, spec.dimension), dtype=np.float32)
+        self._largest_since_flush = 0
+        self.arena: Arena[np.float32] = Arena(slots, (spec.dimension,), np.float32)
+
+    def extract(self, samples: Sequence[AlignedFace]) -> tuple[Probe, ...]:
+        """
+        Embed all *samples* in one batch of exactly their number.
+
+        Args:
+            samples: At most as many as this embedder has slots; they stay the caller's.
+
+        Returns:
+            One probe a sample, in the same order; the caller owns and destroys them.
+
+        Raises:
+            InferenceError: The net failed, or gave a vector that is not finite or has no length; no probe is left.
+
+            ArenaExhaustedError: More probes are alive than this embedder has slots.
+        """
+        count = len(samples)
+        if count == 0:
+            return ()
+        slots: list[Slot[np.float32]] = []
+        try:
+            for _ in samples:
+                slots.append(self.arena.take())  # noqa: PERF401 - what was taken must be known when a later take fails
+            for row, sample in enumerate(samples):
+                self._fill(self._input[row], sample.pixels)
+            self._embed(slots)
+            for slot in slots:
+                _normalise(slot.array)
+        except BaseException:
+            for slot in slots:
+                slot.destroy()
+            raise
+        finally:
+            self._input[: min(count, self._slots)] = 0
+        return tuple(
+            Probe(track_id=sample.track_id, pack_digest=self._pack_digest, slot=slot)
+            for sample, slot in zip(samples, slots, strict=True)
+        )
+
+    def flush(self) -> None:
+        """
+        Overwrite what the runtime keeps of the last samples, with a neutral run of the largest batch since.
+
+        Two whole copies of a vector were seen to stay in the runtime's heap until the next run of that shape.
+        """
+        count = self._largest_since_flush
+        if count == 0:
+            return
+        self._input[:count] = (NEUTRAL_PIXEL - self._spec.mean) / self._spec.scale
+        self._run(count, self._scratch[:count])
+        self._input[:count] = 0
+        self._scratch[:count] = 0
+        self._largest_since_flush = 0
+
+    def _fill(self, row: NDArray[np.float32], pixels_bgr: NDArray[np.uint8]) -> None:
+        ordered = pixels_bgr if self._spec.colour == "bgr" else pixels_bgr[:, :, ::-1]
+        np.copyto(row, ordered.transpose(2, 0, 1))
+        if self._spec.mean != 0.0:
+            row -= self._spec.mean
+        if self._spec.scale != 1.0:
+            row /= self._spec.scale
+
+    def _embed(self, slots: Sequence[Slot[np.float32]]) -> None:
+        count = len(slots)
+        self._largest_since_flush = max(self._largest_since_flush, count)
+        rows = self._adjacent_rows(slots)
+        if rows is not None:
+            self._run(count, rows)
+            return
+        # Some probe of an earlier pass is still alive in between: take the way round, and leave nothing on it.
+        try:
+            self._run(count, self._scratch[:count])
+            for slot, vector in zip(slots, self._scratch, strict=False):
+                np.copyto(slot.array, vector)
+        finally:
+            self._scratch[:count] = 0
+
+    def _run(self, count: int, out: NDArray[np.float32]) -> None:
+        step = self._spec.fixed_batch or count
+        for start in range(0, count, step):
+            rows = slice(start, start + step)
+            self._session.run_into(self._input[rows], out[rows].reshape(step, *self._tail))
+
+    def _adjacent_rows(self, slots: Sequence[Slot[np.float32]]) -> NDArray[Any] | None:
+        block = self.arena.block
+        first = (slots[0].array.ctypes.data - block.ctypes.data) // block.strides[0]
+        expected = range(block[first].ctypes.data, block.ctypes.data + block.nbytes, block.strides[0])
+        found = [slot.array.ctypes.data for slot in slots]
+        return block[first : first + len(slots)] if found == list(expected[: len(slots)]) else None
+
+
+def _normalise(vector: NDArray[np.float32]) -> None:
+    """Give *vector* unit length in place; sums without a temporary, which would be a copy of the vector."""
+    squared = float(np.dot(vector, vector))
+    if not 0.0 < squared < np.inf:  # so written, it refuses NaN too
+        message = "the embedder gave a vector that is not finite or has no length"
+        raise InferenceError(message)
+    vector /= np.float32(squared**0.5)
