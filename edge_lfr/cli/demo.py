@@ -8,23 +8,28 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, NoReturn
+from typing import Annotated, Final, NoReturn
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
+from edge_lfr.cli.options import JsonOption, new_app
+from edge_lfr.cli.output import write_json
 from edge_lfr.evaluation.demo import DemoOptions, DemoResult, run_demo
 from edge_lfr.evaluation.demo_events import Announcement
 from edge_lfr.evaluation.demo_summary import DemoSummary, RunReport
 
-MISSED_TARGETS_STATUS = 1
+MISSED_TARGETS_STATUS: Final = 1
 """The run was sound and its figures were not: no exit status of sysexits says that."""
 
+app = new_app(has_verbs=False)
 
+
+@app.command(epilog="Example: edge-lfr demo --source /dev/video0")
 def demo(
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="End with one JSON object on stdout.")] = False,
+    json: JsonOption = False,
     source: Annotated[
         str | None, typer.Option(help="Your camera, stream or file instead of a made clip.", metavar="URL")
     ] = None,
@@ -42,9 +47,14 @@ def demo(
         Path | None, typer.Option(help="Where packs are installed and found again.", metavar="DIR")
     ] = None,
 ) -> None:
-    """Make a clip of people walking by, find the listed ones, and hold the alerts against the truth."""
+    """
+    Make a clip of people walking by, find the listed ones, and hold the alerts against the truth.
+
+    Broker, daemon and control room run as processes of their own. Exit status 1 when a target was missed: more than
+    1 in 24 listed people, any false alert, or slow alerts.
+    """
     signal.signal(signal.SIGTERM, _interrupt)
-    narrator = TerminalNarrator(Console(stderr=True), Console(stderr=as_json))
+    narrator = TerminalNarrator(Console(stderr=True), Console(stderr=json))
     with _folder(keep) as folder:
         result = run_demo(
             DemoOptions(
@@ -57,7 +67,7 @@ def demo(
             ),
             narrator,
         )
-    _tell(result, narrator, as_json=as_json)
+    _tell(result, narrator, as_json=json)
     if result.summary is not None and result.summary.failed_targets:
         raise typer.Exit(MISSED_TARGETS_STATUS)
 
@@ -104,7 +114,7 @@ def _folder(keep: Path | None) -> Iterator[Path]:
 def _tell(result: DemoResult, narrator: TerminalNarrator, *, as_json: bool) -> None:
     if as_json:
         record = result.run if result.summary is None else result.summary
-        print(record.model_dump_json(by_alias=True))  # noqa: T201  the result of the command
+        write_json("demo/1", record.model_dump(mode="json", exclude={"tracks"}))
         return
     if result.summary is None:
         narrator.alerts.print(_table(_run_rows(result.run)))

@@ -194,7 +194,7 @@ directory = {json.dumps(str(folder / "trust.d"))}
     def _install_pack(self) -> None:
         """Install what is missing; a pack that is there is verified by digest and taken."""
         try:
-            self._children.run("verify", self._command("models", "verify", self._pack))
+            self._children.run("verify", self._command("models", "verify"))
         except DemoError:
             self._narrator.stage(f"installing pack {self._pack}")
             source = [] if self._options.shared is None else [str(self._options.shared / "models")]

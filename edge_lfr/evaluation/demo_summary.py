@@ -5,9 +5,9 @@ A passage counts as found when an alert or a sighting names its reference at its
 """
 
 from collections.abc import Sequence
-from typing import Annotated, Final, Literal
+from typing import Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
 from edge_lfr.biometrics.geometry import BoxXYXY
 from edge_lfr.evaluation.truth import Assignment, Event, Passage, Truth, assign
@@ -74,7 +74,6 @@ class Miss(Numbers):
 class DemoSummary(Numbers):
     """The last line of `edge-lfr demo --json`."""
 
-    schema_: Annotated[str, Field(serialization_alias="schema")] = "lfr.demo/1"
     passages: int
     mated: int
     true_alerts: int
