@@ -89,7 +89,7 @@ def write_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, num
     console = Console(file=sys.stdout, markup=False, highlight=False)
     if not console.is_terminal:
         console = Console(file=sys.stdout, markup=False, highlight=False, width=PIPE_COLUMNS)
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for column in columns:
         table.add_column(column, justify="right" if column in numbers else "left", overflow="fold")
     for row in rows:

@@ -63,6 +63,11 @@ class ApplianceConfig(Section):
         return self.state_directory / self.mode.value
 
     @property
+    def watchlist_directory(self) -> Path:
+        """The sealed store of the present mode."""
+        return self.mode_directory / "watchlist"
+
+    @property
     def models_directory(self) -> Path:
         return self.state_directory / "models" if self.models.directory is None else self.models.directory
 
