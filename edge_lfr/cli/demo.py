@@ -114,7 +114,7 @@ def _folder(keep: Path | None) -> Iterator[Path]:
 def _tell(result: DemoResult, narrator: TerminalNarrator, *, as_json: bool) -> None:
     if as_json:
         record = result.run if result.summary is None else result.summary
-        write_json("demo/1", record.model_dump(mode="json", exclude={"tracks"}))
+        write_json("demo/1", record.model_dump(mode="json", exclude={"track_ends"}))
         return
     if result.summary is None:
         narrator.alerts.print(_table(_run_rows(result.run)))

@@ -4,7 +4,7 @@ import json
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import IO
+from typing import IO, Final
 
 from pydantic import AliasChoices, Field
 
@@ -82,13 +82,13 @@ class Subscriber:
 
         A match that was decided only after the face had gone carries no place; it takes that of its track's end.
         """
-        ends = {track.track_id: track for track in run.tracks}
+        ends = {track.track_id: track for track in run.track_ends}
         return tuple(
             Event(
                 alert_id=message.alert_id,
                 reference_id=self._name(message),
                 media_time_s=place[0],
-                box_xyxy=BoxXYXY(*place[1]),
+                box_xyxy=place[1],
                 is_sighting=message.is_sighting,
             )
             for message in self.messages()
@@ -122,13 +122,13 @@ class Subscriber:
         return self._reference_of.get(message.alert_id, "")
 
 
-NOWHERE = (-1.0, (0.0, 0.0, 0.0, 0.0))
+NOWHERE: Final = (-1.0, BoxXYXY(0.0, 0.0, 0.0, 0.0))
 """Before any clip begins: an event of which nothing is known belongs to nobody, and counts as false."""
 
 
-def _place_of(message: SeenMessage, end: TrackReport | None) -> tuple[float, tuple[float, float, float, float]]:
+def _place_of(message: SeenMessage, end: TrackReport | None) -> tuple[float, BoxXYXY]:
     if message.media_time_s is not None and message.box_xyxy is not None:
-        return message.media_time_s, message.box_xyxy
+        return message.media_time_s, BoxXYXY(*message.box_xyxy)
     if end is not None and end.last_media_s is not None:
         return end.last_media_s, end.last_box_xyxy
     return NOWHERE

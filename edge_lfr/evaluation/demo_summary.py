@@ -38,15 +38,21 @@ class Numbers(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
+class DiscardReport(Numbers):
+    """Why a track ended without an alert."""
+
+    reason: str
+
+
 class TrackReport(Numbers):
     """How one track ended, as the daemon reports it after `run --once`."""
 
     track_id: int
     last_media_s: float | None
-    last_box_xyxy: tuple[float, float, float, float]
+    last_box_xyxy: BoxXYXY
     looks: int
-    discard: str | None
-    """Reason of its discard; None after a match."""
+    discard: DiscardReport | None
+    """None after a match."""
 
 
 class RunReport(Numbers):
@@ -60,7 +66,7 @@ class RunReport(Numbers):
     latency_ms_p99: float | None = None
     alerts: int = 0
     sightings: int = 0
-    tracks: tuple[TrackReport, ...] = ()
+    track_ends: tuple[TrackReport, ...] = ()
 
 
 class Miss(Numbers):
@@ -128,15 +134,16 @@ def summarise(truth: Truth, events: Sequence[Event], run: RunReport) -> DemoSumm
 
 def stage_of(passage: Passage, truth: Truth, run: RunReport) -> MissStage:
     """The furthest stage that any track of a missed passage reached; `unknown` when the daemon reports no tracks."""
-    if not run.tracks:
+    if not run.track_ends:
         return "unknown"
     reached: list[MissStage] = ["faces"]
-    for track in run.tracks:
+    for track in run.track_ends:
         if track.last_media_s is None:
             continue
-        owner = truth.passage_at(track.last_media_s, BoxXYXY(*track.last_box_xyxy))
+        owner = truth.passage_at(track.last_media_s, track.last_box_xyxy)
         if owner is not None and owner.passage_id == passage.passage_id:
-            reached.append("reporting" if track.discard is None else STAGE_OF_DISCARD.get(track.discard, "unknown"))
+            ended = "reporting" if track.discard is None else STAGE_OF_DISCARD.get(track.discard.reason, "unknown")
+            reached.append(ended)
     known = [stage for stage in STAGES_IN_ORDER if stage in reached]
     return known[-1]
 

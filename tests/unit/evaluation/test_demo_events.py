@@ -37,7 +37,7 @@ def sighting(**changes: object) -> dict[str, object]:
 
 
 def report(*tracks: TrackReport) -> RunReport:
-    return RunReport(frames_decoded=1, frames_processed=1, frames_dropped=0, tracks=tracks)
+    return RunReport(frames_decoded=1, frames_processed=1, frames_dropped=0, track_ends=tracks)
 
 
 def read(source: io.StringIO, count: int) -> tuple[Subscriber, list[Announcement]]:
@@ -65,7 +65,7 @@ def test_other_lines_are_passed_over() -> None:
 def test_a_match_without_a_place_takes_the_end_of_its_track() -> None:
     """A match that was decided after the face had gone is still somebody's passage."""
     subscriber, _ = read(lines(alert(media_time_s=None, box_xyxy=None)), 1)
-    end = TrackReport(track_id=7, last_media_s=6.0, last_box_xyxy=(1.0, 2.0, 3.0, 4.0), looks=2, discard=None)
+    end = TrackReport(track_id=7, last_media_s=6.0, last_box_xyxy=BoxXYXY(1.0, 2.0, 3.0, 4.0), looks=2, discard=None)
     [placed] = subscriber.events(report(end))
     assert (6.0, BoxXYXY(1.0, 2.0, 3.0, 4.0)) == (placed.media_time_s, placed.box_xyxy)
     [lost] = subscriber.events(report())

@@ -1,7 +1,7 @@
 """A demo run is held against the truth: who was found, who was missed and where, and which target was not reached."""
 
 from edge_lfr.biometrics.geometry import BoxXYXY
-from edge_lfr.evaluation.demo_summary import RunReport, TrackReport, stage_of, summarise
+from edge_lfr.evaluation.demo_summary import DiscardReport, RunReport, TrackReport, stage_of, summarise
 from edge_lfr.evaluation.truth import Event, Passage, Truth, TruthBox
 
 BOX = (100.0, 100.0, 150.0, 160.0)
@@ -44,13 +44,17 @@ def report(*tracks: TrackReport, p50: float | None = 100.0, p99: float | None = 
         latency_ms_p50=p50,
         latency_ms_p99=p99,
         alerts=2,
-        tracks=tracks,
+        track_ends=tracks,
     )
 
 
 def track(number: int, discard: str | None, *, looks: int = 0) -> TrackReport:
     return TrackReport(
-        track_id=number, last_media_s=number * 2.0 + 0.8, last_box_xyxy=BOX, looks=looks, discard=discard
+        track_id=number,
+        last_media_s=number * 2.0 + 0.8,
+        last_box_xyxy=BoxXYXY(*BOX),
+        looks=looks,
+        discard=None if discard is None else DiscardReport(reason=discard),
     )
 
 
@@ -125,5 +129,5 @@ def test_a_miss_names_the_furthest_stage_that_its_tracks_reached() -> None:
 def test_a_track_elsewhere_explains_nothing() -> None:
     """Somebody else's track at the same time is not the missed person's."""
     missed, other = passage(1, "ref-1"), passage(1, None, ELSEWHERE).model_copy(update={"passage_id": "other"})
-    elsewhere = TrackReport(track_id=1, last_media_s=2.8, last_box_xyxy=ELSEWHERE, looks=1, discard="track-non-match")
+    elsewhere = track(1, "track-non-match").model_copy(update={"last_box_xyxy": BoxXYXY(*ELSEWHERE)})
     assert "faces" == stage_of(missed, truth(missed, other), report(elsewhere))
