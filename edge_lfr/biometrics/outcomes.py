@@ -40,6 +40,7 @@ class DecisionReason(StrEnum):
     TOO_FEW_HITS = "too-few-hits"
     SUBJECTS_DISAGREE = "subjects-disagree"
     CONSENSUS = "consensus"
+    ALREADY_MATCHED = "already-matched"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
