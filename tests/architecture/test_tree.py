@@ -19,10 +19,10 @@ DOORS = {
     "typer": ("edge_lfr/cli/",),
     "click": ("edge_lfr/cli/",),
     "hnswlib": ("edge_lfr/watchlist/",),
-    "sqlite3": ("edge_lfr/pipeline/reporting/outbox.py",),
+    "sqlite3": ("edge_lfr/pipeline/reporting/rows.py", "edge_lfr/watchlist/"),
     "cryptography": ("edge_lfr/governance/",),
-    "skimage": ("edge_lfr/evaluation/",),
-    "matplotlib": ("edge_lfr/evaluation/",),
+    "skimage": (),
+    "matplotlib": (),
     "pickle": (),
     "marshal": (),
     "shelve": (),
@@ -120,17 +120,25 @@ def test_every_module_says_what_it_is() -> None:
     assert [] == [source.path for source in sources() if not ast.get_docstring(source.tree)]
 
 
-def test_errors_are_caught_whole_in_few_places() -> None:
-    """`except Exception` hides what broke, so each one is known here."""
-    catchers = {
+def test_errors_are_swallowed_whole_in_few_places() -> None:
+    """`except Exception` that goes on hides what broke, so each file that does so is known here, with its reason."""
+    known = {
+        "edge_lfr/cli/main.py",  # a defect is one line for the person
+        "edge_lfr/daemon/path_loop.py",  # one bad frame must not end the deployment
+        "edge_lfr/daemon/control.py",  # nor may one request
+        "edge_lfr/inference/session.py",  # the runtime raises untyped errors; they become ours
+        "edge_lfr/inference/inspection.py",  # the parser of foreign models likewise
+    }
+    broad = {"Exception", "BaseException"}
+    swallowing = {
         source.path
         for source in sources()
         for node in ast.walk(source.tree)
         if isinstance(node, ast.ExceptHandler)
-        and (node.type is None or (isinstance(node.type, ast.Name) and node.type.id in {"Exception", "BaseException"}))
+        and (node.type is None or (isinstance(node.type, ast.Name) and node.type.id in broad))
+        and not any(isinstance(inner, ast.Raise) and inner.exc is None for inner in ast.walk(node))
     }
-    known = ("edge_lfr/cli/main.py", "edge_lfr/daemon/")  # the command line and the stage loop
-    assert set() == {path for path in catchers if not path.startswith(known)}
+    assert set() == swallowing - known
 
 
 def test_every_test_states_its_law() -> None:
