@@ -94,7 +94,7 @@ def write_golden(entry: PackEntry, directory: Path, golden: Golden) -> PackEntry
         os.fsync(file.fileno())
     staged.replace(path)
     sync_directory(path.parent)
-    return with_recorded_golden(entry, directory)
+    return with_recorded_golden(entry.model_copy(update={"golden": None}), directory)
 
 
 def sync_directory(folder: Path) -> None:
