@@ -207,8 +207,8 @@ class Camera:
             self._state = CameraState.STARTING
 
     def _go_down(self, ending: _Ending) -> None:
-        self._state = CameraState.DOWN
         self._fault = ending.fault
+        self._state = CameraState.DOWN
         wait_s = self._backoff.next_wait_s(ending.was_up_s)
         if not self._is_known_down:
             self._is_known_down = True

@@ -42,7 +42,7 @@ class DecoderProcess:
                 )
             with suppress(OSError):  # a child that died already is found when it is read from
                 self.control.send(order.to_line())
-        except BaseException:
+        except OSError:
             self.control.close()
             raise
 
