@@ -19,10 +19,17 @@ from numpy.typing import NDArray
 
 from edge_lfr.biometrics.geometry import BoxXYXY
 from edge_lfr.errors import EdgeLfrError
+from edge_lfr.watchlist.entries import Category, ResponseCode
 
 PICTURE_SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".png"})
 
 WATCHLIST_COLUMNS: Final = ("reference_id", "label", "category", "response_code", "picture")
+
+RESPONSES: Final = {
+    Category.WANTED_BY_COURTS: ResponseCode.ARREST,
+    Category.MISSING_AT_RISK: ResponseCode.SAFEGUARD,
+}
+"""What an officer would be asked to do about the made-up people of a clip."""
 
 MIN_PORTRAIT_SCORE: Final = 0.85
 """Portraits with a lower detection score are left out: heads turned away or covered; chosen, not measured."""
@@ -55,7 +62,7 @@ class Listed:
     reference_id: str
     person: str
     picture: Path
-    category: str
+    category: Category
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,12 +169,17 @@ def cast_from_folders(
                 reference_id=reference_id,
                 person=portrait.person,
                 picture=enrolled / portrait.path.name,
-                category="wanted" if number % 2 else "missing",
+                category=Category.WANTED_BY_COURTS if number % 2 else Category.MISSING_AT_RISK,
             )
         )
     if filler is not None:
         listed += [
-            Listed(reference_id=f"fill-{number:04d}", person=f"filler-{path.stem}", picture=path, category="wanted")
+            Listed(
+                reference_id=f"fill-{number:04d}",
+                person=f"filler-{path.stem}",
+                picture=path,
+                category=Category.WANTED_BY_COURTS,
+            )
             for number, path in enumerate(pictures_in(filler)[:fillers], start=1)
         ]
     return Cast(mated=tuple(walkers), non_mated=tuple(absent), listed=tuple(listed))
@@ -194,7 +206,14 @@ def cast_built_in(*, mated: int, non_mated: int, rng: np.random.Generator) -> Ca
     return Cast(
         mated=tuple((_varied("astronaut", astronaut, ASTRONAUT_BOX, rng), reference_id) for _ in range(mated)),
         non_mated=tuple(_varied("hopper", hopper, HOPPER_BOX, rng) for _ in range(non_mated)),
-        listed=(Listed(reference_id=reference_id, person="astronaut", picture=astronaut, category="missing"),),
+        listed=(
+            Listed(
+                reference_id=reference_id,
+                person="astronaut",
+                picture=astronaut,
+                category=Category.MISSING_AT_RISK,
+            ),
+        ),
     )
 
 
@@ -208,7 +227,7 @@ def write_watchlist(cast: Cast, folder: Path) -> None:
             picture = f"{entry.reference_id}{entry.picture.suffix.lower()}"
             shutil.copyfile(entry.picture, folder / picture)
             label = f"Person {number:03d}"
-            rows.writerow((entry.reference_id, label, entry.category, "stop" if number % 2 else "observe", picture))
+            rows.writerow((entry.reference_id, label, entry.category.value, RESPONSES[entry.category].value, picture))
 
 
 def _packaged(package: str, path: str) -> Path:
