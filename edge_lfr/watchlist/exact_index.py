@@ -97,16 +97,23 @@ class ExactIndex:
         """
         count, columns = scores.shape
         length = count // BLOCKS
-        whole = scores[: length * BLOCKS].reshape(BLOCKS, length * columns)
-        maxima = np.concatenate((whole.max(axis=0).reshape(length, columns), scores[length * BLOCKS :]), axis=0)
-        if len(maxima) <= templates:
-            maxima, templates = scores, min(templates, count)
-        floors = np.partition(maxima, len(maxima) - templates, axis=0)[len(maxima) - templates]
+        if count - length * (BLOCKS - 1) <= templates:
+            maxima = scores.copy()
+        else:
+            maxima = np.empty((count - length * (BLOCKS - 1), columns), dtype=np.float32)
+            blocks = scores[: length * BLOCKS].reshape(BLOCKS, length * columns)
+            np.max(blocks, axis=0, out=maxima[:length].reshape(length * columns))
+            maxima[length:] = scores[length * BLOCKS :]
+        last = len(maxima) - min(templates, len(maxima))
+        maxima.partition(last, axis=0)
+        floors = maxima[last].copy()
+        maxima.fill(0)
         # Beyond 1 and -1 lies only rounding, which is clipped from the score; so there all rows tie.
         floors = np.minimum(floors, np.float32(1.0)) - np.float32(self._slack)
         return np.where(floors <= -1.0, -np.inf, floors)
 
     @staticmethod
     def _above(scores: NDArray[np.float32], floors: NDArray[np.float32]) -> list[NDArray[np.intp]]:
-        above = scores >= floors
-        return [np.flatnonzero(above[:, column]) for column in range(scores.shape[1])]
+        columns = scores.shape[1]
+        rows, places = np.divmod(np.flatnonzero(scores >= floors), columns)  # one pass over memory as it lies
+        return [rows[places == column] for column in range(columns)]

@@ -131,7 +131,7 @@ class Gallery:
         Find the *k* nearest references of each probe.
 
         Args:
-            probes: float32 (n, d), unit rows; they stay the caller's to destroy.
+            probes: float32 (n, d), C order, unit rows; they stay the caller's to destroy.
 
             k: How many references at most.
 
@@ -140,7 +140,7 @@ class Gallery:
             reference id. When a graph serves, a probe without a score near the threshold may lack some.
 
         Raises:
-            ValueError: Wrong shape or dimension, a row that is not finite and of unit length, or k below 1.
+            ValueError: Wrong shape, order or dimension, a row that is not finite and of unit length, or k below 1.
 
             GalleryDestroyedError: After `destroy`.
         """
@@ -149,9 +149,10 @@ class Gallery:
         if k < 1:
             raise ValueError(f"expected k of at least 1, found {k}")
         check_unit_rows(probes, self.dimension)
+        if not probes.flags.c_contiguous:
+            raise ValueError(f"expected C order, found strides {probes.strides}: a copy would be nobody's to destroy")
         if not self.templates or not len(probes):
             return ((),) * len(probes)
-        probes = np.ascontiguousarray(probes)
         serving = self._serving  # another thread may adopt a graph meanwhile
         found = self._rank(serving, probes, k)
         if serving is not self._exact:
