@@ -109,17 +109,17 @@ def _read_bounded(path: Path) -> bytes:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         raise PictureRefusedError(PictureReason.MISSING, f"cannot be opened: {error.strerror}") from None
-    with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise PictureRefusedError(PictureReason.MISSING, "is not a plain file")
-        try:
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
             untrusted = file.read(MAX_FILE_BYTES + 1)
-        except OSError as error:
-            raise PictureRefusedError(PictureReason.MISSING, f"cannot be read: {error.strerror}") from None
+    except OSError as error:
+        raise PictureRefusedError(PictureReason.MISSING, f"cannot be read: {error.strerror}") from None
+    finally:
+        os.close(descriptor)
     if len(untrusted) > MAX_FILE_BYTES:
-        message = f"expected up to {MAX_FILE_BYTES} bytes, found {max(status.st_size, len(untrusted))}"
-        raise PictureRefusedError(PictureReason.TOO_LARGE, message)
+        raise PictureRefusedError(PictureReason.TOO_LARGE, f"expected up to {MAX_FILE_BYTES} bytes, found more")
     return untrusted
 
 

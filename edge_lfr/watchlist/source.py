@@ -153,6 +153,7 @@ class _Reader:
         self._rows: list[SourceRow] = []
         self._pictures: dict[tuple[str, Path], int] = {}
         self._per_reference: Counter[str] = Counter()
+        self._folders: dict[PurePosixPath, Path] = {}
         self._problems: list[str] = []
         self._problem_count = 0
 
@@ -253,7 +254,7 @@ class _Reader:
             self._problem(line, Column.PICTURE, "a path inside the folder: not absolute, without '..'")
             return None
         try:
-            resolved = (self._folder / relative).resolve()
+            resolved = self._resolved(relative)
         except (OSError, RuntimeError):
             # A name too long for the file system, or links that go round in a circle.
             self._problem(line, Column.PICTURE, "a path that the file system can follow")
@@ -262,6 +263,14 @@ class _Reader:
             self._problem(line, Column.PICTURE, "a path inside the folder: no link that leaves it")
             return None
         return resolved
+
+    def _resolved(self, relative: PurePosixPath) -> Path:
+        """Follow links; a folder is resolved once for all the pictures in it."""
+        folder = self._folders.get(relative.parent)
+        if folder is None:
+            folder = self._folders[relative.parent] = (self._folder / relative.parent).resolve()
+        path = folder / relative.name
+        return path.resolve() if path.is_symlink() else path
 
     def _problem(self, line: int, column: Column | None, expected: str) -> None:
         self._problem_count += 1
