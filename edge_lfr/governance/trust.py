@@ -1,0 +1,202 @@
+"""
+Whose signatures count: the public keys of this appliance, one file each, each limited to one role and a time.
+
+Nobody but root and the daemon's own user may be able to change them.
+"""
+
+import base64
+import binascii
+import hashlib
+import json
+import os
+import stat
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Final, Self
+
+import structlog
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+
+from edge_lfr.clock import Clock
+from edge_lfr.errors import KeyUnavailableError, TrustError
+
+MAX_TRUST_FILE_BYTES: Final = 4_096
+MAX_TRUST_FILES: Final = 256
+
+
+class Role(StrEnum):
+    """What a key may sign; one key, one role."""
+
+    AUTHORISE = "authorise"
+    ISSUE = "issue"
+    REVOKE = "revoke"
+    TRAIN = "train"
+    CONTROL = "control"
+
+
+class TrustFile(BaseModel):
+    """What one file of the trust folder says."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    role: Role
+    public_key: str
+    not_before: AwareDatetime
+    not_after: AwareDatetime
+    name: Annotated[str, Field(max_length=128)]
+
+
+@dataclass(frozen=True, slots=True)
+class TrustedKey:
+    """A public key, what it may sign, and when."""
+
+    fingerprint: str
+    role: Role
+    not_before: datetime
+    not_after: datetime
+    name: str
+    public: Ed25519PublicKey = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class TrustStore:
+    """The public keys of this appliance by fingerprint."""
+
+    keys: Mapping[str, TrustedKey] = field(default_factory=dict)
+
+    @classmethod
+    def load(cls, directory: Path) -> Self:
+        """
+        Read every `*.toml` of *directory*; without the folder nobody is trusted.
+
+        Raises:
+            TrustError: A file (or the folder) can be changed by others, is malformed, or repeats a key.
+        """
+        if not directory.is_dir():
+            return cls()
+        _refuse_writable_by_others(directory)
+        paths = sorted(directory.glob("*.toml"))
+        if len(paths) > MAX_TRUST_FILES:
+            raise TrustError(f"{directory}: at most {MAX_TRUST_FILES} keys, found {len(paths)}")
+        keys: dict[str, TrustedKey] = {}
+        for path in paths:
+            key = _read_trust_file(path)
+            if key.fingerprint in keys:
+                raise TrustError(f"{path}: the key stands in two files", remedy="one key, one role, one file")
+            keys[key.fingerprint] = key
+        return cls(keys)
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKey:
+    """A private key of somebody whom appliances trust."""
+
+    fingerprint: str
+    _private: Ed25519PrivateKey = field(repr=False)
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """
+        Read a PEM file that only its owner can read.
+
+        Raises:
+            KeyUnavailableError: It is missing, readable by others, or no Ed25519 key.
+        """
+        try:
+            mode = stat.S_IMODE(path.stat().st_mode)
+            pem = path.read_bytes()
+        except OSError as error:
+            raise KeyUnavailableError(f"{path}: the signing key cannot be read: {error.strerror}") from error
+        if mode & 0o077:
+            raise KeyUnavailableError(f"{path}: others may read the signing key", remedy=f"chmod 600 {path}")
+        try:
+            private = serialization.load_pem_private_key(pem, password=None)
+        except (ValueError, TypeError) as error:
+            raise KeyUnavailableError(f"{path}: expected an unencrypted PEM private key") from error
+        if not isinstance(private, Ed25519PrivateKey):
+            raise KeyUnavailableError(f"{path}: expected an Ed25519 key")
+        return cls(fingerprint_of(private.public_key()), private)
+
+    def sign(self, message: bytes) -> bytes:
+        return self._private.sign(message)
+
+
+def fingerprint_of(public: Ed25519PublicKey) -> str:
+    """SHA-256 of the raw public key, hex: how messages and files name it."""
+    return hashlib.sha256(public.public_bytes_raw()).hexdigest()
+
+
+def create_control_key(path: Path, trust_path: Path, *, name: str, clock: Clock, valid_days: int = 365) -> SigningKey:
+    """
+    Make a control room's key: the private half into *path* (0600), the public half as a trust file (0644).
+
+    Raises:
+        KeyUnavailableError: One of the files exists or cannot be written.
+    """
+    private = Ed25519PrivateKey.generate()
+    pem = private.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    begin = clock.utc_now().replace(microsecond=0)
+    public_text = base64.b64encode(private.public_key().public_bytes_raw()).decode("ascii")
+    trust_file = (
+        f'role = "{Role.CONTROL}"\n'
+        f"name = {json.dumps(name)}\n"
+        f'public_key = "{public_text}"\n'
+        f"not_before = {begin.isoformat()}\n"
+        f"not_after = {(begin + timedelta(days=valid_days)).isoformat()}\n"
+    )
+    _write_new(path, pem, 0o600)
+    _write_new(trust_path, trust_file.encode(), 0o644)
+    structlog.get_logger().info("trust.key-created", role=Role.CONTROL, key=fingerprint_of(private.public_key()))
+    return SigningKey(fingerprint_of(private.public_key()), private)
+
+
+def _write_new(path: Path, content: bytes, mode: int) -> None:
+    try:
+        path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    except OSError as error:
+        raise KeyUnavailableError(f"{path}: cannot be created: {error.strerror}") from error
+    with os.fdopen(descriptor, "wb") as file:
+        os.fchmod(file.fileno(), mode)
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _refuse_writable_by_others(path: Path) -> None:
+    status = path.stat()
+    if stat.S_IMODE(status.st_mode) & 0o022 or status.st_uid not in {0, os.geteuid()}:
+        raise TrustError(f"{path}: others may change whom we trust", remedy=f"chown root {path}; chmod go-w {path}")
+
+
+def _read_trust_file(path: Path) -> TrustedKey:
+    _refuse_writable_by_others(path)
+    try:
+        untrusted_text = path.read_bytes()[: MAX_TRUST_FILE_BYTES + 1]
+        if len(untrusted_text) > MAX_TRUST_FILE_BYTES:
+            raise TrustError(f"{path}: at most {MAX_TRUST_FILE_BYTES} bytes")
+        entry = TrustFile.model_validate(tomllib.loads(untrusted_text.decode()))
+        public = Ed25519PublicKey.from_public_bytes(base64.b64decode(entry.public_key, validate=True))
+    except OSError as error:
+        raise TrustError(f"{path}: cannot be read: {error.strerror}") from error
+    except ValidationError as error:
+        fields = ", ".join(".".join(map(str, fault["loc"])) for fault in error.errors())
+        raise TrustError(f"{path}: {fields}: missing or malformed", remedy="correct or remove the file") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, binascii.Error, ValueError) as error:
+        raise TrustError(f"{path}: not a trust file with an Ed25519 key", remedy="correct or remove it") from error
+    return TrustedKey(
+        fingerprint=fingerprint_of(public),
+        role=entry.role,
+        not_before=entry.not_before,
+        not_after=entry.not_after,
+        name=entry.name,
+        public=public,
+    )

@@ -1,0 +1,292 @@
+"""
+Durable store-and-forward: a message that was stored here is sent until it is acknowledged or its time is over.
+
+When the disk refuses, a bounded number of messages waits in memory, is sent from there, and goes to the disk as soon as
+it takes them again: a full disk loses nothing while the daemon lives.
+"""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from edge_lfr.clock import Clock
+from edge_lfr.config.reporting import ReportingConfig
+from edge_lfr.errors import OutboxError
+from edge_lfr.governance.keys import KeyEncryptingKey
+from edge_lfr.governance.signed import Refusal
+from edge_lfr.pipeline.reporting.rows import LoadedRow, NewRow, PendingRow, Purged, RowFile, RowKind, RowState
+from edge_lfr.pipeline.reporting.states import OutboxCounts
+from edge_lfr.pipeline.reporting.ulid import new_ulid
+
+MAX_SPOOLED: Final = 256
+"""Messages in memory at most, 32 MiB; ten times the alerts of the busiest published deployment."""
+
+MAX_UNWRITTEN_IDS: Final = 1_000
+"""Ids of signed messages that are remembered in memory while the disk refuses."""
+
+FILE_NAME: Final = "outbox.sqlite"
+
+
+@dataclass(slots=True)
+class _Spooled:
+    """A message in memory; its id is negative."""
+
+    row: NewRow
+    state: RowState = RowState.STORED
+
+
+class Outbox:
+    """
+    Rows on disk, and a spool in memory for when the disk refuses.
+
+    Any thread may call. Ids of rows on disk are positive, of spooled ones negative.
+    """
+
+    def __init__(self, path: Path, kek: KeyEncryptingKey, config: ReportingConfig, clock: Clock) -> None:
+        """
+        Open the file *path* (`FILE_NAME` in the mode's folder), or create it.
+
+        Raises:
+            OutboxError: It is damaged or cannot be written.
+        """
+        self._file = RowFile(path, kek, max_rows=config.max_stored)
+        self._clock = clock
+        self.boot_id: Final = new_ulid(clock.utc_now())
+        self._changed = threading.Condition()
+        self._last_seq = 0
+        self._lost = 0
+        self._spool: dict[int, _Spooled] = {}
+        self._next_spool_id = -1
+        self._moved: dict[int, int] = {}
+        self._unwritten_accepts: set[int] = set()
+        self._unwritten_acks: set[str] = set()
+        self._unwritten_ids: dict[str, datetime] = {}
+        self._arrivals: dict[int, int] = {}
+        self._listener: Callable[[], None] | None = None
+        self._log = structlog.get_logger()
+
+    def close(self) -> None:
+        """Give the file back; what is only in memory is tried once more."""
+        self.flush()
+        with self._changed:
+            if self._spool:
+                self._log.error("outbox.spool-lost", rows=len(self._spool))
+        self._file.close()
+
+    def on_stored(self, listener: Callable[[], None]) -> None:
+        """Have *listener* called, by the storing thread, when there is something new to send."""
+        self._listener = listener
+
+    @property
+    def last_seq(self) -> int:
+        return self._last_seq
+
+    def next_seq(self) -> int:
+        """The number of the next message of this run; a number that is taken and never stored shows as a gap."""
+        with self._changed:
+            self._last_seq += 1
+            return self._last_seq
+
+    def store(
+        self,
+        message: bytes,
+        *,
+        alert_id: str,
+        kind: RowKind,
+        seq: int,
+        expires_at: datetime,
+        arrived_ns: int | None = None,
+    ) -> int:
+        """
+        Keep a message until it is acknowledged or expires; on disk when this returns a positive id.
+
+        *arrived_ns* is the monotonic arrival of the frame that decided, for the latency.
+
+        Raises:
+            OutboxError: Disk and spool are both full; the message is not kept.
+        """
+        row = NewRow(
+            alert_id=alert_id, kind=kind, boot_id=self.boot_id, seq=seq, expires_at=expires_at, message=message
+        )
+        try:
+            row_id = self._file.insert(row)
+        except OutboxError as error:
+            row_id = self._keep_in_memory(row, error)
+        if arrived_ns is not None:
+            with self._changed:
+                self._arrivals[row_id] = arrived_ns
+        if self._listener is not None:
+            self._listener()
+        return row_id
+
+    def _keep_in_memory(self, row: NewRow, error: OutboxError) -> int:
+        with self._changed:
+            if len(self._spool) >= MAX_SPOOLED:
+                self._lost += 1
+                self._log.error("outbox.refused", rows_in_memory=len(self._spool), reason=error.message)
+                raise error
+            if not self._spool:
+                self._log.error("outbox.disk-refuses", reason=error.message, kept="in memory")
+            row_id = self._next_spool_id
+            self._next_spool_id -= 1
+            self._spool[row_id] = _Spooled(row)
+            return row_id
+
+    def flush(self) -> bool:
+        """Bring to the disk what is only in memory, oldest first; True when nothing is left."""
+        with self._changed:
+            moved = len(self._spool)
+            try:
+                for spool_id, spooled in list(self._spool.items()):
+                    self._moved[spool_id] = self._file.insert(spooled.row, spooled.state)
+                    del self._spool[spool_id]
+                    if spool_id in self._arrivals:
+                        self._arrivals[self._moved[spool_id]] = self._arrivals.pop(spool_id)
+                for row_id in list(self._unwritten_accepts):
+                    self._file.accept(row_id)
+                    self._unwritten_accepts.discard(row_id)
+                for alert_id in list(self._unwritten_acks):
+                    self._file.acknowledge(alert_id)
+                    self._unwritten_acks.discard(alert_id)
+                for message_id, expires_at in list(self._unwritten_ids.items()):
+                    self._file.remember(message_id, expires_at)
+                    del self._unwritten_ids[message_id]
+            except OutboxError:
+                return False
+            if moved:
+                self._log.info("outbox.disk-accepts", rows=moved)
+            return True
+
+    def pending(self) -> tuple[PendingRow, ...]:
+        """All rows that may still have to be sent, oldest first, the spooled ones last."""
+        with self._changed:
+            spooled = tuple(
+                PendingRow(row_id, kept.row.alert_id, kept.row.kind, kept.state)
+                for row_id, kept in self._spool.items()
+                if kept.state is RowState.STORED
+                or (kept.state is RowState.ACCEPTED and kept.row.kind.wants_acknowledgement)
+            )
+            unwritten = frozenset(self._unwritten_accepts)
+        stored = self._file.pending()
+        if unwritten:
+            stored = tuple(replace(row, state=RowState.ACCEPTED) if row.row_id in unwritten else row for row in stored)
+        return stored + spooled
+
+    def load(self, row_id: int) -> LoadedRow | None:
+        """
+        Open one row; None when it is gone.
+
+        Raises:
+            SealBrokenError: It does not open with this appliance's key.
+        """
+        if row_id > 0:
+            return self._file.load(row_id)
+        with self._changed:
+            kept = self._spool.get(row_id)
+        if kept is None:
+            return None
+        row = kept.row
+        return LoadedRow(row_id, row.alert_id, row.kind, row.expires_at, row.message)
+
+    def mark_accepted(self, row_id: int) -> int | None:
+        """
+        The broker took the row and had a subscriber.
+
+        Returns:
+            Arrival of the deciding frame, monotonic nanoseconds, the first time a row of this run is accepted.
+        """
+        with self._changed:
+            row_id = self._moved.pop(row_id, row_id)
+            arrived_ns = self._arrivals.pop(row_id, None)
+            kept = self._spool.get(row_id)
+            if kept is not None and kept.state is RowState.STORED:
+                kept.state = RowState.ACCEPTED
+            if row_id > 0:
+                try:
+                    self._file.accept(row_id)
+                except OutboxError:
+                    self._unwritten_accepts.add(row_id)
+        return arrived_ns
+
+    def acknowledge(self, alert_id: str) -> bool:
+        """The control room has the alert; False when there is no such alert here."""
+        with self._changed:
+            if self.state_of(alert_id) is None:
+                return False
+            for kept in self._spool.values():
+                if kept.row.alert_id == alert_id and kept.row.kind.wants_acknowledgement:
+                    kept.state = RowState.ACKNOWLEDGED
+            try:
+                self._file.acknowledge(alert_id)
+            except OutboxError:
+                self._unwritten_acks.add(alert_id)
+            self._changed.notify_all()
+        return True
+
+    def state_of(self, alert_id: str) -> RowState | None:
+        """How far an alert has come; None when it is not here."""
+        with self._changed:
+            if alert_id in self._unwritten_acks:
+                return RowState.ACKNOWLEDGED
+            for kept in self._spool.values():
+                if kept.row.alert_id == alert_id and kept.row.kind.wants_acknowledgement:
+                    return kept.state
+        return self._file.state_of(alert_id)
+
+    def wait_acknowledged(self, alert_id: str, timeout_s: float) -> RowState | None:
+        """Wait until the alert is acknowledged, at most *timeout_s*; how far it has come then."""
+        with self._changed:
+            self._changed.wait_for(lambda: self.state_of(alert_id) is RowState.ACKNOWLEDGED, timeout_s)
+        return self.state_of(alert_id)
+
+    def purge(self) -> Purged:
+        """Delete what has outlived its time; what nobody had acknowledged until then is a loud loss."""
+        now = self._clock.utc_now()
+        with self._changed:
+            expired = {row_id: kept for row_id, kept in self._spool.items() if kept.row.expires_at <= now}
+            for row_id in expired:
+                del self._spool[row_id]
+        lost = sum(_is_lost(kept.row.kind, kept.state) for kept in expired.values())
+        purged = self._file.purge(now)
+        purged = Purged(deleted=purged.deleted + len(expired), lost=purged.lost + lost)
+        if purged.lost:
+            with self._changed:
+                self._lost += purged.lost
+            self._log.error("outbox.lost", rows=purged.lost, reason="expired before anybody acknowledged")
+        return purged
+
+    def counts(self) -> OutboxCounts:
+        """Rows by state, spooled ones included in theirs."""
+        states = self._file.count_by_state()
+        with self._changed:
+            for kept in self._spool.values():
+                states[kept.state] += 1
+            return OutboxCounts(
+                stored=states[RowState.STORED],
+                accepted=states[RowState.ACCEPTED],
+                acknowledged=states[RowState.ACKNOWLEDGED],
+                spooled=len(self._spool),
+                lost=self._lost,
+            )
+
+    def remember(self, message_id: str, expires_at: datetime) -> Refusal | None:
+        """Keep the id of a signed message until it expires: `governance.signed.SeenIds`."""
+        with self._changed:
+            if message_id in self._unwritten_ids:
+                return Refusal.SEEN
+            try:
+                return self._file.remember(message_id, expires_at)
+            except OutboxError:
+                if len(self._unwritten_ids) >= MAX_UNWRITTEN_IDS:
+                    return Refusal.MEMORY_FULL
+                self._unwritten_ids[message_id] = expires_at
+                return None
+
+
+def _is_lost(kind: RowKind, state: RowState) -> bool:
+    return state is RowState.STORED or (state is RowState.ACCEPTED and kind.wants_acknowledgement)

@@ -1,0 +1,114 @@
+"""What is said about the appliance itself: retained or repeated messages, with no word about a subject."""
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import AwareDatetime, Field
+
+from edge_lfr.pipeline.reporting.messages import Count, Digest, Evidence, Message, Name, Part
+
+Measure = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class DeviceState(StrEnum):
+    """What the appliance is doing."""
+
+    STARTING = "starting"
+    RUNNING = "running"
+    DEGRADED = "degraded"
+    PAUSED = "paused"
+    DISARMED = "disarmed"
+    STOPPED = "stopped"
+    OFFLINE = "offline"
+    """Said by the broker in the appliance's stead: its last will."""
+
+
+class OutboxCounts(Part):
+    """Rows by what has become of them."""
+
+    stored: Count = 0
+    """Waiting for the broker or for a listener."""
+
+    accepted: Count = 0
+    """With the broker, and nobody has acknowledged."""
+
+    acknowledged: Count = 0
+    spooled: Count = 0
+    """In memory only, because the disk refuses them: lost if the power goes now."""
+
+    lost: Count = 0
+    """Since this run began: expired before anybody acknowledged."""
+
+
+class StatusMessage(Message):
+    """The appliance in one line; retained."""
+
+    file_name = "status"
+
+    schema_version: Literal["lfr.status/1"] = Field("lfr.status/1", alias="schema")
+    state: DeviceState
+    mode: Literal["training"]
+    boot_id: Name
+    since: AwareDatetime
+    """When this state began."""
+
+    reasons: Annotated[tuple[Name, ...], Field(max_length=64)] = ()
+    """Codes of what is wrong; empty while all is well."""
+
+    nobody_listening: bool = False
+    """The broker has no subscriber for alerts: they wait in the outbox."""
+
+    last_seq: Count = 0
+    """Newest number given to an alert or sighting, so that a gap at the end shows too."""
+
+    outbox: OutboxCounts = OutboxCounts()
+    software: Name = ""
+
+
+class CameraMessage(Message):
+    """One camera; retained."""
+
+    file_name = "camera"
+
+    schema_version: Literal["lfr.camera/1"] = Field("lfr.camera/1", alias="schema")
+    camera: Name
+    state: Name
+    size_wh: tuple[Count, Count] | None = None
+    error_code: Name | None = None
+    restarts: Count = 0
+
+
+class HealthMessage(Message):
+    """Numbers of the moment; sent at an interval, not retained."""
+
+    file_name = "health"
+
+    schema_version: Literal["lfr.health/1"] = Field("lfr.health/1", alias="schema")
+    boot_id: Name
+    at: AwareDatetime
+    uptime_s: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    counters: Annotated[dict[Name, Count], Field(max_length=2_000)] = Field(default_factory=dict)
+    """Since the daemon started."""
+
+    measures: Annotated[dict[Name, Measure], Field(max_length=500)] = Field(default_factory=dict)
+    """Values of the moment, the unit in the name."""
+
+
+class WatchlistMessage(Message):
+    """Which watchlist is searched; retained."""
+
+    file_name = "watchlist"
+
+    schema_version: Literal["lfr.watchlist/1"] = Field("lfr.watchlist/1", alias="schema")
+    digest: Digest | None
+    """None while no watchlist is loaded."""
+
+    references: Count = 0
+    templates: Count = 0
+    created_at: AwareDatetime | None = None
+    expires_at: AwareDatetime | None = None
+    pack_id: Name
+    pack_digest: Digest
+    threshold: Annotated[float, Field(ge=-1, le=1)] | None = None
+    threshold_evidence: Evidence | None = None
+    index: Name | None = None
