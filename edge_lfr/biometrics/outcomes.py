@@ -9,6 +9,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TypeAlias
 
+from edge_lfr.biometrics.geometry import BoxXYXY
+
 SimilarityScore: TypeAlias = float
 """Cosine of a probe and a template of one pack."""
 
@@ -85,6 +87,25 @@ class Discard:
     reason: DiscardReason
     camera_id: str
     track_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrackEnd:
+    """What one passage came to: places, times and counts, no score and no reference."""
+
+    track_id: int
+    camera_id: str
+    first_media_s: float | None
+    last_media_s: float | None
+    """Position in the file or stream when first and last seen; None when it has none."""
+
+    last_box_xyxy: BoxXYXY
+    looks: int
+    was_sufficient: bool
+    """Whether any face of the track was good enough: a *face seen*."""
+
+    discard: Discard | None
+    """Why it ended without an alert; None after a match."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,80 @@
+"""What a loaded watchlist turns into before it can be searched: a gallery, a threshold, and who looks like whom."""
+
+from dataclasses import dataclass
+
+import structlog
+
+from edge_lfr.config.identification import DecisionConfig, GalleryConfig
+from edge_lfr.errors import ConfigError, WatchlistModelError
+from edge_lfr.inference.catalogue import CalibrationRow, PackEntry
+from edge_lfr.watchlist.gallery import Gallery
+from edge_lfr.watchlist.sealed_list import StoredWatchlist
+from edge_lfr.watchlist.store import SealedStore
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Armament:
+    """A watchlist in use; `destroy` ends its vectors."""
+
+    watchlist: StoredWatchlist
+    gallery: Gallery
+    threshold: float
+    floor: CalibrationRow
+    """The pack's calibration for this number of templates: the threshold may not lie below it."""
+
+    def destroy(self) -> None:
+        self.gallery.destroy()
+        self.watchlist.close()
+
+
+def arm(store: SealedStore, entry: PackEntry, gallery: GalleryConfig, decision: DecisionConfig) -> Armament:
+    """
+    Open the sealed watchlist and make it searchable.
+
+    Raises:
+        WatchlistMissingError: None is loaded.
+        WatchlistSealError: It does not open.
+        WatchlistModelError: It was enrolled with another pack.
+        ConfigError: The configured threshold lies below the floor.
+    """
+    watchlist = store.open()
+    if watchlist.pack_digest != entry.digest:
+        message = (
+            f"the watchlist was enrolled with pack {watchlist.pack_digest[:12]}, configured is {entry.digest[:12]}"
+        )
+        raise WatchlistModelError(message)
+    floor = entry.floor(watchlist.templates)
+    threshold = choose_threshold(decision.threshold, floor)
+    vectors, reference_ids = watchlist.vectors()
+    built = Gallery.build(vectors, reference_ids, pack_digest=entry.digest, config=gallery, threshold=threshold)
+    log.info(
+        "watchlist.armed",
+        list_id=watchlist.list_id,
+        references=built.references,
+        templates=built.templates,
+        index=built.index.value,
+        recall=built.recall,
+        threshold=threshold,
+        evidence=floor.evidence,
+    )
+    return Armament(watchlist, built, threshold, floor)
+
+
+def choose_threshold(configured: float | None, floor: CalibrationRow) -> float:
+    """
+    The floor, or a configured value at or above it.
+
+    Raises:
+        ConfigError: The configured value lies below the floor.
+    """
+    if configured is None:
+        return floor.threshold
+    if configured < floor.threshold:
+        message = (
+            f"decision.threshold: {configured} lies below the floor {floor.threshold}, "
+            f"the pack's calibration for up to {floor.templates} templates"
+        )
+        raise ConfigError(message, remedy="raise the value, or leave it out to take the floor")
+    return configured

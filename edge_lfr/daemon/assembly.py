@@ -1,0 +1,66 @@
+"""What the appliance is made of: the stages that live as long as the process, and a path for each watchlist."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from edge_lfr.config.appliance import ApplianceConfig
+from edge_lfr.daemon.armament import Armament
+from edge_lfr.inference.packs import OpenPack
+from edge_lfr.pipeline.faces.alignment import Aligner
+from edge_lfr.pipeline.faces.detection import FaceDetector
+from edge_lfr.pipeline.faces.looks import LookPlanner
+from edge_lfr.pipeline.faces.tracking import Tracker
+from edge_lfr.pipeline.identification.decision import Decider
+from edge_lfr.pipeline.identification.embedding import Embedder
+from edge_lfr.pipeline.identification.matching import Matcher
+from edge_lfr.pipeline.path import Path, Reporter, Stages
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Nets:
+    """The stages that hold sessions and arenas; built once."""
+
+    detector: FaceDetector
+    aligner: Aligner
+    embedder: Embedder
+    pack_digest: str
+
+
+def open_nets(pack: OpenPack, config: ApplianceConfig) -> Nets:
+    """Build the stages around the pack's sessions, with arenas for the largest pass."""
+    slots = config.looks.max_batch
+    return Nets(
+        detector=FaceDetector(
+            pack.detector,
+            pack.entry.detector,
+            config.detection,
+            min_score=min(config.tracking.min_continuing_score, config.detection.min_detection_score),
+        ),
+        aligner=Aligner(pack.entry.embedder, slots),
+        embedder=Embedder(pack.embedder, pack.entry.embedder, pack.digest, slots),
+        pack_digest=pack.digest,
+    )
+
+
+def assemble(
+    nets: Nets, armament: Armament, config: ApplianceConfig, reporter: Reporter, new_track_id: Callable[[], int]
+) -> Path:
+    """A path that searches this watchlist; everything that a path remembers starts empty."""
+    return Path(
+        Stages(
+            detector=nets.detector,
+            trackers={
+                camera.id: Tracker(camera.id, config.tracking, config.detection.min_detection_score, new_track_id)
+                for camera in config.cameras
+            },
+            zones={camera.id: camera.zone_polygon for camera in config.cameras},
+            quality=config.quality,
+            planner=LookPlanner(config.looks),
+            aligner=nets.aligner,
+            embedder=nets.embedder,
+            matcher=Matcher(armament.gallery, pack_digest=nets.pack_digest),
+            decider=Decider(config.decision, armament.threshold, armament.watchlist.lookalikes),
+            max_lost_s=config.tracking.max_lost_s,
+        ),
+        reporter,
+    )

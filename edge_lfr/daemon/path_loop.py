@@ -1,0 +1,103 @@
+"""The thread that owns inference: it takes the newest frame of every camera and runs one pass for all of them."""
+
+import threading
+from collections.abc import Callable, Mapping
+from typing import Final
+
+import structlog
+
+from edge_lfr.biometrics.samples import Frame
+from edge_lfr.clock import Clock
+from edge_lfr.pipeline.capture.camera import Camera
+from edge_lfr.pipeline.path import Path
+
+log = structlog.get_logger()
+
+WAIT_S: Final = 0.25
+"""Longest wait for a frame; a turn that waited in vain still counts as progress, and ends tracks of silent cameras."""
+
+MAX_FAILURES_IN_A_ROW: Final = 10
+"""One bad frame is one lost frame; so many failures in a row mean that the appliance no longer sees (chosen)."""
+
+
+class PathLoop:
+    """Runs passes until told to stop; without a path (no watchlist, paused) frames are destroyed unseen."""
+
+    def __init__(self, cameras: Mapping[str, Camera], clock: Clock, on_broken: Callable[[], None]) -> None:
+        """Nothing runs until `start`; *on_broken* is called from the loop's thread after too many failures in a row."""
+        self._cameras = cameras
+        self._clock = clock
+        self._on_broken = on_broken
+        self._frame_waits = threading.Event()
+        self._stopping = threading.Event()
+        self._between_passes = threading.Lock()
+        self._path: Path | None = None
+        self._thread = threading.Thread(target=self._run, name="path")
+        self.frames_processed: dict[str, int] = dict.fromkeys(cameras, 0)
+        self.failures = 0
+        self.last_turn_ns = clock.monotonic_ns()
+
+    def notify(self) -> None:
+        """A camera has a new frame; called from the cameras' threads."""
+        self._frame_waits.set()
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Finish the pass under way, end all tracks, and join."""
+        self._stopping.set()
+        self._frame_waits.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+        self.swap(None)
+
+    def swap(self, path: Path | None) -> None:
+        """Put another path in place between two passes; the tracks of the old one end."""
+        with self._between_passes:
+            old, self._path = self._path, path
+            if old is not None:
+                old.end_all()
+
+    def end_tracks(self) -> None:
+        """Forget everybody who is being followed: the cameras are paused."""
+        with self._between_passes:
+            if self._path is not None:
+                self._path.end_all()
+
+    def _run(self) -> None:
+        failures_in_a_row = 0
+        more_may_wait = False
+        while not self._stopping.is_set():
+            if not more_may_wait:
+                self._frame_waits.wait(WAIT_S)
+            self._frame_waits.clear()
+            try:
+                more_may_wait = self._turn()
+                failures_in_a_row = 0
+            except Exception as error:  # noqa: BLE001  # the stage loop: one bad frame must not end the deployment
+                self.failures += 1
+                failures_in_a_row += 1
+                log.error("path.failed", error=type(error).__name__, in_a_row=failures_in_a_row)
+                if failures_in_a_row >= MAX_FAILURES_IN_A_ROW:
+                    self._on_broken()
+                    return
+            self.last_turn_ns = self._clock.monotonic_ns()
+
+    def _turn(self) -> bool:
+        """One pass over what waits; whether anything did."""
+        with self._between_passes:
+            frames = self._newest_frames()
+            if self._path is None:
+                for frame in frames:
+                    frame.destroy()
+            elif frames:
+                self._path.identify(frames)
+                for frame in frames:
+                    self.frames_processed[frame.camera_id] += 1
+            if self._path is not None:
+                self._path.expire(self._clock.monotonic_ns())
+            return bool(frames)
+
+    def _newest_frames(self) -> list[Frame]:
+        return [frame for camera in self._cameras.values() if (frame := camera.take_newest()) is not None]

@@ -1,0 +1,255 @@
+"""
+The whole path: frames enter, alerts and discards leave, and everything biometric in between ends with `identify`.
+
+One thread owns it. A pass takes the newest frame of every camera that has one; detection runs per frame, tracking per
+camera, and then one embedding batch and one search serve all faces that are due, of all cameras.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from edge_lfr.biometrics.features import Probe
+from edge_lfr.biometrics.geometry import BoxXYXY, PolygonXY
+from edge_lfr.biometrics.outcomes import Candidate, Decision, Discard, DiscardReason, Outcome, TrackEnd
+from edge_lfr.biometrics.samples import AlignedFace, Face, Frame, Quality, Track
+from edge_lfr.config.faces import QualityConfig
+from edge_lfr.pipeline.faces.alignment import Aligner
+from edge_lfr.pipeline.faces.detection import FaceDetector
+from edge_lfr.pipeline.faces.looks import LookPlanner
+from edge_lfr.pipeline.faces.quality import assess_geometry, assess_sample
+from edge_lfr.pipeline.faces.tracking import Tracker
+from edge_lfr.pipeline.identification.decision import Decider
+from edge_lfr.pipeline.identification.embedding import Embedder
+from edge_lfr.pipeline.identification.matching import Matcher
+
+
+@dataclass(frozen=True, slots=True)
+class StageLine:
+    """One line of the path as it is printed."""
+
+    stage: str
+    turns: str
+    into: str
+    ends: str
+
+
+STAGES: Final = (
+    StageLine("capture", "camera", "Frame", "a frame that a newer one supersedes is zeroed"),
+    StageLine("faces.detection", "Frame", "Face", "nothing; a face holds no pixels"),
+    StageLine("faces.tracking", "Face", "Track", "a track that is not seen any more, with its scores"),
+    StageLine("faces.quality", "Track", "Quality", "faces not worth a comparison become a counter"),
+    StageLine("faces.looks", "Quality", "Track due", "nothing; the postponed are counted"),
+    StageLine("faces.alignment", "Frame, Track", "AlignedFace", "blurred and dark samples are zeroed"),
+    StageLine("identification.embedding", "AlignedFace", "Probe", "nothing yet: the search follows at once"),
+    StageLine("identification.matching", "Probe", "Candidate", "probe and sample are zeroed"),
+    StageLine("identification.decision", "Candidate", "Decision", "a match starts the track's evidence anew"),
+    StageLine("reporting", "Decision", "Alert | Discard", "every frame of the pass is zeroed"),
+)
+"""The order of `Path.identify`, for people; a test holds it to the code."""
+
+
+def describe() -> str:
+    """The path as a table: what each stage takes, gives, and ends."""
+    width = max(len(line.stage) for line in STAGES)
+    turns = max(len(f"{line.turns} -> {line.into}") for line in STAGES)
+    return "\n".join(
+        f"{line.stage:<{width}}  {f'{line.turns} -> {line.into}':<{turns}}  ends here: {line.ends}" for line in STAGES
+    )
+
+
+class Reporter(Protocol):
+    """Where the path ends: a match becomes an alert, everything else a number."""
+
+    def match(
+        self, decision: Decision, frame: Frame | None = None, face: Face | None = None, others: Sequence[Face] = ()
+    ) -> None:
+        """
+        Tell a human; without frame and face when the track ended before its last look could be taken.
+
+        *others* are all other faces in the frame: no picture that leaves may show them.
+        """
+        ...
+
+    def discard(self, discard: Discard) -> None:
+        """Count what ended."""
+        ...
+
+    def track_ended(self, end: TrackEnd) -> None:
+        """Count what one passage came to; a track that reached quality is a *face seen*."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Stages:
+    """The stages of one appliance, each with its own section of the configuration."""
+
+    detector: FaceDetector
+    trackers: Mapping[str, Tracker]
+    zones: Mapping[str, PolygonXY | None]
+    quality: QualityConfig
+    planner: LookPlanner
+    aligner: Aligner
+    embedder: Embedder
+    matcher: Matcher
+    decider: Decider
+    max_lost_s: float
+    """A camera silent for longer than this has nobody left to follow."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """One face that is compared in this pass."""
+
+    frame: Frame
+    faces: tuple[Face, ...]
+    """All that were detected in the frame."""
+
+    track: Track
+    geometry: Quality
+
+
+@dataclass(slots=True)
+class _Seen:
+    """Where a track was first and last; forgotten when it ends."""
+
+    first_media_s: float | None
+    last_media_s: float | None
+    last_box_xyxy: BoxXYXY
+
+
+class Path:
+    """The stages in their order, with what they have to remember between passes: tracks, looks and scores by number."""
+
+    def __init__(self, stages: Stages, reporter: Reporter) -> None:
+        self._stages = stages
+        self._reporter = reporter
+        self._last_frame_ns: dict[str, int] = {}
+        self._seen: dict[int, _Seen] = {}
+
+    def identify(self, frames: Sequence[Frame]) -> int:
+        """
+        Take one frame of each of several cameras from picture to verdict, and destroy them.
+
+        Args:
+            frames: At most one of each camera; owned by this call from here on.
+
+        Returns:
+            How many faces were compared.
+        """
+        with ExitStack() as owned:  # every frame, sample and probe of the pass ends with this block
+            for frame in frames:
+                owned.enter_context(frame)
+            present = [look for frame in frames for look in self._follow(frame)]
+            due = self._choose(present)
+            samples = self._align(due, owned)
+            probes = self._extract([sample for _, sample in samples], owned)
+            candidates = self._stages.matcher.search(probes)
+            for probe in probes:  # the search is over: nobody needs the vectors or the samples any more
+                probe.destroy()
+            for _, sample in samples:
+                sample.destroy()
+            for (look, _), found in zip(samples, candidates, strict=True):
+                self._conclude(look, found)
+        return len(samples)
+
+    def expire(self, now_ns: int) -> None:
+        """End the tracks of cameras that have sent nothing for so long that nobody there can still be followed."""
+        silent_before_ns = now_ns - round(self._stages.max_lost_s * 1e9)
+        for camera_id, tracker in self._stages.trackers.items():
+            if self._last_frame_ns.get(camera_id, now_ns) < silent_before_ns:
+                self._end(camera_id, tracker.follow((), now_ns).ended)
+
+    def end_all(self) -> None:
+        """End every track: the cameras are paused, gone, or the watchlist changes."""
+        for camera_id, tracker in self._stages.trackers.items():
+            self._end(camera_id, tracker.end_all())
+
+    def _follow(self, frame: Frame) -> list[_Look]:
+        """Detection, tracking and the geometric part of quality for one frame."""
+        faces = self._stages.detector.detect(frame.pixels)
+        followed = self._stages.trackers[frame.camera_id].follow(faces, frame.arrived_ns)
+        self._last_frame_ns[frame.camera_id] = frame.arrived_ns
+        self._end(frame.camera_id, followed.ended)
+        for track in followed.present:
+            seen = self._seen.setdefault(
+                track.track_id, _Seen(frame.media_time_s, frame.media_time_s, track.face.box_xyxy)
+            )
+            seen.last_media_s, seen.last_box_xyxy = frame.media_time_s, track.face.box_xyxy
+        zone = self._stages.zones[frame.camera_id]
+        return [
+            _Look(frame, faces, track, assess_geometry(track.face, frame.size, self._stages.quality, zone))
+            for track in followed.present
+        ]
+
+    def _choose(self, present: Sequence[_Look]) -> list[_Look]:
+        """The looks that this pass takes; those it cannot take are counted as postponed."""
+        now_ns = max((look.frame.arrived_ns for look in present), default=0)
+        plan = self._stages.planner.choose([(look.track, look.geometry) for look in present], now_ns)
+        by_track = {look.track.track_id: look for look in present}
+        for track in plan.postponed:
+            self._reporter.discard(_discard(DiscardReason.LOOK_POSTPONED, track))
+        return [by_track[track.track_id] for track in plan.due]
+
+    def _align(self, due: Iterable[_Look], owned: ExitStack) -> list[tuple[_Look, AlignedFace]]:
+        """The canonical samples of the faces that are due and good enough, each owned by the pass."""
+        samples: list[tuple[_Look, AlignedFace]] = []
+        for look in due:
+            sample = owned.enter_context(
+                self._stages.aligner.align(look.frame.pixels, look.track.face, look.track.track_id)
+            )
+            quality = assess_sample(look.geometry, sample.pixels, self._stages.quality)
+            self._stages.planner.taken(look.track.track_id, quality, look.frame.arrived_ns)
+            if quality.is_sufficient:
+                samples.append((look, sample))
+            else:
+                sample.destroy()
+                self._reporter.discard(_discard(DiscardReason.LOOK_LOW_QUALITY, look.track))
+        return samples
+
+    def _extract(self, samples: Sequence[AlignedFace], owned: ExitStack) -> tuple[Probe, ...]:
+        """One batch of vectors over faces and cameras, each owned by the pass."""
+        probes = self._stages.embedder.extract(samples) if samples else ()
+        for probe in probes:
+            owned.enter_context(probe)
+        return probes
+
+    def _conclude(self, look: _Look, candidates: tuple[Candidate, ...] | None) -> None:
+        """One decision: a match is reported while its frame is still there, everything else waits for the next look."""
+        track = look.track
+        decision = self._stages.decider.decide(track, candidates)
+        if decision.outcome is Outcome.MATCH:
+            self._stages.planner.settled(track.track_id)
+            others = [face for face in look.faces if face is not track.face]
+            self._reporter.match(decision, look.frame, track.face, others)
+        elif self._stages.decider.hits(track.track_id):
+            self._stages.planner.hit(track.track_id, look.frame.arrived_ns)
+
+    def _end(self, camera_id: str, track_ids: Iterable[int]) -> None:
+        """Forget tracks that ended, and count what became of them."""
+        for track_id in track_ids:
+            history = self._stages.planner.end(track_id)
+            verdict = self._stages.decider.end(track_id, camera_id)
+            if isinstance(verdict, Decision):  # its last look could not be taken any more; the match is not lost
+                self._reporter.match(verdict)
+                verdict = None
+            elif verdict is not None and not history.was_sufficient:
+                verdict = Discard(reason=DiscardReason.TRACK_LOW_QUALITY, camera_id=camera_id, track_id=track_id)
+            seen = self._seen.pop(track_id)
+            self._reporter.track_ended(
+                TrackEnd(
+                    track_id=track_id,
+                    camera_id=camera_id,
+                    first_media_s=seen.first_media_s,
+                    last_media_s=seen.last_media_s,
+                    last_box_xyxy=seen.last_box_xyxy,
+                    looks=history.looks,
+                    was_sufficient=history.was_sufficient,
+                    discard=verdict,
+                )
+            )
+
+
+def _discard(reason: DiscardReason, track: Track) -> Discard:
+    return Discard(reason=reason, camera_id=track.camera_id, track_id=track.track_id)

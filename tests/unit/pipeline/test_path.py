@@ -1,0 +1,225 @@
+"""The whole path on real nets: who is listed is told, and whatever happens, nothing stays."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from importlib.util import find_spec
+from itertools import count
+from pathlib import Path as FilePath
+from typing import Any, NoReturn
+
+import cv2
+import numpy as np
+import pytest
+from edge_lfr.biometrics.outcomes import Decision, Discard, DiscardReason, TrackEnd
+from edge_lfr.biometrics.samples import Face, Frame
+from edge_lfr.config.faces import DetectionConfig, LooksConfig, QualityConfig, TrackingConfig
+from edge_lfr.config.identification import DecisionConfig, GalleryConfig
+from edge_lfr.inference.packs import OpenPack
+from edge_lfr.pipeline.faces.alignment import Aligner
+from edge_lfr.pipeline.faces.detection import FaceDetector
+from edge_lfr.pipeline.faces.looks import LookPlanner
+from edge_lfr.pipeline.faces.tracking import Tracker
+from edge_lfr.pipeline.identification.decision import Decider
+from edge_lfr.pipeline.identification.embedding import Embedder
+from edge_lfr.pipeline.identification.matching import Matcher
+from edge_lfr.pipeline.path import STAGES, Path, Stages, describe
+from edge_lfr.watchlist.gallery import Gallery
+from numpy.typing import NDArray
+
+pytestmark = pytest.mark.shared
+
+CAMERA = "north"
+THRESHOLD = 0.6
+
+
+@dataclass
+class Told:
+    """A reporter that remembers what it was told."""
+
+    matches: list[Decision] = field(default_factory=list)
+    others: list[int] = field(default_factory=list)
+    discards: list[Discard] = field(default_factory=list)
+    ends: list[TrackEnd] = field(default_factory=list)
+
+    def match(
+        self, decision: Decision, frame: Frame | None = None, face: Face | None = None, others: Sequence[Face] = ()
+    ) -> None:
+        assert frame is None or (frame.pixels.any() and face is not None), "told while its frame is still there"
+        self.matches.append(decision)
+        self.others.append(len(others))
+
+    def discard(self, discard: Discard) -> None:
+        self.discards.append(discard)
+
+    def track_ended(self, end: TrackEnd) -> None:
+        self.ends.append(end)
+
+
+def read(path: FilePath, width: int = 320) -> NDArray[np.uint8]:
+    picture = cv2.imread(str(path))
+    assert picture is not None
+    return np.asarray(cv2.resize(picture, (width, width * picture.shape[0] // picture.shape[1])), dtype=np.uint8)
+
+
+def frame_of(pixels: NDArray[np.uint8], number: int, interval_s: float = 0.25) -> Frame:
+    owned = pixels.copy()
+    return Frame(
+        camera_id=CAMERA,
+        sequence=number,
+        arrived_ns=round(number * interval_s * 1e9),
+        captured_at=datetime(2026, 1, 1, tzinfo=UTC),
+        media_time_s=number * interval_s,
+        pixels=owned,
+        on_destroy=lambda: owned.fill(0),
+    )
+
+
+def template(pack: OpenPack, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """The vector of the only face of a picture."""
+    face = FaceDetector(pack.detector, pack.entry.detector, DetectionConfig()).detect(picture)[0]
+    aligner = Aligner(pack.entry.embedder, 1)
+    embedder = Embedder(pack.embedder, pack.entry.embedder, pack.digest, 1)
+    with aligner.align(picture, face, 0) as sample:
+        return embedder.extract([sample])[0].vector.copy()
+
+
+@pytest.fixture(scope="module")
+def people(shared_data: FilePath) -> list[str]:
+    return sorted(file.name for file in (shared_data / "london" / "smiling").glob("*.jpg"))[:4]
+
+
+@pytest.fixture(scope="module")
+def gallery(pack: OpenPack, shared_data: FilePath, people: list[str]) -> Iterator[Gallery]:
+    """The first two people, enrolled with their neutral pictures."""
+    vectors = np.stack([template(pack, read(shared_data / "london" / "neutral" / name, 480)) for name in people[:2]])
+    built = Gallery.build(
+        vectors, ["listed-0", "listed-1"], pack_digest=pack.digest, config=GalleryConfig(), threshold=THRESHOLD
+    )
+    yield built
+    built.destroy()
+
+
+@pytest.fixture
+def stages(pack: OpenPack, gallery: Gallery) -> Stages:
+    ids = count(1)
+    return Stages(
+        detector=FaceDetector(pack.detector, pack.entry.detector, DetectionConfig(), min_score=0.3),
+        trackers={CAMERA: Tracker(CAMERA, TrackingConfig(), 0.6, lambda: next(ids))},
+        zones={CAMERA: None},
+        quality=QualityConfig(min_sharpness=0.1),
+        planner=LookPlanner(LooksConfig()),
+        aligner=Aligner(pack.entry.embedder, 16),
+        embedder=Embedder(pack.embedder, pack.entry.embedder, pack.digest, 16),
+        matcher=Matcher(gallery, pack_digest=pack.digest),
+        decider=Decider(DecisionConfig(), THRESHOLD),
+        max_lost_s=1.0,
+    )
+
+
+def walk(path: Path, pixels: NDArray[np.uint8], frames: int = 4) -> list[Frame]:
+    shown = [frame_of(pixels, number) for number in range(frames)]
+    for frame in shown:
+        path.identify([frame])
+    path.end_all()
+    return shown
+
+
+def test_a_listed_person_is_told_once(stages: Stages, shared_data: FilePath, people: list[str]) -> None:
+    """Two agreeing looks make one match, of the right reference; the passage then ends without a discard."""
+    told = Told()
+    walk(Path(stages, told), read(shared_data / "london" / "smiling" / people[0]), frames=6)
+    assert ["listed-0"] == [match.candidates[0].reference_id for match in told.matches]
+    assert [None] == [end.discard for end in told.ends]
+    assert 2 == told.matches[0].looks
+
+
+def test_a_bystander_becomes_a_number(stages: Stages, shared_data: FilePath, people: list[str]) -> None:
+    """Somebody who is not listed is looked at, counted, and nothing else."""
+    told = Told()
+    walk(Path(stages, told), read(shared_data / "london" / "smiling" / people[2]))
+    assert [] == told.matches
+    assert [DiscardReason.TRACK_NON_MATCH] == [end.discard and end.discard.reason for end in told.ends]
+    assert told.ends[0].was_sufficient
+
+
+def test_the_others_in_the_frame_are_named_to_the_reporter(
+    stages: Stages, shared_data: FilePath, people: list[str]
+) -> None:
+    """No picture that leaves may show a bystander, so the reporter learns where they are."""
+    told = Told()
+    pair = np.hstack([read(shared_data / "london" / "smiling" / name) for name in (people[0], people[3])])
+    walk(Path(stages, told), pair)
+    assert [1] == told.others
+
+
+def test_every_frame_is_zeroed_when_its_pass_ends(stages: Stages, shared_data: FilePath, people: list[str]) -> None:
+    """Match or not, the frame's pixels, the samples and the probes are gone when `identify` returns."""
+    shown = walk(Path(stages, Told()), read(shared_data / "london" / "smiling" / people[0]))
+    assert not any(frame.pixels.any() for frame in shown)
+    assert_arenas_are_empty(stages)
+
+
+def assert_arenas_are_empty(stages: Stages) -> None:
+    for owner in (stages.aligner, stages.embedder):
+        arena: Any = owner.arena
+        assert not arena.block.any()
+        assert 16 == arena.free_slots
+
+
+class Broken:
+    """A stage that fails, whichever verb it is asked for."""
+
+    def __getattr__(self, verb: str) -> Any:
+        def fail(*_: object, **__: object) -> NoReturn:
+            message = f"{verb} failed"
+            raise RuntimeError(message)
+
+        return fail
+
+
+@pytest.mark.parametrize("stage", ["detector", "trackers", "planner", "aligner", "embedder", "matcher", "decider"])
+def test_a_failing_stage_leaves_nothing_behind(
+    stages: Stages, shared_data: FilePath, people: list[str], stage: str
+) -> None:
+    """An exception anywhere destroys frame, sample and probe on its way out."""
+    broken: Any = {CAMERA: Broken()} if stage == "trackers" else Broken()
+    path = Path(replace(stages, **{stage: broken}), Told())
+    frame = frame_of(read(shared_data / "london" / "smiling" / people[0]), 0)
+    with pytest.raises(RuntimeError, match="failed"):
+        path.identify([frame])
+    assert not frame.pixels.any()
+    assert_arenas_are_empty(stages)
+
+
+def test_a_failing_reporter_leaves_nothing_behind(stages: Stages, shared_data: FilePath, people: list[str]) -> None:
+    """Not even a match that cannot be told keeps its pixels."""
+    broken: Any = Broken()
+    path = Path(stages, broken)
+    shown = [frame_of(read(shared_data / "london" / "smiling" / people[0]), number) for number in range(3)]
+    for frame in shown:
+        with suppress(RuntimeError):
+            path.identify([frame])
+    assert not any(frame.pixels.any() for frame in shown)
+    assert_arenas_are_empty(stages)
+
+
+def test_tracks_of_a_silent_camera_end(stages: Stages, shared_data: FilePath, people: list[str]) -> None:
+    """A camera that went away has nobody left to follow; what was known of them is forgotten."""
+    told = Told()
+    path = Path(stages, told)
+    path.identify([frame_of(read(shared_data / "london" / "smiling" / people[2]), 0)])
+    path.expire(round(0.5e9))
+    assert [] == told.ends
+    path.expire(round(5e9))
+    assert 1 == len(told.ends)
+
+
+def test_the_printed_path_names_real_stages() -> None:
+    """`edge-lfr pipeline show` prints modules that exist, in the order in which frames pass them."""
+    names = [line.stage for line in STAGES]
+    assert all(find_spec(f"edge_lfr.pipeline.{name}") is not None for name in names)
+    phases = [name.split(".")[0] for name in names]
+    assert sorted(phases) == phases
+    assert len(STAGES) == len(describe().splitlines())
