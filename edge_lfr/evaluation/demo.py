@@ -32,6 +32,9 @@ PACK_OF_NETWORK: Final = "yunet-sface"
 RUN_GRACE_S: Final = 120.0
 """Time beyond the clip's own length in which the daemon has to start, finish and deliver."""
 
+LISTENING_S: Final = 20.0
+"""Starting Python and connecting to loopback takes a second; a loaded machine is given more."""
+
 LAST_MESSAGES_S: Final = 5.0
 """The daemon ends when its alerts are acknowledged; the terminal may still be printing them."""
 
@@ -228,7 +231,10 @@ directory = {json.dumps(str(folder / "trust.d"))}
         terminal = self._children.start("control-room", command, stdout=PIPE)
         if terminal.process.stdout is None:
             raise AssertionError
-        return Subscriber(terminal.process.stdout, self._narrator.message)
+        subscriber = Subscriber(terminal.process.stdout, self._narrator.message)
+        if not subscriber.wait_until_listening(LISTENING_S):
+            raise DemoError(f"the control room does not reach the broker:\n{terminal.last_words()}")
+        return subscriber
 
     def _wait_for(self, daemon: Child) -> RunReport:
         """Let the daemon finish; a ctrl-C ends a run on the user's own source in good order."""

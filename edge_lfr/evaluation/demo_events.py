@@ -1,12 +1,11 @@
 """What the control-room terminal saw: its JSON lines enter, events that a truth file can be asked about leave."""
 
-import json
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import IO, Final
+from typing import IO, Any, Final
 
-from pydantic import AliasChoices, Field
+from pydantic import Field
 
 from edge_lfr.biometrics.geometry import BoxXYXY
 from edge_lfr.evaluation.demo_summary import Numbers, RunReport, TrackReport
@@ -16,7 +15,6 @@ from edge_lfr.evaluation.truth import Event
 class SeenMessage(Numbers):
     """An alert or a sighting as the subscriber printed it; label and pictures are not read."""
 
-    schema_version: str = Field(validation_alias=AliasChoices("schema", "schema_version"))
     alert_id: str
     track_id: int
     camera: str
@@ -31,7 +29,20 @@ class SeenMessage(Numbers):
 
     @property
     def is_sighting(self) -> bool:
-        return self.schema_version.startswith("lfr.sighting/")
+        return self.reference_id is None
+
+
+class WatchLine(Numbers):
+    """One line of `edge-lfr alerts watch --json`; other events than these are passed over."""
+
+    event: str
+    is_up: bool = False
+    """Of a `link` event."""
+
+    is_repeat: bool = False
+    """The same message came before."""
+
+    message: dict[str, Any] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,11 +72,16 @@ class Subscriber:
         """
         self._lines = lines
         self._on_message = on_message
+        self._is_listening = threading.Event()
         self._changed = threading.Condition()
         self._messages: list[SeenMessage] = []
         self._reference_of: dict[str, str] = {}
         self._thread = threading.Thread(target=self._read, name="subscriber", daemon=True)
         self._thread.start()
+
+    def wait_until_listening(self, timeout_s: float) -> bool:
+        """Whether the subscriber has reached the broker within the time."""
+        return self._is_listening.wait(timeout_s)
 
     def wait_for(self, count: int, timeout_s: float) -> None:
         """Return when so many messages were read, or the time is over."""
@@ -96,11 +112,13 @@ class Subscriber:
         )
 
     def _read(self) -> None:
-        for line in self._lines:
-            record = json.loads(line)
-            if not str(record.get("schema", "")).startswith(("lfr.alert/", "lfr.sighting/")):
+        for text in self._lines:
+            line = WatchLine.model_validate_json(text)
+            if line.event == "link" and line.is_up:
+                self._is_listening.set()
+            if line.event not in {"alert", "sighting"} or line.is_repeat:
                 continue
-            message = SeenMessage.model_validate(record)
+            message = SeenMessage.model_validate(line.message)
             with self._changed:
                 if message.reference_id is not None:
                     self._reference_of[message.alert_id] = message.reference_id

@@ -14,9 +14,8 @@ def lines(*records: dict[str, object]) -> io.StringIO:
     return io.StringIO("".join(json.dumps(record) + "\n" for record in records))
 
 
-def alert(**changes: object) -> dict[str, object]:
-    record: dict[str, object] = {
-        "schema": "lfr.alert/1",
+def message(**changes: object) -> dict[str, object]:
+    content: dict[str, object] = {
         "alert_id": "a",
         "track_id": 7,
         "camera": "street",
@@ -27,13 +26,17 @@ def alert(**changes: object) -> dict[str, object]:
         "media_time_s": 4.0,
         "box_xyxy": BOX,
     }
-    return record | changes
+    return content | changes
+
+
+def alert(**changes: object) -> dict[str, object]:
+    return {"schema": "lfr.watch/1", "event": "alert", "is_repeat": False, "message": message(**changes)}
 
 
 def sighting(**changes: object) -> dict[str, object]:
-    record = alert(schema="lfr.sighting/1", media_time_s=5.0)
-    del record["reference_id"], record["label"]
-    return record | changes
+    content = message(media_time_s=5.0) | changes
+    del content["reference_id"], content["label"]
+    return {"schema": "lfr.watch/1", "event": "sighting", "is_repeat": False, "message": content}
 
 
 def report(*tracks: TrackReport) -> RunReport:
@@ -57,9 +60,18 @@ def test_a_sighting_takes_the_name_of_its_alert() -> None:
 
 
 def test_other_lines_are_passed_over() -> None:
-    """Status and health are not about a subject."""
-    subscriber, _ = read(lines({"schema": "lfr.status/1", "state": "running"}, alert()), 1)
+    """Status and health are not about a subject, and what comes twice is counted once."""
+    status: dict[str, object] = {"schema": "lfr.watch/1", "event": "status", "message": {"state": "running"}}
+    subscriber, _ = read(lines(status, alert(), alert() | {"is_repeat": True}), 1)
     assert 1 == len(subscriber.messages())
+
+
+def test_listening_begins_with_the_link() -> None:
+    """An alert that is sent before anybody listens would only wait; the demo starts the daemon afterwards."""
+    subscriber, _ = read(lines({"schema": "lfr.watch/1", "event": "link", "is_up": True, "reason": None}), 0)
+    assert subscriber.wait_until_listening(5.0)
+    deaf, _ = read(lines({"schema": "lfr.watch/1", "event": "link", "is_up": False, "reason": "refused"}), 0)
+    assert not deaf.wait_until_listening(0.05)
 
 
 def test_a_match_without_a_place_takes_the_end_of_its_track() -> None:
