@@ -99,7 +99,7 @@ class EnrolmentReport:
 
     @property
     def is_complete(self) -> bool:
-        """Every row was enrolled and the list is live; a command that ends otherwise has another exit status."""
+        """Whether every row was enrolled and the list is live; anything else wants a word to the technician."""
         return self.is_activated and self.rejected == 0
 
     def outcomes(self) -> dict[RowOutcome, int]:

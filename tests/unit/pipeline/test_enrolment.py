@@ -1,0 +1,259 @@
+"""A watchlist folder becomes a sealed list: every row has a result, and nothing half becomes live."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from edge_lfr.config.faces import QualityConfig
+from edge_lfr.config.identification import DecisionConfig
+from edge_lfr.errors import WatchlistMissingError
+from edge_lfr.pipeline.enrolment import EnrolmentStages, enrol
+from edge_lfr.watchlist.report import EnrolmentReport, RowOutcome
+from edge_lfr.watchlist.source import read_source
+from edge_lfr.watchlist.store import SealedStore
+from numpy.typing import NDArray
+
+from assets.pictures.build_pictures import encoded, gradient, pictures
+from simulators.enrolment import SourceFolder, open_stages
+from simulators.watchlists import new_store
+
+pytestmark = pytest.mark.shared
+
+Portrait = Callable[..., NDArray[np.uint8]]
+
+
+@pytest.fixture(scope="module")
+def stages(shared_models: Path, tmp_path_factory: pytest.TempPathFactory) -> EnrolmentStages:
+    return open_stages(shared_models, tmp_path_factory.mktemp("models"))
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> SealedStore:
+    return new_store(tmp_path / "state")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> SourceFolder:
+    (tmp_path / "source").mkdir()
+    return SourceFolder(tmp_path / "source")
+
+
+@pytest.fixture(scope="session")
+def portrait(shared_data: Path) -> Portrait:
+    """Give a consented portrait by number, as pixels."""
+    files = sorted((shared_data / "london" / "neutral").glob("*.jpg"))
+
+    def read(number: int, kind: str = "neutral") -> NDArray[np.uint8]:
+        pixels = cv2.imread(str(shared_data / "london" / kind / files[number].name))
+        return np.asarray(pixels, dtype=np.uint8)
+
+    return read
+
+
+def load(folder: SourceFolder, store: SealedStore, stages: EnrolmentStages, **options: object) -> EnrolmentReport:
+    source = read_source(folder.write())
+    return enrol(source, store, stages, quality=QualityConfig(), decision=DecisionConfig(), **options)  # type: ignore[arg-type]  # a test's own options
+
+
+def jpeg(pixels: NDArray[np.uint8]) -> bytes:
+    return encoded(".jpg", pixels, cv2.IMWRITE_JPEG_QUALITY, 95)
+
+
+def test_good_pictures_are_enrolled_and_bad_ones_reported_by_reason(
+    folder: SourceFolder, store: SealedStore, stages: EnrolmentStages, portrait: Portrait
+) -> None:
+    """Ten people are enrolled; every defect has its own reason in its own line."""
+    broken = pictures()
+    size = (600, 600)
+    dark = np.asarray(portrait(13) * 0.12, dtype=np.uint8)
+    blurred = np.asarray(cv2.GaussianBlur(portrait(14), (0, 0), 25), dtype=np.uint8)
+    small = np.asarray(cv2.resize(portrait(15), (70, 70), interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    two = np.concatenate([cv2.resize(portrait(number), size) for number in (10, 11)], axis=1)
+    for number in range(10):
+        folder.add(f"GOOD-{number}", f"good/{number}.jpg", jpeg(portrait(number)))
+    expected = {
+        "picture-missing": None,
+        "picture-type": broken["text-named.jpg"],
+        "picture-misnamed": broken["png-named.jpg"],
+        "picture-too-large": broken["huge-20000x20000.jpg"],
+        "picture-broken": jpeg(portrait(12))[:20_000],
+        "no-face": jpeg(np.repeat(np.repeat(gradient(), 5, axis=0), 5, axis=1)),
+        "several-faces": jpeg(two),
+        "quality-dark": jpeg(dark),
+        "quality-blurred": jpeg(blurred),
+        "quality-small": jpeg(small),
+    }
+    for name, content in expected.items():
+        folder.add(f"BAD-{name}", f"bad/{name}.jpg", content)
+
+    report = load(folder, store, stages)
+
+    found = {row.reference_id: row.outcome.value for row in report.rows}
+    assert {f"BAD-{name}": name for name in expected} == {key: found[key] for key in found if key.startswith("BAD")}
+    assert {"enrolled"} == {found[f"GOOD-{number}"] for number in range(10)}
+    assert (10, 10, len(expected)) == (report.enrolled_templates, report.enrolled_references, report.rejected)
+    assert tuple(f"BAD-{name}" for name in expected) == report.failed_references
+    assert list(range(2, 12 + len(expected))) == [row.line for row in report.rows]
+    with store.open() as stored:
+        assert report.list_id == stored.list_id
+        assert tuple(f"GOOD-{number}" for number in range(10)) == stored.reference_ids
+        assert stages.entry.digest == stored.pack_digest
+        thumbnails = [stored.picture(reference_id) for reference_id in stored.reference_ids]
+    assert max(len(picture) for picture in thumbnails) <= 20_000
+    assert {240} == {max(cv2.imdecode(np.frombuffer(one, np.uint8), 1).shape) for one in thumbnails}  # type: ignore[union-attr]  # None would fail the test
+
+
+def test_a_probe_finds_its_reference(
+    folder: SourceFolder, store: SealedStore, stages: EnrolmentStages, portrait: Portrait
+) -> None:
+    """Smiling pictures, through the stages of the live path, are nearest to the same people's neutral templates."""
+    for number in range(10):
+        folder.add(f"REF-{number}", f"{number}.jpg", jpeg(portrait(number)))
+    load(folder, store, stages)
+    with store.open() as stored:
+        vectors, _ = stored.vectors()
+
+    nearest = []
+    for number in range(10):
+        pixels = portrait(number, "smiling")
+        face = stages.detector.detect(pixels)[0]
+        with stages.aligner.align(pixels, face, 1) as sample, stages.embedder.extract([sample])[0] as probe:
+            scores = vectors @ probe.vector
+        nearest.append(int(np.argmax(scores)))
+        assert scores.max() > 0.7
+
+    assert list(range(10)) == nearest
+    assert np.allclose(1.0, np.linalg.norm(vectors, axis=1), atol=1e-5)
+
+
+def test_a_portrait_that_fills_its_picture_or_is_turned_is_enrolled(
+    folder: SourceFolder, store: SealedStore, stages: EnrolmentStages, portrait: Portrait
+) -> None:
+    """A tight crop, a large picture and one that EXIF turns give the template of the plain picture."""
+    pixels = portrait(0)
+    box = stages.detector.detect(pixels)[0].box_xyxy.to_pixels()
+    large = np.asarray(cv2.resize(pixels, None, fx=5, fy=5, interpolation=cv2.INTER_CUBIC), dtype=np.uint8)
+    plain = jpeg(np.asarray(cv2.rotate(pixels, cv2.ROTATE_90_COUNTERCLOCKWISE), dtype=np.uint8))
+    turned = pictures()["turned-by-exif.jpg"]
+    segment = turned[2 : 4 + int.from_bytes(turned[4:6], "big")]
+    folder.add("REF-PLAIN", "plain.jpg", jpeg(pixels))
+    folder.add("REF-TIGHT", "tight.jpg", jpeg(pixels[box.y0 : box.y1, box.x0 : box.x1]))
+    folder.add("REF-LARGE", "large.jpg", jpeg(large))
+    folder.add("REF-TURNED", "turned.jpg", plain[:2] + segment + plain[2:])
+
+    report = load(folder, store, stages)
+
+    assert [RowOutcome.ENROLLED] * 4 == [row.outcome for row in report.rows]
+    with store.open() as stored:
+        vectors, _ = stored.vectors()
+    assert (vectors @ vectors[0] > 0.85).all()
+
+
+def test_warnings_name_lookalikes_and_differing_pictures(
+    folder: SourceFolder, store: SealedStore, stages: EnrolmentStages, portrait: Portrait
+) -> None:
+    """One person under two ids, and two people under one id; the pair is stored with the list."""
+    folder.add("REF-A", "a.jpg", jpeg(portrait(0)))
+    folder.add("REF-B", "b.jpg", jpeg(portrait(0, "smiling")))
+    folder.add("REF-C", "c1.jpg", jpeg(portrait(1)))
+    folder.add("REF-D", "d.jpg", jpeg(portrait(2)))
+    folder.add("REF-C", "c2.jpg", jpeg(portrait(3)))
+    folder.add("REF-D", "d2.jpg", jpeg(portrait(2, "smiling")))
+
+    report = load(folder, store, stages)
+
+    assert (6, 4) == (report.enrolled_templates, report.enrolled_references)
+    assert [("REF-A", "REF-B")] == [(pair.first, pair.second) for pair in report.lookalikes]
+    assert [("REF-C", (4, 6))] == [(pair.reference_id, pair.lines) for pair in report.pictures_differ]
+    assert report.is_complete
+    with store.open() as stored:
+        assert frozenset({frozenset({"REF-A", "REF-B"})}) == stored.lookalikes
+        assert ["REF-A", "REF-B", "REF-C", "REF-C", "REF-D", "REF-D"] == list(stored.vectors()[1])
+
+
+def test_when_nobody_is_enrolled_the_list_before_stays(
+    folder: SourceFolder, store: SealedStore, stages: EnrolmentStages, portrait: Portrait
+) -> None:
+    """The report says why, and nothing was activated."""
+    folder.add("REF-A", "a.jpg", jpeg(portrait(0)))
+    first = load(folder, store, stages)
+    folder.rows.clear()
+    folder.add("REF-B", "b.jpg", jpeg(gradient()))
+
+    report = load(folder, store, stages)
+
+    assert (None, ("REF-B",), False) == (report.list_id, report.failed_references, report.is_complete)
+    with store.open() as stored:
+        assert first.list_id == stored.list_id
+
+
+def test_all_or_nothing_is_a_choice(
+    folder: SourceFolder, store: SealedStore, stages: EnrolmentStages, portrait: Portrait
+) -> None:
+    """With `accept_partial` one bad row is left out; without it, it keeps the new list from becoming live."""
+    folder.add("REF-A", "a.jpg", jpeg(portrait(0)))
+    folder.add("REF-A", "none.jpg", jpeg(gradient()))
+
+    refused = load(folder, store, stages, accept_partial=False)
+    with pytest.raises(WatchlistMissingError):
+        store.open()
+    accepted = load(folder, store, stages)
+
+    assert (False, True) == (refused.is_activated, accepted.is_activated)
+    assert (1, 1, ()) == (accepted.rejected, accepted.enrolled_references, accepted.failed_references)
+    assert not accepted.is_complete
+
+
+def test_nothing_biometric_is_left_in_the_stages(
+    folder: SourceFolder, store: SealedStore, stages: EnrolmentStages, portrait: Portrait
+) -> None:
+    """After a load, and after one that was interrupted, arenas and buffers are blank and no list is half live."""
+    for number in range(10):
+        folder.add(f"REF-{number}", f"{number}.jpg", jpeg(portrait(number)))
+
+    def interrupt(done: int, _total: int) -> None:
+        if done == 9:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        load(folder, store, stages, progress=interrupt)
+    assert store.is_empty()
+    assert not stages.aligner.arena.block.any()
+    assert not stages.embedder.arena.block.any()
+
+    load(folder, store, stages)
+
+    assert not stages.aligner.arena.block.any()
+    assert not stages.embedder.arena.block.any()
+    assert not any(buffers.feed.any() or buffers.shrunk.any() for buffers in stages.detector._buffers.values())
+
+
+def test_progress_is_told_row_by_row(
+    folder: SourceFolder, store: SealedStore, stages: EnrolmentStages, portrait: Portrait
+) -> None:
+    """Bad rows count too."""
+    told: list[tuple[int, int]] = []
+    folder.add("REF-A", "a.jpg", jpeg(portrait(0)))
+    folder.add("REF-B", "missing.jpg")
+    folder.add("REF-A", "a2.jpg", jpeg(portrait(0, "smiling")))
+
+    load(folder, store, stages, progress=lambda done, total: told.append((done, total)))
+
+    assert [(1, 3), (2, 3), (3, 3)] == told
+
+
+def test_the_report_names_nobody(
+    folder: SourceFolder, store: SealedStore, stages: EnrolmentStages, portrait: Portrait
+) -> None:
+    """Ids, lines and numbers; neither label nor file name, in JSON or representation."""
+    folder.add("REF-A", "secret-1.jpg", jpeg(portrait(0)), label="Secret Person")
+    folder.add("REF-B", "secret-2.jpg", jpeg(gradient()), label="Secret Person")
+
+    report = load(folder, store, stages)
+
+    text = json.dumps(report.as_json()) + repr(report) + repr(read_source(folder.path))
+    assert "ecret" not in text
+    assert {"enrolled": 1, "no-face": 1} == report.as_json()["outcomes"]

@@ -1,0 +1,63 @@
+"""All templates against all: near pairs of different references, far pairs of one."""
+
+import numpy as np
+import pytest
+from edge_lfr.watchlist import lookalikes
+from edge_lfr.watchlist.lookalikes import far_rows, near_pairs
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from simulators.watchlists import templates
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    seed=st.integers(0, 1000),
+    count=st.integers(0, 40),
+    owners=st.integers(1, 12),
+    least=st.floats(-0.5, 0.9),
+    block=st.integers(1, 50),
+)
+def test_blocks_find_what_the_full_product_finds(seed: int, count: int, owners: int, least: float, block: int) -> None:
+    """Every pair of owners with its highest score, nearest first, whatever the size of the blocks."""
+    vectors = templates(seed, count, 4)
+    owner = [row % owners for row in range(count)]
+    best: dict[tuple[int, int], float] = {}
+    for row in range(count):
+        for other in range(count):
+            pair = owner[row], owner[other]
+            if pair[0] < pair[1]:
+                best[pair] = max(best.get(pair, -1.0), float(vectors[row] @ vectors[other]))
+    # Scores within rounding of the bound may fall on either side of it.
+    expected = {pair: score for pair, score in best.items() if score >= least + 1e-5}
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lookalikes, "BLOCK_ROWS", block)
+        found = near_pairs(vectors, owner, least)
+
+    assert sorted((score for *_, score in found), reverse=True) == [score for *_, score in found]
+    assert len(found) == len({pair[:2] for pair in found})
+    by_pair = {(first, second): score for first, second, score in found}
+    assert set(expected) <= set(by_pair) <= {pair for pair, score in best.items() if score >= least - 1e-5}
+    assert all(abs(best[pair] - score) < 1e-5 for pair, score in by_pair.items())
+
+
+def test_the_number_of_pairs_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of too many pairs the nearest are kept."""
+    vectors = templates(1, 60, 4)
+    every = near_pairs(vectors, range(60), -1.0)
+    monkeypatch.setattr(lookalikes, "MAX_PAIRS", 10)
+    monkeypatch.setattr(lookalikes, "BLOCK_ROWS", 7)
+
+    some = near_pairs(vectors, range(60), -1.0)
+
+    assert 60 * 59 // 2 == len(every)
+    assert [pair[:2] for pair in every[:10]] == [pair[:2] for pair in some]
+
+
+def test_far_rows_are_each_pair_once() -> None:
+    """Pairs below the threshold, the earlier row first."""
+    vectors = np.asarray([[1, 0], [0, 1], [1, 0]], dtype=np.float32)
+
+    assert ((0, 1, 0.0), (1, 2, 0.0)) == far_rows(vectors, 0.5)
+    assert () == far_rows(vectors[:1], 0.5)
