@@ -21,9 +21,10 @@ from edge_lfr.watchlist.hnsw_index import BuildStoppedError, HnswIndex
 from edge_lfr.watchlist.recall import measure_recall
 from edge_lfr.watchlist.templates import TemplateMatrix, check_unit_rows
 
-GRAPH_PAYS_FROM: Final = 100_000
-"""Templates from which `auto` builds a graph. Measured at 256 dimensions, one thread, batches of 8, at full recall: at
-17,000 exact takes 0.8 ms a probe, a graph 2.7 ms; exact grows in proportion and a graph slowly, so they meet here."""
+GRAPH_PAYS_FROM: Final = 200_000
+"""Templates from which `auto` builds a graph; extrapolated. Measured with made faces of 256 dimensions, one thread, at
+60,000 templates and a recall of 0.997: one probe takes 7.9 ms exactly and 5.1 ms in the graph, eight take 18 and 43 ms,
+because a graph gains nothing in a batch; the build took 6 minutes of a core. At 17,000 even one is faster exactly."""
 
 MIN_RECALL: Final = 0.999
 """Below it a graph misses more people than the camera's worst second does; the architecture's figure."""
