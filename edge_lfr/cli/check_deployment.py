@@ -101,7 +101,7 @@ def _watchlist(config: ApplianceConfig) -> Iterator[Check]:
     if client.is_present():
         answer = client.request(Verb.STATUS)
         watchlist = answer.get("watchlist")
-        yield ok("daemon", f"running: {answer.get('state', 'state not told')}")
+        yield ok("daemon", f"running: {answer['status']['state']}")
         if isinstance(watchlist, dict) and watchlist.get("references"):
             yield ok("watchlist", f"{watchlist['references']} references, in use")
         else:

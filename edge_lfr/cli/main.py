@@ -141,6 +141,8 @@ def run_command(arguments: Sequence[str]) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the interpreter flushes once more at its end
         return PIPE_CLOSED
+    except OSError as error:
+        return _say_system_error(error)
     except Exception as error:  # noqa: BLE001  (the last line of defence: a defect is one line for the person)
         if os.environ.get(DEBUG_VARIABLE) == "1":
             traceback.print_exc()
@@ -149,6 +151,16 @@ def run_command(arguments: Sequence[str]) -> int:
         say(f"  what to do: report it; with {DEBUG_VARIABLE}=1 the command says more")
         return os.EX_SOFTWARE
     return status
+
+
+def _say_system_error(error: OSError) -> int:
+    """A file or folder that this user may not use, or a disk that refuses: no defect, and told as such."""
+    what = error.strerror or type(error).__name__
+    say(f"edge-lfr: {what}" if error.filename is None else f"edge-lfr: {error.filename}: {what}")
+    if isinstance(error, PermissionError):
+        say("  what to do: run it as the user that the daemon runs as")
+        return os.EX_NOPERM
+    return os.EX_IOERR
 
 
 def _run_parser(arguments: Sequence[str]) -> int:

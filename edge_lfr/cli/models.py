@@ -95,7 +95,8 @@ def install(
         TransferSpeedColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=words(), transient=True) as progress:
+    console = words()
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         tasks = {spec.name: progress.add_task(spec.name, total=spec.bytes) for spec in entry.files}
 
         def report(name: str, done: int, total: int) -> None:

@@ -81,7 +81,7 @@ def write(text: str) -> None:
 
 def write_json(schema: str, result: Mapping[str, object]) -> None:
     """A result for a program: one object on one line, with the name and version of its form first."""
-    write(json.dumps({"schema": f"edge-lfr.{schema}", **result}, ensure_ascii=False, allow_nan=False, default=str))
+    write(json.dumps({"schema": f"lfr.{schema}", **result}, ensure_ascii=False, allow_nan=False, default=str))
 
 
 def write_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, numbers: Sequence[str] = ()) -> None:

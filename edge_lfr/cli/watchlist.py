@@ -1,0 +1,185 @@
+"""Load, show, shorten or destroy the watchlist."""
+
+import os
+import sys
+from collections import Counter
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+
+from edge_lfr.cli.enrolment_report import say_warnings, write_report
+from edge_lfr.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption, YesOption, new_app
+from edge_lfr.cli.output import say, write_fields, write_json, write_table
+from edge_lfr.cli.progress import counting
+from edge_lfr.config.appliance import ApplianceConfig
+from edge_lfr.config.load import load_config
+from edge_lfr.daemon.control import ControlClient, Verb
+from edge_lfr.daemon.lock import hold_state
+from edge_lfr.governance.keys import KeyEncryptingKey, KeyOrigin
+from edge_lfr.governance.seal import Seal, new_key
+from edge_lfr.inference.catalogue import load_catalogue
+from edge_lfr.inference.packs import open_pack
+from edge_lfr.pipeline.enrolment import EnrolmentStages, enrol
+from edge_lfr.watchlist.report import EnrolmentReport
+from edge_lfr.watchlist.sealed_list import StoredWatchlist
+from edge_lfr.watchlist.source import WatchlistSource, read_source
+from edge_lfr.watchlist.store import SealedStore
+
+app = new_app("Load, show, shorten or destroy the watchlist.")
+
+LOAD_NICENESS: Final = 10
+"""Enrolment beside a running daemon gets what the path leaves; chosen, not measured."""
+
+
+@app.command(epilog="Example: edge-lfr watchlist load /media/stick/list && edge-lfr watchlist show")
+def load(
+    source: Annotated[Path, typer.Argument(metavar="SOURCE", help="Folder with watchlist.csv and the pictures.")],
+    all_or_nothing: Annotated[
+        bool, typer.Option("--all-or-nothing", help="Keep the list before when any row is rejected.")
+    ] = False,
+    config: ConfigOption = DEFAULT_CONFIG,
+    json: JsonOption = False,
+) -> None:
+    """
+    Enrol every picture of SOURCE, seal the result, and make it the one that is searched.
+
+    A running daemon takes it over between two frames. Until the new list is whole and on the disk, the old one stays.
+    Exit status 0 with a warning when some rows were rejected, 65 when none was enrolled or the format is broken.
+    """
+    loaded = load_config(config)
+    rows = read_source(source)
+    client = ControlClient(loaded.control_socket)
+    is_daemon_present = client.is_present()
+    with nullcontext() if is_daemon_present else hold_state(loaded.mode_directory):
+        if is_daemon_present:
+            os.nice(LOAD_NICENESS)
+        report = _enrol(loaded, rows, all_or_nothing=all_or_nothing)
+    in_use = client.request(Verb.RELOAD) if is_daemon_present and report.is_activated else None
+    if json:
+        write_json("enrolment/1", {**report.as_json(), "daemon": in_use})
+    else:
+        write_report(report)
+    say_warnings(report)
+    if not report.is_activated:
+        say("edge-lfr: nothing was loaded; the list before, if any, is still the one that is searched")
+        raise typer.Exit(os.EX_DATAERR)
+    say("the daemon searches it now" if is_daemon_present else "sealed; `edge-lfr run` will search it")
+
+
+def _enrol(config: ApplianceConfig, rows: WatchlistSource, *, all_or_nothing: bool) -> EnrolmentReport:
+    entry = load_catalogue(config.models.catalogue).pack(config.models.pack)
+    pack = open_pack(entry, config.models_directory, config.models.provider, config.models.threads)
+    store = SealedStore(config.watchlist_directory, KeyEncryptingKey.load(config.mode_directory, create=True))
+    with counting("enrolling", len(rows.rows)) as advance:
+        return enrol(
+            rows,
+            store,
+            EnrolmentStages.of(pack, config.detection),
+            quality=config.quality,
+            decision=config.decision,
+            accept_partial=not all_or_nothing,
+            progress=advance,
+        )
+
+
+@app.command(epilog="Example: edge-lfr watchlist show --references")
+def show(
+    references: Annotated[bool, typer.Option("--references", help="Every reference by its id.")] = False,
+    config: ConfigOption = DEFAULT_CONFIG,
+    json: JsonOption = False,
+) -> None:
+    """Show what is loaded: counts, digests, categories, lookalikes; with --references every id."""
+    loaded = load_config(config)
+    store = _store(loaded)
+    with store.open() as stored:
+        summary = _summary(stored)
+        entries = [stored.entry(reference_id) for reference_id in stored.reference_ids]
+    summary["categories"] = dict(Counter(entry.category.value for entry in entries).most_common())
+    summary["response_codes"] = dict(Counter(entry.response_code.value for entry in entries).most_common())
+    rows = [(entry.reference_id, entry.category.value, entry.response_code.value) for entry in entries]
+    if json:
+        listed = [dict(zip(("reference_id", "category", "response_code"), row, strict=True)) for row in rows]
+        write_json("watchlist-show/1", {**summary, **({"listed": listed} if references else {})})
+        return
+    write_fields(summary)
+    if references:
+        write_table(("reference", "category", "response"), rows)
+
+
+def _summary(stored: StoredWatchlist) -> dict[str, Any]:
+    return {
+        "list_id": stored.list_id,
+        "digest": stored.digest,
+        "pack_digest": stored.pack_digest,
+        "created_at": stored.created_at.isoformat(),
+        "references": stored.references,
+        "templates": stored.templates,
+        "lookalikes": [" = ".join(sorted(pair)) for pair in sorted(stored.lookalikes, key=sorted)],
+    }
+
+
+@app.command(epilog="Example: edge-lfr watchlist remove SUSP-0042 SUSP-0043 --yes")
+def remove(
+    reference_ids: Annotated[list[str], typer.Argument(metavar="ID", help="References to take out.")],
+    yes: YesOption = False,
+    config: ConfigOption = DEFAULT_CONFIG,
+    json: JsonOption = False,
+) -> None:
+    """
+    Take references out: the list is sealed again without them, under a new key, and the old one destroyed.
+
+    Exit status 65 when an id is not in the list; nothing has changed then. Removing the last one is a wipe.
+    """
+    loaded = load_config(config)
+    _require_consent(f"take {len(reference_ids)} references out of the watchlist?", yes=yes)
+    client = ControlClient(loaded.control_socket)
+    if client.is_present():
+        remaining = int(client.request(Verb.REMOVE, reference_ids=reference_ids)["references"])
+    else:
+        with hold_state(loaded.mode_directory):
+            remaining = _store(loaded).remove(reference_ids)
+    if json:
+        write_json("watchlist-remove/1", {"removed": reference_ids, "remaining": remaining})
+    else:
+        say(f"removed; {remaining} references remain")
+
+
+@app.command(epilog="Example: edge-lfr watchlist wipe --yes")
+def wipe(yes: YesOption = False, config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False) -> None:
+    """
+    Destroy the watchlist: first its key, then its files; a running daemon stops matching before.
+
+    Needs neither the key nor a list that opens, and may be repeated.
+    """
+    loaded = load_config(config)
+    _require_consent("destroy the watchlist of this appliance?", yes=yes)
+    client = ControlClient(loaded.control_socket)
+    if client.is_present():
+        answer = client.request(Verb.WIPE)
+    else:
+        with hold_state(loaded.mode_directory):
+            any_key = KeyEncryptingKey(
+                KeyOrigin.FILE, Seal(new_key())
+            )  # destroying asks for none, and ours may be lost
+            wiped = SealedStore(loaded.watchlist_directory, any_key).wipe()
+        answer = {"keys": wiped.keys, "lists": wiped.lists}
+    if json:
+        write_json("watchlist-wipe/1", answer)
+    else:
+        say(f"destroyed: {answer['lists']} lists, {answer['keys']} keys")
+
+
+def _store(config: ApplianceConfig) -> SealedStore:
+    """The store with the appliance's key; a key is made where nothing was ever loaded, and opens nothing."""
+    return SealedStore(config.watchlist_directory, KeyEncryptingKey.load(config.mode_directory, create=True))
+
+
+def _require_consent(question: str, *, yes: bool) -> None:
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        message = "nobody can be asked here: repeat it with --yes"
+        raise typer.BadParameter(message)
+    typer.confirm(question, abort=True, err=True)

@@ -1,0 +1,136 @@
+"""Models and watchlist through the commands, on real nets and real pictures, with the daemon down."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from simulators.command import Command, Finished
+
+pytestmark = pytest.mark.shared
+
+PEOPLE = 4
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cli")
+
+
+@pytest.fixture(scope="module")
+def edge_lfr(folder: Path, shared_models: Path) -> Command:
+    """With the pack installed."""
+    command = Command(folder)
+    done = command("models", "install", str(shared_models), "--json")
+    assert (0, "yunet-0095") == (done.status, done.json["id"])
+    return command
+
+
+@pytest.fixture(scope="module")
+def source(folder: Path, shared_data: Path) -> Path:
+    """A few people, and two rows that cannot be enrolled."""
+    source = folder / "list"
+    source.mkdir()
+    rows = ["reference_id,label,category,response_code,picture"]
+    for number, picture in enumerate(sorted((shared_data / "london" / "neutral").iterdir())[:PEOPLE]):
+        shutil.copy(picture, source / f"{number}.jpg")
+        rows.append(f"S-{number},Hush {number},suspect,arrest,{number}.jpg")
+    (source / "text.jpg").write_text("no picture")
+    rows += ["S-90,Hush,witness,observe,absent.jpg", "S-91,Hush,witness,observe,text.jpg"]
+    (source / "watchlist.csv").write_text("\n".join(rows))
+    return source
+
+
+@pytest.fixture
+def loaded(edge_lfr: Command, source: Path) -> Finished:
+    return edge_lfr("watchlist", "load", str(source), "--json")
+
+
+def test_an_installed_pack_proves_itself(edge_lfr: Command) -> None:
+    """Listed, verified, and computing what it computed where its golden values were recorded."""
+    packs = {pack["id"]: pack["state"] for pack in edge_lfr("models", "list", "--json").json["packs"]}
+    assert "installed" == packs["yunet-0095"]
+    assert 0 == edge_lfr("models", "verify").status
+    assert edge_lfr("models", "selftest", "--json").json["cosine"] > 0.999
+
+
+def test_a_load_reports_every_row(edge_lfr: Command, loaded: Finished) -> None:
+    """Some rejected: exit status 0, a reason for each, and a warning; no label anywhere."""
+    assert (0, "lfr.enrolment/1", PEOPLE) == (loaded.status, loaded.json["schema"], loaded.json["enrolled_references"])
+    outcomes = {row["reference_id"]: row["outcome"] for row in loaded.json["rows"]}
+    assert ("enrolled", "picture-missing") == (outcomes["S-0"], outcomes["S-90"])
+    assert "S-90" in loaded.err
+    shown = edge_lfr("watchlist", "show", "--references")
+    assert "S-3" in shown.out
+    assert "Hush" not in loaded.out + loaded.err + shown.out + shown.err
+
+
+@pytest.mark.usefixtures("loaded")
+def test_all_or_nothing_keeps_the_list_before(edge_lfr: Command, source: Path) -> None:
+    """Exit status 65, and the same list as before."""
+    before = edge_lfr("watchlist", "show", "--json").json["list_id"]
+    done = edge_lfr("watchlist", "load", str(source), "--all-or-nothing")
+    assert os.EX_DATAERR == done.status
+    assert before == edge_lfr("watchlist", "show", "--json").json["list_id"]
+
+
+def test_nobody_enrolled_is_a_failure(edge_lfr: Command) -> None:
+    """Exit status 65; the list before, if any, stays."""
+    empty = edge_lfr.folder / "empty"
+    empty.mkdir()
+    (empty / "watchlist.csv").write_text(
+        "reference_id,label,category,response_code,picture\nS-1,x,suspect,arrest,absent.jpg\n"
+    )
+    assert os.EX_DATAERR == edge_lfr("watchlist", "load", str(empty)).status
+
+
+@pytest.mark.usefixtures("loaded")
+def test_a_reference_is_removed(edge_lfr: Command) -> None:
+    """And cannot be removed twice: exit status 65."""
+    removed = edge_lfr("watchlist", "remove", "S-0", "S-1", "--yes", "--json").json
+    assert (["S-0", "S-1"], PEOPLE - 2) == (removed["removed"], removed["remaining"])
+    assert os.EX_DATAERR == edge_lfr("watchlist", "remove", "S-0", "--yes").status
+
+
+@pytest.mark.usefixtures("loaded")
+def test_the_doctor_knows_the_watchlist(edge_lfr: Command) -> None:
+    """Its size, its threshold with the evidence, and what a stolen disk gives away."""
+    found = {check["name"]: check for check in edge_lfr("doctor", "--json").json["checks"]}
+    assert f"{PEOPLE} references" in found["watchlist"]["found"]
+    assert "floor" in found["threshold"]["found"]
+    assert "a stolen disk then opens" in found["key"]["found"]
+    assert "CPUExecutionProvider" in found["provider"]["found"]
+    assert "px wide" in found["camera north"]["found"]
+
+
+@pytest.mark.usefixtures("loaded")
+def test_a_changed_store_is_refused_and_can_be_wiped(edge_lfr: Command) -> None:
+    """Exit status 78 and no row; destroying it needs nothing that opens, not even the key."""
+    (database,) = edge_lfr.folder.glob("state/training/watchlist/lists/*/store.db")
+    content = bytearray(database.read_bytes())
+    content[len(content) // 2] ^= 1
+    database.write_bytes(content)
+    done = edge_lfr("watchlist", "show")
+    assert (os.EX_CONFIG, "") == (done.status, done.out)
+    (edge_lfr.folder / "state/training/kek.key").unlink()
+    assert {"schema": "lfr.watchlist-wipe/1", "keys": 1, "lists": 1} == edge_lfr(
+        "watchlist", "wipe", "--yes", "--json"
+    ).json
+    assert os.EX_CONFIG == edge_lfr("watchlist", "show").status
+
+
+def test_the_cameras_are_told_in_numbers(edge_lfr: Command, shared_data: Path) -> None:
+    """Rate, light, faces and their width; exit status 69 for a camera without a picture."""
+    source = shared_data / "video" / "face-demographics-walking.gif"
+    two = edge_lfr.config.read_text().replace(
+        'source = "clip.mp4"', f'source = "{source}"\n[[cameras]]\nid = "south"\nsource = "absent.mp4"'
+    )
+    config = edge_lfr.folder / "two.toml"
+    config.write_text(two)
+    done = edge_lfr("cameras", "check", "--seconds", "4", "--json", "--config", str(config))
+    north, south = done.json["cameras"]
+    assert (os.EX_UNAVAILABLE, "north", "480x270") == (done.status, north["id"], north["size"])
+    assert north["faces"] > 0
+    assert (0, None) == (south["frames_decoded"], south["face_width_px"])
+    assert "south" in done.err
