@@ -1,0 +1,188 @@
+"""A whole appliance in a temporary folder: the daemon as a process, a street that a test fills with people."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Self
+
+import cv2
+import numpy as np
+from edge_lfr.clock import SystemClock
+from edge_lfr.console.control_room import ControlRoom
+from edge_lfr.console.events import AlertSeen, ControlEvent, SightingSeen
+from edge_lfr.governance.trust import SigningKey, create_control_key
+from edge_lfr.pipeline.reporting.topics import Identity, Topics
+
+from simulators.appliance import eventually
+from simulators.broker import Broker
+
+ENTRY_POINT = Path(sys.executable).with_name("edge-lfr")
+TOPICS = Topics(Identity(force="anytown", device="van-1"))
+PICTURES_PER_SECOND = 8
+EMPTY_S = 1.3
+"""Longer than a track lives without a face, so that the next person is another passage."""
+
+
+class Van:
+    """Configuration, street, trust and watchlist of one appliance."""
+
+    def __init__(self, folder: Path, models: Path, london: Path, broker_port: int) -> None:
+        self.folder = folder
+        self._london = london
+        self._street = folder / "street"
+        self._street.mkdir()
+        self.key: SigningKey = create_control_key(
+            folder / "control.key", folder / "trust.d" / "control.toml", name="desk", clock=SystemClock()
+        )
+        self.config = folder / "edge-lfr.toml"
+        self.config.write_text(
+            f"""
+mode = "training"
+force = "anytown"
+device = "van-1"
+state_directory = "state"
+runtime_directory = "run"
+[models]
+directory = {json.dumps(str(models))}
+[[cameras]]
+id = "north"
+source = "street/"
+pictures_per_second = {PICTURES_PER_SECOND}
+[reporting.broker]
+host = "127.0.0.1"
+port = {broker_port}
+reconnect_s = [0.2, 1.0]
+[trust]
+directory = "trust.d"
+"""
+        )
+
+    def show(self, people: Sequence[str], seconds: float) -> None:
+        """Let one person after the other stand in the street, each for *seconds*, and leave it empty in between."""
+        for old in self._street.iterdir():
+            old.unlink()
+        number = 0
+        for person in people:
+            for _ in range(round(seconds * PICTURES_PER_SECOND)):
+                shutil.copy(self._london / "smiling" / person, self._street / f"{number:05d}.jpg")
+                number += 1
+            for _ in range(round(EMPTY_S * PICTURES_PER_SECOND)):
+                cv2.imwrite(str(self._street / f"{number:05d}.jpg"), np.full((600, 600, 3), 128, np.uint8))
+                number += 1
+
+    def watchlist(self, people: Sequence[str], name: str = "list") -> Path:
+        """A folder with the neutral pictures of some people."""
+        source = self.folder / name
+        source.mkdir()
+        rows = ["reference_id,label,category,response_code,picture"]
+        for person in people:
+            shutil.copy(self._london / "neutral" / person, source / person)
+            rows.append(f"{reference_of(person)},Subject,suspect,observe,{person}")
+        (source / "watchlist.csv").write_text("\n".join(rows) + "\n")
+        return source
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """A command of a technician, to its end."""
+        done = subprocess.run(
+            [str(ENTRY_POINT), *arguments],
+            env=self._environment(),
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert "Traceback" not in done.stderr, done.stderr
+        return done
+
+    def load(self, people: Sequence[str], name: str = "list") -> None:
+        done = self.run("watchlist", "load", str(self.watchlist(people, name)))
+        assert 0 == done.returncode, done.stderr
+
+    def status(self) -> dict[str, Any]:
+        """What the daemon says of itself; an empty answer while it does not answer."""
+        done = self.run("status", "--json")
+        return dict(json.loads(done.stdout)) if done.returncode == 0 else {}
+
+    @contextmanager
+    def daemon(self, *arguments: str) -> Iterator["Daemon"]:
+        """The daemon, until it ends or the block does."""
+        with (self.folder / "daemon.log").open("a") as log:
+            process = subprocess.Popen(
+                [str(ENTRY_POINT), "run", *arguments],
+                env=self._environment(),
+                cwd=self.folder,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
+            try:
+                yield Daemon(process)
+            finally:
+                if process.poll() is None:
+                    process.terminate()
+                process.communicate(timeout=30)
+
+    def log(self) -> str:
+        return (self.folder / "daemon.log").read_text()
+
+    def _environment(self) -> dict[str, str]:
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("EDGE_LFR")}
+        return {**clean, "EDGE_LFR_CONFIG": str(self.config), "COLUMNS": "120"}
+
+
+class Daemon:
+    """`edge-lfr run` as a process."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.process = process
+
+    def summary(self) -> dict[str, Any]:
+        """The last line of a `--once` run, when it has ended by itself."""
+        out, _ = self.process.communicate(timeout=120)
+        assert 0 == self.process.returncode
+        return dict(json.loads(out.splitlines()[-1]))
+
+    def kill(self) -> None:
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+
+class Desk:
+    """A control room that acknowledges, and writes down what it sees."""
+
+    def __init__(self, broker: Broker, key: SigningKey | None) -> None:
+        self._events: list[ControlEvent] = []
+        self._room = ControlRoom(broker.config(), TOPICS, key, self._events.append, clock=SystemClock())
+
+    @property
+    def alerts(self) -> list[AlertSeen]:
+        return [event for event in list(self._events) if isinstance(event, AlertSeen) and not event.is_repeat]
+
+    @property
+    def references(self) -> list[str]:
+        return [alert.message.reference_id for alert in self.alerts]
+
+    @property
+    def sightings(self) -> list[SightingSeen]:
+        return [event for event in list(self._events) if isinstance(event, SightingSeen)]
+
+    def wait_for_alerts(self, number: int, timeout_s: float = 30.0) -> bool:
+        return eventually(lambda: len(self.alerts) >= number, timeout_s)
+
+    def __enter__(self) -> Self:
+        self._room.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._room.stop()
+
+
+def reference_of(person: str) -> str:
+    return f"ref-{person.removesuffix('.jpg')}"

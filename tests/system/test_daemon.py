@@ -1,0 +1,164 @@
+"""The main job with the daemon as a process: real nets, a real broker, real pictures."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from simulators.appliance import eventually
+from simulators.broker import Broker
+from simulators.van import Desk, Van, reference_of
+
+pytestmark = pytest.mark.shared
+
+LISTED, ALSO_LISTED, BYSTANDER = "001.jpg", "002.jpg", "003.jpg"
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Broker]:
+    (tmp_path / "broker").mkdir()
+    with Broker(tmp_path / "broker") as started:
+        yield started
+
+
+@pytest.fixture
+def van(tmp_path: Path, installed_packs: Path, shared_data: Path, broker: Broker) -> Van:
+    return Van(tmp_path, installed_packs, shared_data / "london", broker.port)
+
+
+def test_a_listed_person_walks_past_and_an_acknowledged_alert_stands(van: Van, broker: Broker) -> None:
+    """Who is listed is told once, with both pictures and words for the officer; who is not becomes a number."""
+    van.load([LISTED])
+    van.show([BYSTANDER, LISTED], 2.5)
+    with Desk(broker, van.key) as desk, van.daemon("--once") as daemon:
+        summary = daemon.summary()
+        assert [reference_of(LISTED)] == desk.references
+    message = desk.alerts[0].message
+    assert ("Subject", "suspect", "observe") == (message.label, message.category, message.response_code)
+    assert message.score >= message.threshold
+    assert message.face_jpeg is not None
+    assert message.reference_jpeg is not None
+    for jpeg in (message.face_jpeg, message.reference_jpeg):
+        assert cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR) is not None
+    assert 1 == summary["alerts"]
+    assert 1 == summary["counters"]["ack.accepted"]
+    assert 1 == summary["counters"]["discard.track-non-match"]
+    assert summary["latency_ms_p50"] is not None
+
+
+def test_nothing_about_a_subject_is_logged(van: Van, broker: Broker) -> None:
+    """Neither the label nor the reference id of somebody who was alerted stands in the daemon's log."""
+    van.load([LISTED])
+    van.show([LISTED], 2.0)
+    with Desk(broker, van.key) as desk, van.daemon("--once") as daemon:
+        daemon.summary()
+        assert 1 == len(desk.alerts)
+    assert "Subject" not in van.log()
+    assert reference_of(LISTED) not in van.log()
+
+
+def test_an_alert_survives_a_killed_daemon(van: Van, broker: Broker) -> None:
+    """Without a broker the alert is stored; the next run delivers it although the daemon was killed meanwhile."""
+    broker.stop()
+    van.load([LISTED])
+    van.show([LISTED], 20.0)
+    with van.daemon() as daemon:
+        assert eventually(lambda: van.status().get("status", {}).get("outbox", {}).get("stored", 0) >= 1, 40.0)
+        daemon.kill()
+    van.show([BYSTANDER], 2.0)
+    broker.start()
+    with Desk(broker, van.key) as desk, van.daemon("--once"):
+        assert desk.wait_for_alerts(1)
+        assert [reference_of(LISTED)] == desk.references
+
+
+def test_a_running_daemon_takes_a_new_list(van: Van, broker: Broker) -> None:
+    """A list that is loaded while the daemon runs is searched from then on, without a restart."""
+    van.load([ALSO_LISTED])
+    van.show([LISTED], 60.0)
+    with Desk(broker, van.key) as desk, van.daemon():
+        assert eventually(lambda: van.status().get("counters", {}).get("frames-processed.north", 0) >= 8, 40.0)
+        assert [] == desk.references
+        van.load([LISTED, ALSO_LISTED], "second")
+        assert desk.wait_for_alerts(1)
+        assert [reference_of(LISTED)] == desk.references
+
+
+def test_a_removed_reference_is_not_found_any_more(van: Van, broker: Broker) -> None:
+    """Removal rebuilds the list while the daemon runs; the others stay listed."""
+    van.load([LISTED, ALSO_LISTED])
+    van.show([ALSO_LISTED], 1.0)
+    with Desk(broker, van.key) as desk, van.daemon():
+        assert desk.wait_for_alerts(1)
+        done = van.run("watchlist", "remove", reference_of(LISTED), "--yes")
+        assert 0 == done.returncode, done.stderr
+        assert 1 == van.status()["watchlist"]["references"]
+
+
+def test_a_wiped_appliance_is_disarmed_and_holds_nothing(van: Van, broker: Broker) -> None:
+    """After a wipe no key and no list is left, the cameras are off, and a test alert still goes through."""
+    van.load([LISTED])
+    van.show([BYSTANDER], 60.0)
+    with Desk(broker, van.key), van.daemon():
+        assert eventually(lambda: van.status().get("status", {}).get("state") in {"running", "degraded"}, 40.0)
+        assert 0 == van.run("watchlist", "wipe", "--yes").returncode
+        status = van.status()
+        assert "disarmed" == status["status"]["state"]
+        assert ["stopped"] == [camera["state"] for camera in status["cameras"]]
+        assert [] == list((van.folder / "state" / "training").rglob("key.wrapped"))
+        assert 0 == van.run("alerts", "test").returncode
+
+
+def test_a_paused_appliance_looks_at_nobody(van: Van, broker: Broker) -> None:
+    """Between pause and resume no frame is processed; afterwards the street is watched again."""
+    van.load([ALSO_LISTED])
+    van.show([BYSTANDER], 60.0)
+    with Desk(broker, van.key), van.daemon() as daemon:
+        assert eventually(lambda: van.status().get("counters", {}).get("frames-processed.north", 0) > 0, 40.0)
+        assert 0 == van.run("pause").returncode
+        before = van.status()["counters"]["frames-processed.north"]
+        assert "paused" == van.status()["status"]["state"]
+        assert before == van.status()["counters"]["frames-processed.north"]
+        assert 0 == van.run("resume").returncode
+        assert eventually(lambda: van.status()["counters"]["frames-processed.north"] > before)
+        assert 0 == van.run("stop").returncode
+        assert 0 == daemon.process.wait(timeout=20)
+
+
+def test_a_second_daemon_is_refused(van: Van, broker: Broker) -> None:
+    """One appliance, one daemon: the second says who is there, and the first goes on."""
+    assert broker.port
+    van.load([ALSO_LISTED])
+    van.show([BYSTANDER], 60.0)
+    with van.daemon():
+        assert eventually(lambda: bool(van.status()), 40.0)
+        second = van.run("run", "--once")
+        assert 75 == second.returncode
+        assert "what to do" in second.stderr
+        assert van.status()
+
+
+def test_a_list_of_another_pack_is_refused(van: Van, broker: Broker) -> None:
+    """Templates of one pack mean nothing to another: the daemon does not start, and says what to do."""
+    assert broker.port
+    van.load([LISTED])
+    van.show([BYSTANDER], 1.0)
+    catalogue = Path(__file__).parents[2] / "models" / "catalogue.toml"
+    (van.folder / "catalogue.toml").write_text(catalogue.read_text().replace("threshold = 0.7", "threshold = 0.75"))
+    van.config.write_text(van.config.read_text().replace("[models]", '[models]\ncatalogue = "catalogue.toml"'))
+    done = van.run("run", "--once")
+    assert 78 == done.returncode
+    assert "load the watchlist again" in done.stderr
+
+
+def test_a_threshold_below_the_floor_is_refused(van: Van, broker: Broker) -> None:
+    """The floor comes from the pack's calibration; a configuration may raise it and never lower it."""
+    assert broker.port
+    van.load([LISTED])
+    van.show([BYSTANDER], 1.0)
+    van.config.write_text(van.config.read_text() + "[decision]\nthreshold = 0.3\n")
+    done = van.run("run", "--once")
+    assert 78 == done.returncode
+    assert "decision.threshold" in done.stderr
