@@ -1,18 +1,15 @@
 """
-One sealed list on the disk: references enter and are encrypted row by row; a key and the right place open them again.
+One sealed list on the disk, as it is read: a key and the right place open its rows; `list_writer` made them.
 
 Every row is sealed for its list, kind and number, so that rows cannot be exchanged, and the manifest row is sealed over
 the reference ids and counts, so that rows cannot be added or taken away. The file shows the number of references and
 the sizes of their rows, and nothing else.
 """
 
-import hashlib
 import json
-import os
 import sqlite3
-import struct
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from enum import IntEnum
@@ -26,15 +23,11 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 
 from edge_lfr.errors import SealBrokenError, WatchlistReferenceError, WatchlistSealError
 from edge_lfr.governance.seal import Seal
-from edge_lfr.watchlist.durable_files import storage_errors, sync_file
 from edge_lfr.watchlist.entries import Category, ResponseCode, WatchlistEntry
 
 FORMAT: Final = 1
 
-UNIT_TOLERANCE: Final = 1e-3
-"""How far a template's length may be from 1: float32 rounding with room; chosen, not measured."""
-
-_LITTLE_FLOAT32: Final = np.dtype("<f4")
+LITTLE_FLOAT32: Final = np.dtype("<f4")
 
 
 class RowKind(IntEnum):
@@ -64,101 +57,6 @@ class Manifest(BaseModel):
     """Pairs of positions in `reference_ids`."""
 
     digest: str
-
-
-class ListWriter:
-    """Fills the file of a new list; until `finish` has returned, the file is nothing."""
-
-    def __init__(self, path: Path, list_id: str, seal: Seal, *, pack_digest: str, dimension: int) -> None:
-        self.list_id = list_id
-        self._path = path
-        self._seal = seal
-        self._pack_digest = pack_digest
-        self._dimension = dimension
-        self._reference_ids: dict[str, int] = {}
-        self._templates = 0
-        self._digest = hashlib.sha256()
-        with storage_errors():
-            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-            self._database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        try:
-            self._prepare()
-        except BaseException:
-            self._database.close()
-            raise
-
-    def _prepare(self) -> None:
-        with storage_errors():
-            # A file that a crash leaves behind is thrown away whole, so there is no journal to keep.
-            for pragma in ("journal_mode=OFF", "synchronous=OFF", "secure_delete=ON", "temp_store=MEMORY"):
-                self._database.execute(f"PRAGMA {pragma}").fetchall()
-            self._database.execute(
-                "CREATE TABLE row (kind INTEGER, number INTEGER, sealed BLOB, UNIQUE (kind, number)) STRICT"
-            )
-            self._database.execute("BEGIN")
-
-    @property
-    def references(self) -> int:
-        return len(self._reference_ids)
-
-    @property
-    def templates(self) -> int:
-        return self._templates
-
-    def add(self, entry: WatchlistEntry, vectors: NDArray[np.float32], picture: bytes) -> None:
-        """
-        Seal one reference.
-
-        Args:
-            entry: Who and why.
-
-            vectors: float32 (k, d), k >= 1, unit rows; stays the caller's to zero.
-
-            picture: JPEG of the reference's face.
-
-        Raises:
-            WatchlistStorageError: The disk is full or fails.
-            ValueError: The id was added already, or the vectors are no templates (a caller's mistake).
-        """
-        if entry.reference_id in self._reference_ids:
-            message = f"{entry.reference_id} was added already"
-            raise ValueError(message)
-        _check_templates(vectors, self._dimension)
-        number = len(self._reference_ids)
-        self._reference_ids[entry.reference_id] = number
-        self._templates += len(vectors)
-        self._put(RowKind.ENTRY, number, _entry_to_bytes(entry))
-        self._put(RowKind.TEMPLATES, number, np.ascontiguousarray(vectors, dtype=_LITTLE_FLOAT32).data.cast("B"))
-        self._put(RowKind.PICTURE, number, picture)
-
-    def finish(self, created_at: datetime, lookalikes: Iterable[frozenset[str]]) -> None:
-        """Seal the manifest, and wait until the file is on the disk."""
-        pairs = sorted((sorted(self._reference_ids[one] for one in pair)) for pair in lookalikes)
-        manifest = Manifest(
-            format=FORMAT,
-            pack_digest=self._pack_digest,
-            dimension=self._dimension,
-            created_at=created_at,
-            reference_ids=tuple(self._reference_ids),
-            templates=self._templates,
-            lookalikes=tuple((first, second) for first, second in pairs),
-            digest=self._digest.hexdigest(),
-        )
-        self._put(RowKind.MANIFEST, 0, manifest.model_dump_json().encode())
-        with storage_errors():
-            self._database.execute("COMMIT")
-            self._database.close()
-            sync_file(self._path)
-
-    def close(self) -> None:
-        """Let go of the file and the key; safe after `finish`."""
-        self._database.close()
-
-    def _put(self, kind: RowKind, number: int, plain: bytes | memoryview) -> None:
-        sealed = self._seal.seal(plain, context=_context(self.list_id, kind, number))
-        self._digest.update(struct.pack("<BI", kind, number) + hashlib.sha256(sealed).digest())
-        with storage_errors():
-            self._database.execute("INSERT INTO row VALUES (?, ?, ?)", (int(kind), number, sealed))
 
 
 class StoredWatchlist:
@@ -297,7 +195,7 @@ class StoredWatchlist:
 
     def _fill(self, matrix: NDArray[np.float32]) -> tuple[str, ...]:
         owners: list[str] = []
-        row_bytes = self.dimension * _LITTLE_FLOAT32.itemsize
+        row_bytes = self.dimension * LITTLE_FLOAT32.itemsize
         for number, reference_id in enumerate(self.reference_ids):
             opened = self._opened(RowKind.TEMPLATES, number)
             count, rest = divmod(len(opened), row_bytes)
@@ -305,7 +203,7 @@ class StoredWatchlist:
             if rest or not count or start + count > len(matrix):
                 message = "the templates are not as many as the manifest says"
                 raise WatchlistSealError(message)
-            matrix[start : start + count] = np.frombuffer(opened, dtype=_LITTLE_FLOAT32).reshape(count, -1)
+            matrix[start : start + count] = np.frombuffer(opened, dtype=LITTLE_FLOAT32).reshape(count, -1)
             owners.extend([reference_id] * count)
         if len(owners) != len(matrix):
             message = "the templates are not as many as the manifest says"
@@ -325,7 +223,7 @@ class StoredWatchlist:
             rows = self._database.execute(query, (int(kind), number)).fetchall()
             if len(rows) != 1 or not isinstance(untrusted_sealed := rows[0][0], bytes):
                 raise WatchlistSealError(f"row {kind}/{number} of the sealed store is missing")
-            return self._seal.open(untrusted_sealed, context=_context(self.list_id, kind, number))
+            return self._seal.open(untrusted_sealed, context=row_context(self.list_id, kind, number))
 
     def _check_rows(self) -> None:
         """See that there is one row of each kind for each reference, and none beyond."""
@@ -354,21 +252,13 @@ def _seal_errors() -> Iterator[None]:
         raise WatchlistSealError(message) from None
 
 
-def _context(list_id: str, kind: RowKind, number: int) -> str:
+def row_context(list_id: str, kind: RowKind, number: int) -> str:
+    """The place that a row is sealed for."""
     return f"watchlist:{list_id}:{int(kind)}:{number}"
 
 
-def _check_templates(vectors: NDArray[np.float32], dimension: int) -> None:
-    if vectors.ndim != 2 or vectors.shape[1] != dimension or not len(vectors) or vectors.dtype != np.float32:  # noqa: PLR2004 - a matrix
-        message = f"expected float32 (k, {dimension}), found {vectors.dtype} {vectors.shape}"
-        raise ValueError(message)
-    lengths = np.linalg.norm(vectors, axis=1)
-    if not np.all(np.abs(lengths - 1.0) < UNIT_TOLERANCE):
-        message = "a template is not of unit length"
-        raise ValueError(message)
-
-
-def _entry_to_bytes(entry: WatchlistEntry) -> bytes:
+def entry_to_bytes(entry: WatchlistEntry) -> bytes:
+    """An entry as it stands in its row."""
     return json.dumps([entry.reference_id, entry.label, entry.category, entry.response_code]).encode()
 
 

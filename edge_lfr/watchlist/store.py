@@ -41,7 +41,8 @@ from edge_lfr.watchlist.durable_files import (
     write_durably,
 )
 from edge_lfr.watchlist.entries import WatchlistEntry
-from edge_lfr.watchlist.sealed_list import ListWriter, StoredWatchlist
+from edge_lfr.watchlist.list_writer import ListWriter
+from edge_lfr.watchlist.sealed_list import StoredWatchlist
 
 LISTS: Final = "lists"
 CURRENT: Final = "current"
