@@ -10,8 +10,10 @@ confines itself before it reads the first hostile byte; the parent believes noth
 import mmap
 import os
 import socket
+import stat
 import sys
 import sysconfig
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -91,20 +93,34 @@ def _play(order: Order, outlet: Outlet, landlock_version: int) -> Fault | None:
     """Deliver all pictures of the source; why it ended, None for the plain end of a file."""
     if order.kind == "pictures":
         return _play_folder(order, outlet, landlock_version)
-    if order.kind == "file" and Path(order.source).is_file() and Path(order.source).stat().st_size == 0:
-        return Fault.EMPTY
+    if order.kind == "file" and (fault := _fault_of_file(Path(order.source))) is not None:
+        return fault
+    started = time.monotonic()
     try:
         container = av.open(order.source, mode="r", **open_arguments(order))
     except (TimeoutError, av.error.ExitError):
         return Fault.OPEN_TIMEOUT
     except (av.error.FFmpegError, OSError) as error:
-        return _fault_of(error)
+        # An interrupted opening is often told as broken data.
+        has_taken_too_long = order.is_live and time.monotonic() - started >= order.open_timeout_s
+        return Fault.OPEN_TIMEOUT if has_taken_too_long else _fault_of(error)
     with container:
         if not container.streams.video:
             return Fault.NO_VIDEO
         container.streams.video[0].codec_context.thread_count = DECODER_THREADS
         outlet.opened(landlock_version)
         return _play_video(container, order, outlet)
+
+
+def _fault_of_file(path: Path) -> Fault | None:
+    """What is wrong before a byte is read; a pipe would block, and the library calls an empty file broken."""
+    try:
+        status = path.stat()
+    except OSError as error:
+        return _fault_of(error)
+    if not stat.S_ISREG(status.st_mode):
+        return Fault.BROKEN
+    return Fault.EMPTY if status.st_size == 0 else None
 
 
 def open_arguments(order: Order) -> dict[str, Any]:
