@@ -1,11 +1,10 @@
 """What the control-room terminal saw: its JSON lines enter, events that a truth file can be asked about leave."""
 
+import json
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import IO, Any, Final
-
-from pydantic import Field
+from typing import IO, Final, Literal
 
 from edge_lfr.biometrics.geometry import BoxXYXY
 from edge_lfr.evaluation.demo_summary import Numbers, RunReport, TrackReport
@@ -32,17 +31,11 @@ class SeenMessage(Numbers):
         return self.reference_id is None
 
 
-class WatchLine(Numbers):
-    """One line of `edge-lfr alerts watch --json`; other events than these are passed over."""
+class LinkLine(Numbers):
+    """What the subscriber says about its own link to the broker."""
 
-    event: str
-    is_up: bool = False
-    """Of a `link` event."""
-
-    is_repeat: bool = False
-    """The same message came before."""
-
-    message: dict[str, Any] = Field(default_factory=dict)
+    event: Literal["link"]
+    is_up: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,12 +106,12 @@ class Subscriber:
 
     def _read(self) -> None:
         for text in self._lines:
-            line = WatchLine.model_validate_json(text)
-            if line.event == "link" and line.is_up:
+            record = json.loads(text)
+            if record.get("event") == "link" and LinkLine.model_validate(record).is_up:
                 self._is_listening.set()
-            if line.event not in {"alert", "sighting"} or line.is_repeat:
+            if not record["schema"].startswith(("lfr.alert/", "lfr.sighting/")):
                 continue
-            message = SeenMessage.model_validate(line.message)
+            message = SeenMessage.model_validate(record)
             with self._changed:
                 if message.reference_id is not None:
                     self._reference_of[message.alert_id] = message.reference_id

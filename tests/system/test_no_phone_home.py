@@ -39,7 +39,9 @@ class Calls:
 
     def remote_addresses(self) -> set[tuple[str, int]]:
         """Where the run connected or sent to, without the pairs of sockets that it made with itself."""
-        own_ports = {int(port) for line in self.lines if "getsockname(" in line for port, _ in ADDRESS.findall(line)}
+        own_ports = {
+            int(port) for line in self.lines if re.search(r"\bgetsockname\b", line) for port, _ in ADDRESS.findall(line)
+        }
         reached = {
             (host, int(port))
             for line in self.lines

@@ -14,8 +14,9 @@ def lines(*records: dict[str, object]) -> io.StringIO:
     return io.StringIO("".join(json.dumps(record) + "\n" for record in records))
 
 
-def message(**changes: object) -> dict[str, object]:
+def alert(**changes: object) -> dict[str, object]:
     content: dict[str, object] = {
+        "schema": "lfr.alert/1",
         "alert_id": "a",
         "track_id": 7,
         "camera": "street",
@@ -29,14 +30,10 @@ def message(**changes: object) -> dict[str, object]:
     return content | changes
 
 
-def alert(**changes: object) -> dict[str, object]:
-    return {"schema": "lfr.watch/1", "event": "alert", "is_repeat": False, "message": message(**changes)}
-
-
 def sighting(**changes: object) -> dict[str, object]:
-    content = message(media_time_s=5.0) | changes
+    content = alert(schema="lfr.sighting/1", media_time_s=5.0) | changes
     del content["reference_id"], content["label"]
-    return {"schema": "lfr.watch/1", "event": "sighting", "is_repeat": False, "message": content}
+    return content
 
 
 def report(*tracks: TrackReport) -> RunReport:
@@ -61,8 +58,8 @@ def test_a_sighting_takes_the_name_of_its_alert() -> None:
 
 def test_other_lines_are_passed_over() -> None:
     """Status and health are not about a subject, and what comes twice is counted once."""
-    status: dict[str, object] = {"schema": "lfr.watch/1", "event": "status", "message": {"state": "running"}}
-    subscriber, _ = read(lines(status, alert(), alert() | {"is_repeat": True}), 1)
+    repeat: dict[str, object] = {"schema": "lfr.watch/1", "event": "repeat", "alert_id": "a", "seq": 1}
+    subscriber, _ = read(lines({"schema": "lfr.status/1", "state": "running"}, alert(), repeat), 1)
     assert 1 == len(subscriber.messages())
 
 
