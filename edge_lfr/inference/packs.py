@@ -49,14 +49,14 @@ def open_pack(entry: PackEntry, directory: Path, provider: Provider, threads: in
     """
     folder = pack_directory(entry, directory)
     merged = with_recorded_golden(entry, directory)
-    detector = _open(entry.detector.file, folder, provider, threads)
+    detector = _open(entry.detector.file, folder, provider, threads, keeps_memory=True)
     check_detector(detector, entry.detector)
-    embedder = _open(entry.embedder.file, folder, provider, threads)
+    embedder = _open(entry.embedder.file, folder, provider, threads, keeps_memory=False)
     check_embedder(embedder, entry.embedder)
     return OpenPack(entry=merged, digest=merged.digest, detector=detector, embedder=embedder)
 
 
-def _open(spec: FileSpec, folder: Path, provider: Provider, threads: int) -> Session:
+def _open(spec: FileSpec, folder: Path, provider: Provider, threads: int, *, keeps_memory: bool) -> Session:
     content = read_model(spec, folder)
     inspect_model(content, spec.name)
-    return open_session(content, provider, threads)
+    return open_session(content, provider, threads, keeps_memory=keeps_memory)

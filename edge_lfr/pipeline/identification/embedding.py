@@ -79,7 +79,8 @@ class Embedder:
         """
         Overwrite what the runtime keeps of the last samples, with a neutral run of the largest batch since.
 
-        Two whole copies of a vector were seen to stay in the runtime's heap until the next run of that shape.
+        Where freed memory is overwritten (see `inference.allocator`) none was found; accelerators, and C libraries that
+        cannot do that, need this run: there, copies stay until the next one of the same shape.
         """
         count = self._largest_since_flush
         if count == 0:

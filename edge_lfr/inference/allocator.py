@@ -1,0 +1,20 @@
+"""
+What the runtime frees is overwritten: the C library fills every freed block of this process with a constant.
+
+The runtime keeps copies of what it computes in its own blocks. Seen: two whole copies of a vector stayed readable after
+a run; with this setting and without the runtime's own arena none did, at once and with no further run.
+"""
+
+import ctypes
+from typing import Final
+
+M_PERTURB: Final = -6
+"""From glibc's malloc.h; the same as `GLIBC_TUNABLES=glibc.malloc.perturb`, which only works when set before start."""
+
+FILL: Final = 255
+
+
+def overwrite_freed_memory() -> bool:
+    """Switch it on for the rest of this process; False where the C library cannot (then a neutral run has to do)."""
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    return mallopt is not None and bool(mallopt(M_PERTURB, FILL))
