@@ -48,7 +48,7 @@ class TruthBox(TruthRecord):
     x1: float
     y1: float
     hidden_share: Annotated[float, Field(ge=0.0, le=1.0)] = 0.0
-    """Share of the box that lies behind something or outside the picture."""
+    """Share of the box that lies behind something or outside the picture, or has not faded in yet."""
 
     @property
     def box_xyxy(self) -> BoxXYXY:
@@ -68,7 +68,7 @@ class Passage(TruthRecord):
     starts_s: float
     ends_s: float
     boxes: tuple[TruthBox, ...]
-    """In order of time; frames in which less than half of the face is inside the picture are left out."""
+    """In order of time; frames in which less than a quarter of the face is inside the picture are left out."""
 
     @property
     def is_mated(self) -> bool:

@@ -18,7 +18,7 @@ from edge_lfr.evaluation.walkby import plan
 from edge_lfr.evaluation.walkby.heads import ABOVE, BELOW, LEFT, RIGHT, Head
 from edge_lfr.evaluation.walkby.plan import Pose, Scene, Walk
 
-MIN_INSIDE_SHARE: Final = 0.5
+MIN_INSIDE_SHARE: Final = 0.25
 """Less of a face inside the picture than this is no longer in the truth."""
 
 NOISE_SIGMA: Final = 2.5
@@ -140,11 +140,11 @@ def _draw_people(
     for place, (index, pose) in enumerate(poses, start=1):
         box = pose.box_xyxy(heads[index].face_ratio)
         inside = box.clipped_to(scene.size)
-        if pose.fade < 1.0 or inside.area < MIN_INSIDE_SHARE * box.area:
+        if inside.area < MIN_INSIDE_SHARE * box.area:
             continue
         pixels = inside.to_pixels()
         region = layers.owner[pixels.y0 : pixels.y1, pixels.x0 : pixels.x1]
-        visible = float(np.count_nonzero(region == place)) / region.size * inside.area / box.area
+        visible = pose.fade * float(np.count_nonzero(region == place)) / region.size * inside.area / box.area
         corners = (round(value, 2) for value in (box.x0, box.y0, box.x1, box.y1))
         x0, y0, x1, y1 = corners
         truth = TruthBox(

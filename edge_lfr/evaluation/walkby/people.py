@@ -151,7 +151,7 @@ def cast_from_folders(
     pairs = [path for path in pictures_in(walking) if (enrolled / path.name).is_file()]
     order = [pairs[index] for index in rng.permutation(len(pairs))]
     own = portraits_from(order, mated + non_mated // 2, finder, prefix=walking.parent.name)
-    if len(own) <= mated:
+    if len(own) < mated:
         raise PortraitError(f"{walking} and {enrolled} share {len(own)} usable portraits; {mated} mated were asked for")
     strangers = pictures_in(others)
     strangers = [strangers[index] for index in rng.permutation(len(strangers))]

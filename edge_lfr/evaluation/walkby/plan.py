@@ -25,7 +25,7 @@ LANES: Final = (-0.9, -0.3, 0.3, 0.9)
 """Four lanes; at full size they are 1.6 face widths and more apart."""
 
 FADE_IN_S: Final = 0.4
-"""People appear gradually, as if they came round a corner; there is no truth box before that is over."""
+"""People appear gradually, as if out of the dark; what cannot be seen of them yet counts as hidden."""
 
 POST_LANE_X: Final = 0.30
 POST_WIDTH: Final = 0.02
