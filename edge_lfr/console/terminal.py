@@ -33,7 +33,7 @@ from edge_lfr.pipeline.reporting.topics import Topics
 PICTURE_COLUMNS: Final = 32
 PICTURE_LINES: Final = 18
 SCHEMA: Final = "lfr.watch/1"
-"""Of the JSON lines."""
+"""Of the JSON lines that are no messages."""
 
 _PICTURES: Final[dict[str, Any]] = {"face_jpeg": True, "reference_jpeg": True, "runner_up": {"reference_jpeg": True}}
 
@@ -82,33 +82,45 @@ def json_lines(stream: TextIO) -> Callable[[ControlEvent], None]:
     """A listener that writes each event as one JSON object in one line."""
 
     def write(event: ControlEvent) -> None:
-        stream.write(json.dumps({"schema": SCHEMA} | as_record(event), ensure_ascii=True) + "\n")
+        stream.write(json.dumps(as_record(event), ensure_ascii=True) + "\n")
         stream.flush()
 
     return write
 
 
 def as_record(event: ControlEvent) -> dict[str, Any]:
-    """The event as JSON values; pictures stay away."""
-    record: dict[str, Any]
+    """
+    The event as JSON values.
+
+    A message comes under its own schema, without pictures, and an alert or sighting only the first time; everything
+    else under `SCHEMA`, named by `event`.
+    """
     match event:
-        case AlertSeen(message, is_repeat):
-            content = message.model_dump(mode="json", by_alias=True, exclude=_PICTURES)
-            record = {"event": "alert", "is_repeat": is_repeat, "message": content}
-        case SightingSeen(message, is_repeat):
-            content = message.model_dump(mode="json", by_alias=True, exclude={"face_jpeg"})
-            record = {"event": "sighting", "is_repeat": is_repeat, "message": content}
+        case AlertSeen(message, is_repeat) | SightingSeen(message, is_repeat):
+            if is_repeat:
+                return _record("repeat", alert_id=message.alert_id, seq=message.seq)
+            exclude = _PICTURES if isinstance(message, AlertMessage) else {"face_jpeg": True}
+            return message.model_dump(mode="json", by_alias=True, exclude=exclude)
         case StateSeen(message):
-            record = {"event": message.file_name, "message": message.model_dump(mode="json", by_alias=True)}
+            return message.model_dump(mode="json", by_alias=True)
+        case _:
+            return _as_fact(event)
+
+
+def _as_fact(event: GapSeen | MessageInvalid | Acknowledged | LinkChanged) -> dict[str, Any]:
+    match event:
         case GapSeen(boot_id, missing):
-            record = {"event": "gap", "boot_id": boot_id, "missing": list(missing)}
+            return _record("gap", boot_id=boot_id, missing=list(missing))
         case MessageInvalid(topic, reason):
-            record = {"event": "invalid", "topic": topic, "reason": reason}
+            return _record("invalid", topic=topic, reason=reason)
         case Acknowledged(alert_id, is_delivered):
-            record = {"event": "acknowledged", "alert_id": alert_id, "is_delivered": is_delivered}
+            return _record("acknowledged", alert_id=alert_id, is_delivered=is_delivered)
         case LinkChanged(is_up, reason):
-            record = {"event": "link", "is_up": is_up, "reason": reason}
-    return record
+            return _record("link", is_up=is_up, reason=reason)
+
+
+def _record(event: str, **values: object) -> dict[str, Any]:
+    return {"schema": SCHEMA, "event": event, **values}
 
 
 class Screen:

@@ -47,8 +47,8 @@ class TrustFile(BaseModel):
 
     role: Role
     public_key: str
-    not_before: AwareDatetime
-    not_after: AwareDatetime
+    not_before: Annotated[AwareDatetime, Field(strict=True)]
+    not_after: Annotated[AwareDatetime, Field(strict=True)]
     name: Annotated[str, Field(max_length=128)]
 
 

@@ -20,7 +20,7 @@ from edge_lfr.errors import EdgeLfrError, ReportingError
 from edge_lfr.pipeline.reporting.messages import MESSAGE_BYTES, AlertMessage, Evidence, RunnerUp, SightingMessage
 from edge_lfr.pipeline.reporting.outbox import Outbox
 from edge_lfr.pipeline.reporting.passages import Kind, Passages
-from edge_lfr.pipeline.reporting.pictures import enrolled_picture, face_picture, test_card
+from edge_lfr.pipeline.reporting.pictures import card_picture, enrolled_picture, face_picture
 from edge_lfr.pipeline.reporting.rows import RowKind
 from edge_lfr.pipeline.reporting.topics import Identity
 from edge_lfr.pipeline.reporting.ulid import new_ulid
@@ -157,7 +157,7 @@ class AlertWriter:
             is_ambiguous=False,
             is_sighting=False,
         )
-        card = test_card("TEST", mark=TEST_MARK, max_bytes=self._config.picture_bytes)
+        card = card_picture("TEST", mark=TEST_MARK, max_bytes=self._config.picture_bytes)
         seen = _Seen(None, None, card, self._clock.monotonic_ns())
         basis = _NO_BASIS if self._basis is None else self._basis
         self._store(alert, seen, basis, _Words("test alert", "test", "test", card), RowKind.TEST)

@@ -206,16 +206,31 @@ def _properties(packet_type: int) -> Any:  # noqa: ANN401 - the library sets att
     return Properties(packet_type)  # type: ignore[no-untyped-call]  # the library's own
 
 
+class _ClosingSocket(ssl.SSLSocket):
+    """Closes itself when the handshake fails; the library would leave that to chance."""
+
+    def do_handshake(self, block: bool = False) -> None:  # noqa: FBT001, FBT002 - the signature is the base class's
+        try:
+            super().do_handshake(block)
+        except OSError:
+            self.close()
+            raise
+
+
 def _identify(client: Client, config: BrokerConfig) -> None:
     """TLS, client certificate and password, as far as they are configured."""
     if config.ca_file is not None:
-        client.tls_set(
-            ca_certs=str(config.ca_file),
-            certfile=None if config.certificate_file is None else str(config.certificate_file),
-            keyfile=None if config.key_file is None else str(config.key_file),
-            cert_reqs=ssl.CERT_REQUIRED,
-            tls_version=ssl.PROTOCOL_TLS_CLIENT,
-        )
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.sslsocket_class = _ClosingSocket
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        try:
+            context.load_verify_locations(config.ca_file)
+            if config.certificate_file is not None:
+                context.load_cert_chain(config.certificate_file, config.key_file)
+        except OSError as error:
+            files = [str(path) for path in (config.ca_file, config.certificate_file, config.key_file) if path]
+            raise BrokerUnavailableError(f"{', '.join(files)}: {_words_of(error)}") from error
+        client.tls_set_context(context)
     if config.username is not None:
         client.username_pw_set(config.username, None if config.password is None else config.password.get_secret_value())
 

@@ -61,7 +61,7 @@ def enrolled_picture(jpeg: bytes, *, mark: str, max_bytes: int) -> bytes | None:
     return _encode(_marked(_fitted(pixels.astype(np.uint8, copy=False)), mark), max_bytes)
 
 
-def test_card(text: str, *, mark: str, max_bytes: int) -> bytes:
+def card_picture(text: str, *, mark: str, max_bytes: int) -> bytes:
     """Colour bars with a word; what a test alert shows in place of a face."""
     bars = np.array(
         [(235, 235, 235), (0, 235, 235), (235, 235, 0), (0, 235, 0), (235, 0, 235), (0, 0, 235), (235, 0, 0)], np.uint8

@@ -1,0 +1,260 @@
+"""Whose signatures count, and which signed messages are believed."""
+
+import json
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from edge_lfr.errors import KeyUnavailableError, TrustError
+from edge_lfr.governance.signed import (
+    CLOCK_TOLERANCE,
+    MAX_LIFETIME,
+    SIGNED_BYTES,
+    MessageRefusedError,
+    Refusal,
+    sign,
+    verify,
+)
+from edge_lfr.governance.trust import Role, SigningKey, TrustStore, create_control_key
+from pydantic import BaseModel, ConfigDict
+
+from simulators.clock import StoppedClock
+
+
+class Body(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    alert_id: str
+
+
+class Memory:
+    """Ids of one test."""
+
+    def __init__(self) -> None:
+        self.ids: set[str] = set()
+
+    def remember(self, message_id: str, expires_at: datetime) -> Refusal | None:
+        assert expires_at.tzinfo is not None
+        if message_id in self.ids:
+            return Refusal.SEEN
+        self.ids.add(message_id)
+        return None
+
+
+@pytest.fixture
+def clock() -> StoppedClock:
+    return StoppedClock()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "trust.d"
+
+
+@pytest.fixture
+def key(tmp_path: Path, folder: Path, clock: StoppedClock) -> SigningKey:
+    return create_control_key(tmp_path / "control.key", folder / "control.toml", name='the "desk"', clock=clock)
+
+
+def wire_of(key: SigningKey, clock: StoppedClock, **changes: object) -> bytes:
+    content: dict[str, object] = {
+        "kind": "ack",
+        "device": "f/d/training",
+        "body": Body(alert_id="a"),
+        "issued_at": clock.utc_now(),
+        "lifetime": timedelta(minutes=1),
+    }
+    return sign(key, **(content | changes))  # type: ignore[arg-type]  # a test changes one of them at a time
+
+
+def believe(
+    wire: bytes, folder: Path, clock: StoppedClock, memory: Memory | None = None, role: Role = Role.CONTROL
+) -> Body:
+    return verify(
+        wire,
+        trust=TrustStore.load(folder),
+        role=role,
+        kind="ack",
+        device="f/d/training",
+        body=Body,
+        now=clock.utc_now(),
+        seen=Memory() if memory is None else memory,
+    )
+
+
+def refusal_of(wire: bytes, folder: Path, clock: StoppedClock, memory: Memory | None = None) -> Refusal:
+    with pytest.raises(MessageRefusedError) as caught:
+        believe(wire, folder, clock, memory)
+    return caught.value.refusal
+
+
+class TestSigned:
+    """Each numbered step of `verify` has a message that fails there."""
+
+    def test_a_good_message_is_believed(self, key: SigningKey, folder: Path, clock: StoppedClock) -> None:
+        """Body in, the same body out."""
+        assert Body(alert_id="a") == believe(wire_of(key, clock), folder, clock)
+
+    def test_1_size(self, key: SigningKey, folder: Path, clock: StoppedClock) -> None:
+        """Before it is parsed."""
+        wire = wire_of(key, clock)
+        assert Refusal.TOO_LARGE is refusal_of(wire + b" " * SIGNED_BYTES, folder, clock)
+
+    @pytest.mark.parametrize(
+        "untrusted",
+        [b"", b"{}", b"null", b"\xff", b"[" * 4000, b'{"a":' * 800, b'{"schema":"lfr.signed/2"}'],
+    )
+    def test_2_envelope(self, untrusted: bytes, folder: Path, clock: StoppedClock) -> None:
+        """What is no envelope is malformed, however it is broken."""
+        assert Refusal.MALFORMED is refusal_of(untrusted, folder, clock)
+
+    def test_3_unknown_key(self, key: SigningKey, tmp_path: Path, clock: StoppedClock) -> None:
+        """Nobody is trusted where there is no folder."""
+        assert Refusal.UNKNOWN_KEY is refusal_of(wire_of(key, clock), tmp_path / "nowhere", clock)
+
+    @pytest.mark.parametrize("field", ["id", "device", "issued_at", "expires_at", "kind", "body"])
+    def test_4_signature(self, field: str, key: SigningKey, folder: Path, clock: StoppedClock) -> None:
+        """Every field of the envelope is signed."""
+        changed = json.loads(wire_of(key, clock)) | {
+            field: {
+                "id": "0" * 32,
+                "device": "f/other/training",
+                "issued_at": "2026-06-01T11:59:59Z",
+                "expires_at": "2026-06-01T12:30:00Z",
+                "kind": "adjudication",
+                "body": {"alert_id": "b"},
+            }[field]
+        }
+        assert Refusal.BAD_SIGNATURE is refusal_of(json.dumps(changed).encode(), folder, clock)
+
+    def test_5_role(self, key: SigningKey, folder: Path, clock: StoppedClock) -> None:
+        """A control key does not revoke."""
+        with pytest.raises(MessageRefusedError) as caught:
+            believe(wire_of(key, clock), folder, clock, role=Role.REVOKE)
+        assert Refusal.WRONG_ROLE is caught.value.refusal
+
+    def test_6_key_validity(self, key: SigningKey, folder: Path, clock: StoppedClock) -> None:
+        """A key counts from its beginning to its end."""
+        clock.advance(-10)
+        assert Refusal.KEY_NOT_VALID is refusal_of(wire_of(key, clock), folder, clock)
+        clock.advance(366 * 86_400)
+        assert Refusal.KEY_NOT_VALID is refusal_of(wire_of(key, clock), folder, clock)
+
+    def test_7_device(self, key: SigningKey, folder: Path, clock: StoppedClock) -> None:
+        """Another van's, or the same van's in another mode."""
+        assert Refusal.WRONG_DEVICE is refusal_of(wire_of(key, clock, device="f/d/operational"), folder, clock)
+
+    def test_8_kind(self, key: SigningKey, folder: Path, clock: StoppedClock) -> None:
+        """An adjudication is no acknowledgement, whatever its body says."""
+        assert Refusal.WRONG_KIND is refusal_of(wire_of(key, clock, kind="adjudication"), folder, clock)
+
+    def test_9_times(self, key: SigningKey, folder: Path, clock: StoppedClock) -> None:
+        """Not before it was issued (give or take a clock), not after its end, and never for long."""
+        soon = clock.utc_now() + CLOCK_TOLERANCE
+        assert Body(alert_id="a") == believe(wire_of(key, clock, issued_at=soon), folder, clock)
+        later = soon + timedelta(seconds=1)
+        assert Refusal.NOT_YET_VALID is refusal_of(wire_of(key, clock, issued_at=later), folder, clock)
+        wire = wire_of(key, clock)
+        long = wire_of(key, clock, lifetime=MAX_LIFETIME + timedelta(seconds=1))
+        assert Refusal.LIFETIME_TOO_LONG is refusal_of(long, folder, clock)
+        clock.advance(60)
+        assert Refusal.EXPIRED is refusal_of(wire, folder, clock)
+
+    def test_10_body(self, key: SigningKey, folder: Path, clock: StoppedClock) -> None:
+        """A trusted signature does not excuse another body."""
+
+        class Other(BaseModel):
+            number: int = 1
+
+        assert Refusal.MALFORMED is refusal_of(wire_of(key, clock, body=Other()), folder, clock)
+
+    def test_11_once(self, key: SigningKey, folder: Path, clock: StoppedClock) -> None:
+        """And only what would have been believed takes memory."""
+        memory = Memory()
+        refusal_of(wire_of(key, clock, kind="adjudication"), folder, clock, memory)
+        assert set() == memory.ids
+        wire = wire_of(key, clock)
+        believe(wire, folder, clock, memory)
+        assert Refusal.SEEN is refusal_of(wire, folder, clock, memory)
+
+
+class TestTrustStore:
+    """The folder of public keys."""
+
+    def test_a_created_key_can_be_loaded_again(self, key: SigningKey, tmp_path: Path, folder: Path) -> None:
+        """Private half for its owner alone, public half for everybody to read."""
+        assert key.fingerprint == SigningKey.load(tmp_path / "control.key").fingerprint
+        assert 0o600 == (tmp_path / "control.key").stat().st_mode & 0o777
+        (trusted,) = TrustStore.load(folder).keys.values()
+        assert (key.fingerprint, Role.CONTROL, 'the "desk"') == (trusted.fingerprint, trusted.role, trusted.name)
+
+    def test_nothing_is_overwritten(self, key: SigningKey, tmp_path: Path, folder: Path, clock: StoppedClock) -> None:
+        """A second key needs other names."""
+        assert key.fingerprint
+        with pytest.raises(KeyUnavailableError, match="exists"):
+            create_control_key(tmp_path / "control.key", folder / "other.toml", name="x", clock=clock)
+        assert not (folder / "other.toml").exists()
+
+    @pytest.mark.parametrize("mode", [0o664, 0o646, 0o666])
+    def test_a_file_that_others_may_change_is_refused(self, key: SigningKey, folder: Path, mode: int) -> None:
+        """Else they would choose whom we trust."""
+        assert key.fingerprint
+        (folder / "control.toml").chmod(mode)
+        with pytest.raises(TrustError, match="others may change"):
+            TrustStore.load(folder)
+
+    def test_a_folder_that_others_may_change_is_refused(self, key: SigningKey, folder: Path) -> None:
+        """Else they would add a file."""
+        assert key.fingerprint
+        folder.chmod(0o777)
+        with pytest.raises(TrustError, match="others may change"):
+            TrustStore.load(folder)
+
+    @pytest.mark.parametrize(
+        ("old", "new"),
+        [
+            ('role = "control"', 'role = "admin"'),
+            ('role = "control"', ""),
+            ('role = "control"', 'role = "control"\nextra = 1'),
+            ("not_after = ", "not_after = 1 #"),
+            ('public_key = "', 'public_key = "AA'),
+            ('public_key = "', 'public_key = "!'),
+            ('role = "control"', "role = "),
+        ],
+    )
+    def test_a_malformed_file_is_an_error_that_names_it(
+        self, key: SigningKey, folder: Path, old: str, new: str
+    ) -> None:
+        """A key that was meant to be trusted is not left out in silence."""
+        assert key.fingerprint
+        path = folder / "control.toml"
+        path.write_text(path.read_text().replace(old, new))
+        with pytest.raises(TrustError, match=r"control\.toml"):
+            TrustStore.load(folder)
+
+    def test_one_key_has_one_role(self, key: SigningKey, folder: Path) -> None:
+        """The same key in two files is refused."""
+        assert key.fingerprint
+        second = folder / "second.toml"
+        second.write_text((folder / "control.toml").read_text().replace("control", "revoke"))
+        second.chmod(0o644)
+        with pytest.raises(TrustError, match="two files"):
+            TrustStore.load(folder)
+
+    def test_a_signing_key_that_others_may_read_is_refused(self, key: SigningKey, tmp_path: Path) -> None:
+        """A private key in everybody's hands signs nothing here."""
+        assert key.fingerprint
+        (tmp_path / "control.key").chmod(0o640)
+        with pytest.raises(KeyUnavailableError, match="others may read"):
+            SigningKey.load(tmp_path / "control.key")
+
+    @pytest.mark.parametrize("content", [b"", b"-----BEGIN PRIVATE KEY-----\nAA\n-----END PRIVATE KEY-----\n"])
+    def test_what_is_no_key_is_refused(self, tmp_path: Path, content: bytes) -> None:
+        """A broken or missing file is an error with its path."""
+        path = tmp_path / "broken.key"
+        path.write_bytes(content)
+        path.chmod(0o600)
+        with pytest.raises(KeyUnavailableError, match=r"broken\.key"):
+            SigningKey.load(path)
+        with pytest.raises(KeyUnavailableError, match=r"absent\.key"):
+            SigningKey.load(tmp_path / "absent.key")

@@ -1,0 +1,289 @@
+"""The outbox: kept until acknowledged or expired, sealed, bounded."""
+
+import os
+import sqlite3
+import stat
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from edge_lfr.config.reporting import ReportingConfig
+from edge_lfr.errors import OutboxError, SealBrokenError
+from edge_lfr.governance.keys import KeyEncryptingKey
+from edge_lfr.governance.signed import Refusal
+from edge_lfr.pipeline.reporting.outbox import MAX_SPOOLED, Outbox
+from edge_lfr.pipeline.reporting.rows import Purged, RowKind, RowState
+
+from simulators.clock import StoppedClock
+
+CONFIG = ReportingConfig.model_validate({"broker": {"host": "localhost", "port": 1}, "max_stored": 100})
+SECRET = b"nobody may read this in the file"
+
+Open = Callable[[], Outbox]
+
+
+@pytest.fixture
+def clock() -> StoppedClock:
+    return StoppedClock()
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "outbox.sqlite"
+
+
+@pytest.fixture
+def open_outbox(path: Path, clock: StoppedClock) -> Iterator[Open]:
+    opened: list[Outbox] = []
+
+    def open_one() -> Outbox:
+        opened.append(Outbox(path, KeyEncryptingKey.load(path.parent, create=True), CONFIG, clock))
+        return opened[-1]
+
+    yield open_one
+    for outbox in opened:
+        outbox.close()
+
+
+def put(outbox: Outbox, clock: StoppedClock, alert_id: str, kind: RowKind = RowKind.ALERT, ttl_s: float = 60.0) -> int:
+    return outbox.store(
+        SECRET,
+        alert_id=alert_id,
+        kind=kind,
+        seq=outbox.next_seq(),
+        expires_at=clock.utc_now() + timedelta(seconds=ttl_s),
+        arrived_ns=7,
+    )
+
+
+def refuse_writes(outbox: Outbox, *, is_refusing: bool) -> None:
+    """A real refusal of the real file, as a full disk gives it."""
+    outbox._file._db.execute(f"PRAGMA query_only = {int(is_refusing)}")
+
+
+def test_a_row_goes_its_way_and_is_deleted_at_its_time(open_outbox: Open, clock: StoppedClock) -> None:
+    """Stored, accepted, acknowledged, and kept until its time is over, not before."""
+    outbox = open_outbox()
+    row_id = put(outbox, clock, "a")
+    assert RowState.STORED is outbox.state_of("a")
+    assert 7 == outbox.mark_accepted(row_id)
+    assert outbox.mark_accepted(row_id) is None
+    assert RowState.ACCEPTED is outbox.state_of("a")
+    assert outbox.acknowledge("a")
+    assert () == outbox.pending()
+    clock.advance(59)
+    assert Purged(deleted=0, lost=0) == outbox.purge()
+    assert RowState.ACKNOWLEDGED is outbox.state_of("a")
+    clock.advance(1)
+    assert Purged(deleted=1, lost=0) == outbox.purge()
+    assert outbox.state_of("a") is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "is_accepted", "lost"),
+    [
+        (RowKind.ALERT, False, 1),
+        (RowKind.ALERT, True, 1),
+        (RowKind.SIGHTING, False, 1),
+        (RowKind.SIGHTING, True, 0),
+    ],
+)
+def test_what_expires_unacknowledged_is_a_counted_loss(
+    open_outbox: Open, clock: StoppedClock, kind: RowKind, lost: int, *, is_accepted: bool
+) -> None:
+    """An alert needs the control room's word; a sighting the broker's."""
+    outbox = open_outbox()
+    row_id = put(outbox, clock, "a", kind)
+    if is_accepted:
+        outbox.mark_accepted(row_id)
+    clock.advance(60)
+    assert Purged(deleted=1, lost=lost) == outbox.purge()
+    assert lost == outbox.counts().lost
+
+
+def test_an_acknowledgement_is_of_the_alert_and_not_of_its_sightings(open_outbox: Open, clock: StoppedClock) -> None:
+    """A sighting that was not sent yet still goes."""
+    outbox = open_outbox()
+    put(outbox, clock, "a")
+    sighting = put(outbox, clock, "a", RowKind.SIGHTING)
+    assert outbox.acknowledge("a")
+    assert [sighting] == [row.row_id for row in outbox.pending()]
+
+
+def test_an_unknown_alert_cannot_be_acknowledged(open_outbox: Open) -> None:
+    """Nothing is invented."""
+    assert not open_outbox().acknowledge("a")
+
+
+def test_rows_survive_the_process(open_outbox: Open, clock: StoppedClock) -> None:
+    """Another run finds them under their old numbers and counts its own anew."""
+    first = open_outbox()
+    put(first, clock, "a")
+    first.close()
+    second = open_outbox()
+    assert first.boot_id != second.boot_id
+    (pending,) = second.pending()
+    row = second.load(pending.row_id)
+    assert row is not None
+    assert SECRET == row.message
+    assert 0 == second.last_seq
+
+
+def test_nothing_can_be_read_from_the_files(open_outbox: Open, clock: StoppedClock, path: Path) -> None:
+    """Sealed under a wrapped key of its own, in files of mode 0600, also in the write-ahead log."""
+    outbox = open_outbox()
+    put(outbox, clock, "a")
+    for file in path.parent.glob("outbox.sqlite*"):
+        assert SECRET not in file.read_bytes()
+        assert 0o600 == stat.S_IMODE(file.stat().st_mode)
+
+
+def test_deleted_rows_leave_no_bytes(open_outbox: Open, clock: StoppedClock, path: Path) -> None:
+    """The sealed bytes and the wrapped key are overwritten, in the log too."""
+    outbox = open_outbox()
+    put(outbox, clock, "a")
+    wrapped, sealed = outbox._file._db.execute("SELECT wrapped_key, sealed FROM rows").fetchone()
+    files = list(path.parent.glob("outbox.sqlite*"))
+    assert any(sealed in file.read_bytes() for file in files)
+    clock.advance(60)
+    outbox.purge()
+    assert not any(part in file.read_bytes() for file in files for part in (wrapped, sealed))
+
+
+def test_a_row_moved_to_another_alert_does_not_open(open_outbox: Open, clock: StoppedClock) -> None:
+    """The seal holds the alert id, kind and number to the message."""
+    outbox = open_outbox()
+    row_id = put(outbox, clock, "a")
+    outbox._file._db.execute("UPDATE rows SET alert_id = 'b'")
+    with pytest.raises(SealBrokenError):
+        outbox.load(row_id)
+
+
+def test_a_damaged_file_is_an_error_at_start(open_outbox: Open, clock: StoppedClock, path: Path) -> None:
+    """Alerts are never dropped in silence: the operator decides about a broken file."""
+    outbox = open_outbox()
+    for number in range(20):
+        put(outbox, clock, f"a{number}")
+    outbox.close()
+    with path.open("r+b") as file:
+        file.seek(4096)
+        file.write(os.urandom(4096))
+    with pytest.raises(OutboxError, match="cannot be opened") as caught:
+        open_outbox()
+    assert "move" in caught.value.advice
+
+
+@pytest.mark.parametrize("content", [b"not a database" * 100, b""])
+def test_a_file_that_is_no_outbox(open_outbox: Open, path: Path, content: bytes) -> None:
+    """An empty file becomes an outbox; anything else is an error."""
+    path.write_bytes(content)
+    if not content:
+        assert () == open_outbox().pending()
+        return
+    with pytest.raises(OutboxError):
+        open_outbox()
+
+
+def test_a_file_of_another_version_is_an_error(open_outbox: Open, path: Path) -> None:
+    """A newer program's rows are not guessed at."""
+    db = sqlite3.connect(path)
+    db.execute("PRAGMA user_version = 99")
+    db.close()
+    with pytest.raises(OutboxError, match="version 99"):
+        open_outbox()
+
+
+def test_a_refusing_disk_loses_nothing_while_the_process_lives(open_outbox: Open, clock: StoppedClock) -> None:
+    """Rows wait in memory, can be sent from there, and go to the disk with their states when it takes them."""
+    outbox = open_outbox()
+    on_disk = put(outbox, clock, "disk")
+    refuse_writes(outbox, is_refusing=True)
+    spooled = [put(outbox, clock, alert_id) for alert_id in ("a", "b", "c")]
+    assert all(row_id < 0 for row_id in spooled)
+    assert 3 == outbox.counts().spooled
+    assert [on_disk, *spooled] == [row.row_id for row in outbox.pending()]
+    row = outbox.load(spooled[0])
+    assert row is not None
+    assert SECRET == row.message
+    assert 7 == outbox.mark_accepted(spooled[0])
+    assert outbox.acknowledge("b")
+    assert 7 == outbox.mark_accepted(on_disk)
+    assert not outbox.flush()
+    assert RowState.ACCEPTED is outbox.pending()[0].state
+    refuse_writes(outbox, is_refusing=False)
+    assert outbox.flush()
+    outbox.close()
+    again = open_outbox()
+    states = {alert_id: again.state_of(alert_id) for alert_id in ("disk", "a", "b", "c")}
+    assert {
+        "disk": RowState.ACCEPTED,
+        "a": RowState.ACCEPTED,
+        "b": RowState.ACKNOWLEDGED,
+        "c": RowState.STORED,
+    } == states
+
+
+def test_an_answer_to_a_row_that_has_moved_finds_it(open_outbox: Open, clock: StoppedClock) -> None:
+    """A row sent from memory and written meanwhile is accepted under its old number."""
+    outbox = open_outbox()
+    refuse_writes(outbox, is_refusing=True)
+    spooled = put(outbox, clock, "a")
+    refuse_writes(outbox, is_refusing=False)
+    outbox.flush()
+    assert 7 == outbox.mark_accepted(spooled)
+    assert RowState.ACCEPTED is outbox.state_of("a")
+
+
+def test_memory_is_bounded_too(open_outbox: Open, clock: StoppedClock) -> None:
+    """The last resort ends loudly."""
+    outbox = open_outbox()
+    refuse_writes(outbox, is_refusing=True)
+    for number in range(MAX_SPOOLED):
+        put(outbox, clock, f"a{number}")
+    with pytest.raises(OutboxError):
+        put(outbox, clock, "one too many")
+    assert (MAX_SPOOLED, 1) == (outbox.counts().spooled, outbox.counts().lost)
+    refuse_writes(outbox, is_refusing=False)
+
+
+def test_the_bound_on_rows_is_loud(open_outbox: Open, clock: StoppedClock) -> None:
+    """Over `max_stored` rows wait in memory, and the next expiry makes room."""
+    outbox = open_outbox()
+    for number in range(CONFIG.max_stored):
+        put(outbox, clock, f"a{number}", ttl_s=10)
+    assert put(outbox, clock, "over") < 0
+    assert not outbox.flush()
+    clock.advance(10)
+    outbox.purge()
+    assert outbox.flush()
+    assert RowState.STORED is outbox.state_of("over")
+
+
+def test_a_signed_id_is_remembered_until_it_expires(open_outbox: Open, clock: StoppedClock) -> None:
+    """Also by the next run, and also while the disk refuses."""
+    expires_at = clock.utc_now() + timedelta(seconds=60)
+    first = open_outbox()
+    assert first.remember("x", expires_at) is None
+    first.close()
+    outbox = open_outbox()
+    assert Refusal.SEEN is outbox.remember("x", expires_at)
+    refuse_writes(outbox, is_refusing=True)
+    assert outbox.remember("y", expires_at) is None
+    assert Refusal.SEEN is outbox.remember("y", expires_at)
+    refuse_writes(outbox, is_refusing=False)
+    outbox.flush()
+    assert Refusal.SEEN is outbox.remember("y", expires_at)
+    clock.advance(60)
+    outbox.purge()
+    assert outbox.remember("x", expires_at) is None
+
+
+def test_the_listener_hears_of_every_row(open_outbox: Open, clock: StoppedClock) -> None:
+    """Sending is an event, not a poll."""
+    outbox = open_outbox()
+    heard: list[int] = []
+    outbox.on_stored(lambda: heard.append(len(outbox.pending())))
+    put(outbox, clock, "a")
+    put(outbox, clock, "b")
+    assert [1, 2] == heard
