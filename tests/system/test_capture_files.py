@@ -58,7 +58,7 @@ def test_a_file_plays_at_its_own_pace(videos: Path) -> None:
     with Onlooker(str(videos / "whole.mp4"), playback="realtime") as onlooker:
         arrivals = onlooker.watch_to_the_end(lambda frame: frame.arrived_ns)
         status = onlooker.status
-    assert 3.8 < (arrivals[-1] - arrivals[0]) / 1e9 < 5.0
+    assert 3.8 < (arrivals[-1] - arrivals[0]) / 1e9 < 8.0
     assert 100 == status.frames_decoded
     assert len(onlooker.discards) == 100 - status.frames_handed_over
 
