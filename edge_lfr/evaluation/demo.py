@@ -131,7 +131,7 @@ class _Demo:
         subscriber = self._start_subscriber()
         say("control room: a terminal in another process listens and acknowledges")
         self._daemon = self._children.start("daemon", self._command("run", "--once"), stdout=PIPE)
-        say("daemon: started" if self._options.source is None else "daemon: started; ctrl-C ends it")
+        say(f"daemon: started; {self._what_plays()}")
         run = self._wait_for(self._daemon)
         subscriber.wait_for(run.alerts + run.sightings, LAST_MESSAGES_S)
         if self._options.source is not None:
@@ -224,7 +224,12 @@ directory = {json.dumps(str(folder / "trust.d"))}
     def _load_watchlist(self) -> None:
         folder = self._made_watchlist if self._options.watchlist is None else self._options.watchlist
         self._has_watchlist = True
-        self._children.run("watchlist", self._command("watchlist", "load", str(folder)))
+        report = json.loads(
+            self._children.run("watchlist", [*self._command("watchlist", "load", str(folder)), "--json"])
+        )
+        self._narrator.stage(
+            f"watchlist: {report['enrolled_references']} people enrolled and sealed, {report['rejected']} rows rejected"
+        )
 
     def _start_subscriber(self) -> Subscriber:
         command = [*self._command("alerts", "watch"), "--key", str(self._key), "--json"]
@@ -235,6 +240,14 @@ directory = {json.dumps(str(folder / "trust.d"))}
         if not subscriber.wait_until_listening(LISTENING_S):
             raise DemoError(f"the control room does not reach the broker:\n{terminal.last_words()}")
         return subscriber
+
+    def _what_plays(self) -> str:
+        if self._options.source is not None:
+            return "ctrl-C ends it"
+        passages = Truth.load(self._truth).passages
+        mated = sum(passage.is_mated for passage in passages)
+        seconds = max(passage.ends_s for passage in passages)
+        return f"{len(passages)} people walk by within {seconds:.0f} s, {mated} of them listed"
 
     def _wait_for(self, daemon: Child) -> RunReport:
         """Let the daemon finish; a ctrl-C ends a run on the user's own source in good order."""

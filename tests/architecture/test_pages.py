@@ -1,17 +1,22 @@
 """What the pages say is so: their commands exist, their files exist."""
 
+import csv
+import io
+import os
 import re
 import shlex
 import subprocess
 import sys
-from functools import cache
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
+from edge_lfr.cli.main import run_command
+from edge_lfr.config.load import load_config
+from edge_lfr.watchlist.source import read_source
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = ("README.md", "ARCHITECTURE.md", "SECURITY.md", "CONTRIBUTING.md")
-PROGRAM = Path(sys.executable).with_name("edge-lfr")
 OPTION_WORDS = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
 
 
@@ -24,7 +29,6 @@ def commands_in(page: str) -> list[str]:
     return [command.strip() for command in in_blocks + in_text]
 
 
-@cache
 def help_of(command: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [*command, "--help"],
@@ -37,25 +41,29 @@ def help_of(command: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
     )
 
 
-ALL_COMMANDS = sorted({command for page in PAGES for command in commands_in(page)})
+COMMANDS = sorted({command for page in PAGES for command in commands_in(page)})
+UNDERSTOOD = {"--help"}
 
 
-@pytest.mark.parametrize("command", ALL_COMMANDS)
-def test_a_command_on_a_page_exists(command: str) -> None:
-    """A newcomer may type what the pages show: the command exists and knows the options."""
-    words = shlex.split(command)
-    verbs = []
-    for word in words[1:]:
-        if not re.fullmatch(r"[a-z][a-z-]*", word):
-            break
-        verbs.append(word)
-    base = (str(PROGRAM),) if words[0] == "edge-lfr" else (str(ROOT / words[0]),)
-    shown = help_of((*base, *verbs[:2]) if words[0] == "edge-lfr" else base)
-    if shown.returncode != 0:  # the second word was an argument, not a verb
-        shown = help_of((*base, *verbs[:1]))
-    assert 0 == shown.returncode, shown.stderr
-    unknown = [option for option in OPTION_WORDS.findall(command) if option not in shown.stdout and option != "--help"]
-    assert [] == unknown
+@pytest.mark.parametrize("command", [command for command in COMMANDS if command.startswith("edge-lfr ")])
+def test_a_command_on_a_page_exists(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A newcomer may type what the pages show: noun and verb exist and know the options."""
+    verbs = list(takewhile(re.compile(r"[a-z][a-z-]*").fullmatch, shlex.split(command)[1:]))
+    status = run_command([*verbs[:2], "--help"])
+    if status != os.EX_OK:  # the second word was an argument
+        status = run_command([*verbs[:1], "--help"])
+    shown = capsys.readouterr().out
+    assert os.EX_OK == status
+    assert set() == set(OPTION_WORDS.findall(command)) - set(OPTION_WORDS.findall(shown)) - UNDERSTOOD
+
+
+@pytest.mark.parametrize("command", [command for command in COMMANDS if command.startswith("scripts/")])
+def test_a_script_on_a_page_exists(command: str) -> None:
+    """The script is there, may be run, and names the options in its help."""
+    script, *_ = shlex.split(command)
+    assert os.access(ROOT / script, os.X_OK)
+    text = (ROOT / script).read_text(encoding="utf-8")
+    assert set() == set(OPTION_WORDS.findall(command)) - set(OPTION_WORDS.findall(text)) - UNDERSTOOD
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -64,6 +72,28 @@ def test_links_between_pages_lead_somewhere(page: str) -> None:
     text = (ROOT / page).read_text(encoding="utf-8")
     targets = re.findall(r"\]\((?!https?:|#)([^)#]+)", text)
     assert [] == [target for target in targets if not (ROOT / target).exists()]
+
+
+def readme_block(language: str) -> str:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    block = re.search(rf"^```{language}\n(.*?)^```", text, flags=re.DOTALL | re.MULTILINE)
+    assert block is not None
+    return block[1]
+
+
+def test_the_configuration_of_the_readme_is_one(tmp_path: Path) -> None:
+    """A newcomer may copy it as it stands."""
+    (tmp_path / "van.toml").write_text(readme_block("toml"), encoding="utf-8")
+    assert ["gate"] == [camera.id for camera in load_config(tmp_path / "van.toml", {}).cameras]
+
+
+def test_the_watchlist_of_the_readme_is_one(tmp_path: Path) -> None:
+    """Columns, categories and response codes are those that a load accepts."""
+    rows = list(csv.DictReader(io.StringIO(readme_block("csv"))))
+    (tmp_path / "watchlist.csv").write_text(readme_block("csv"), encoding="utf-8")
+    for row in rows:
+        (tmp_path / row["picture"]).touch()
+    assert len(rows) == len(read_source(tmp_path).rows)
 
 
 def test_the_architecture_page_draws_the_tree_that_is_there() -> None:
