@@ -40,6 +40,14 @@ def arm(store: SealedStore, entry: PackEntry, gallery: GalleryConfig, decision: 
         ConfigError: The configured threshold lies below the floor.
     """
     watchlist = store.open()
+    try:
+        return _armed(watchlist, entry, gallery, decision)
+    except BaseException:
+        watchlist.close()
+        raise
+
+
+def _armed(watchlist: StoredWatchlist, entry: PackEntry, gallery: GalleryConfig, decision: DecisionConfig) -> Armament:
     if watchlist.pack_digest != entry.digest:
         message = (
             f"the watchlist was enrolled with pack {watchlist.pack_digest[:12]}, configured is {entry.digest[:12]}"

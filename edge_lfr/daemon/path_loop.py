@@ -58,6 +58,7 @@ class PathLoop:
             old, self._path = self._path, path
             if old is not None:
                 old.end_all()
+                old.rest()
 
     def end_tracks(self) -> None:
         """Forget everybody who is being followed: the cameras are paused."""
@@ -97,6 +98,8 @@ class PathLoop:
                     self.frames_processed[frame.camera_id] += 1
             if self._path is not None:
                 self._path.expire(self._clock.monotonic_ns())
+                if not frames:
+                    self._path.rest()
             return bool(frames)
 
     def _newest_frames(self) -> list[Frame]:

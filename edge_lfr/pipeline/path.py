@@ -161,6 +161,11 @@ class Path:
             if self._last_frame_ns.get(camera_id, now_ns) < silent_before_ns:
                 self._end(camera_id, tracker.follow((), now_ns).ended)
 
+    def rest(self) -> None:
+        """No camera has a frame: overwrite what the stages and the runtime keep of the last ones."""
+        self._stages.detector.destroy_buffers()
+        self._stages.embedder.flush()
+
     def end_all(self) -> None:
         """End every track: the cameras are paused, gone, or the watchlist changes."""
         for camera_id, tracker in self._stages.trackers.items():

@@ -29,6 +29,9 @@ AREA_BELOW: Final = 0.5
 
 CHANNELS: Final = 3
 
+MAX_SIZES: Final = 32
+"""Sizes whose buffers are kept, one a camera; a stream that changes its size all the time takes no more memory."""
+
 
 @dataclass(slots=True, eq=False)
 class _WorkingBuffers:
@@ -138,8 +141,10 @@ class FaceDetector:
         return SizeWH(width=max(round(size.width * scale), 1), height=max(round(size.height * scale), 1))
 
     def _buffers_for(self, fitted: SizeWH, working: SizeWH) -> _WorkingBuffers:
-        buffers = self._buffers.get((fitted, working))
+        buffers = self._buffers.pop((fitted, working), None)
         if buffers is None:
+            while len(self._buffers) >= MAX_SIZES:
+                self._buffers.pop(next(iter(self._buffers))).destroy()
             plane = (fitted.height, fitted.width)
             black = -self._spec.mean / self._spec.scale
             buffers = _WorkingBuffers(
@@ -149,7 +154,7 @@ class FaceDetector:
                 planes=[np.zeros(plane, dtype=np.uint8) for _ in range(CHANNELS)],
                 decoder=decoder_for(self._spec.kind, working),
             )
-            self._buffers[fitted, working] = buffers
+        self._buffers[fitted, working] = buffers  # at the end: the one used longest ago goes first
         return buffers
 
     def _fill(self, buffers: _WorkingBuffers, pixels_bgr: NDArray[np.uint8], size: SizeWH, fitted: SizeWH) -> None:

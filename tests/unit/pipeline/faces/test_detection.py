@@ -13,7 +13,7 @@ from edge_lfr.errors import FrameFormatError, InferenceError
 from edge_lfr.inference.catalogue import DetectorSpec
 from edge_lfr.inference.contract import STRIDES, YUNET_COLUMNS, YUNET_OUTPUTS
 from edge_lfr.inference.packs import OpenPack
-from edge_lfr.pipeline.faces.detection import FaceDetector
+from edge_lfr.pipeline.faces.detection import MAX_SIZES, FaceDetector
 from numpy.typing import NDArray
 
 from simulators.nets import ScriptedSession, embedder_like, entry_of, yunet_like
@@ -241,3 +241,12 @@ def test_what_is_no_picture_is_refused(picture: NDArray[np.uint8]) -> None:
     """Grey, four channels, no pixels, floats: refused where they come in, with what was found."""
     with pytest.raises(FrameFormatError, match="expected a picture of uint8"):
         FaceDetector(scripted(WORKING), free_spec(), DetectionConfig()).detect(picture)
+
+
+def test_a_stream_of_changing_sizes_gains_no_memory() -> None:
+    """Buffers of the sizes used longest ago are given up."""
+    detector = FaceDetector(scripted(WORKING), free_spec(), DetectionConfig())
+    sizes = [(SizeWH(32 + number, 32), SizeWH(32 + number, 32)) for number in range(100)]
+    for fitted, working in sizes:
+        detector._buffers_for(fitted, working)
+    assert sizes[-MAX_SIZES:] == list(detector._buffers)
