@@ -20,6 +20,7 @@ import structlog
 
 from edge_lfr.daemon.control_protocol import (
     MAX_LINE_BYTES,
+    NOTHING_SAID,
     PATIENCE_S,
     READING,
     RefusedError,
@@ -169,7 +170,8 @@ class ControlServer:
         try:
             request = self._read(peer)
         except EdgeLfrError as error:
-            log.warning("control.request-refused", code=error.code, reason=error.message)
+            if error.message != NOTHING_SAID:
+                log.warning("control.request-refused", code=error.code, reason=error.message)
             return refusal(error)
         if request.verb not in READING:
             log.info("control.request", verb=request.verb.value, uid=request.peer_uid, pid=request.peer_pid)

@@ -20,6 +20,8 @@ MAX_LINE_BYTES: Final = 64 * 1024
 
 TOO_SLOW: Final = "no whole line in time"
 ENDED_EARLY: Final = "the line ended early"
+NOTHING_SAID: Final = "nothing was asked"
+"""A peer that only wanted to know whether somebody listens."""
 NOT_AN_OBJECT: Final = "not one JSON object"
 
 
@@ -115,7 +117,7 @@ def read_line(peer: socket.socket, deadline_s: float) -> bytes:
         except TimeoutError:
             raise ControlError(TOO_SLOW) from None
         if not piece:
-            raise ControlError(ENDED_EARLY)
+            raise ControlError(ENDED_EARLY if untrusted else NOTHING_SAID)
         untrusted += piece
     return bytes(untrusted[: untrusted.index(b"\n")])
 

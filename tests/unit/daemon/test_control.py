@@ -19,6 +19,7 @@ from edge_lfr.errors import (
     DaemonBusyError,
     WatchlistMissingError,
 )
+from structlog.testing import capture_logs
 
 LIMIT_S = 0.3
 
@@ -204,6 +205,15 @@ def test_nonsense_never_reaches_a_handler(path: Path, daemon: Daemon, untrusted:
     assert not answer or json.loads(answer)["ok"] is False
     assert [] == daemon.seen
     assert "armed" == ControlClient(path).request("status")["state"]
+
+
+@pytest.mark.usefixtures("server")
+def test_asking_whether_somebody_listens_is_no_event(path: Path) -> None:
+    """A command looks for the daemon before it works; only nonsense is worth a line in the log."""
+    with capture_logs() as events:
+        assert ControlClient(path).is_present()
+        say(path, b"nonsense\n")
+    assert ["control.request-refused"] == [event["event"] for event in events]
 
 
 @pytest.mark.usefixtures("server")
