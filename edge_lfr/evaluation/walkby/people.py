@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from edge_lfr.biometrics.geometry import BoxXYXY
 from edge_lfr.errors import EdgeLfrError
+from edge_lfr.pipeline.faces.quality import yaw_share
 from edge_lfr.watchlist.entries import Category, ResponseCode
 
 PICTURE_SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".png"})
@@ -33,6 +34,9 @@ RESPONSES: Final = {
 
 MIN_PORTRAIT_SCORE: Final = 0.85
 """Portraits with a lower detection score are left out: heads turned away or covered; chosen, not measured."""
+
+MAX_PORTRAIT_YAW: Final = 0.6
+"""Likewise profiles: half of such a head lies outside a tight portrait. Nose shift in inter-eye distances; by eye."""
 
 
 class PortraitError(EdgeLfrError):
@@ -87,11 +91,13 @@ class FaceFinder:
         self._net = cv2.FaceDetectorYN.create(str(model), "", (320, 320), MIN_PORTRAIT_SCORE)
 
     def find(self, pixels: NDArray[np.uint8]) -> BoxXYXY | None:
-        """The box of the face, or None where there is no clear one or more than one."""
+        """The box of the face, or None where there is no clear and roughly frontal one, or more than one."""
         height, width = pixels.shape[:2]
         self._net.setInputSize((width, height))
         rows = cast("NDArray[np.float32] | None", self._net.detect(pixels)[1])
         if rows is None or len(rows) != 1:
+            return None
+        if abs(yaw_share(rows[0][4:14].reshape(5, 2))) > MAX_PORTRAIT_YAW:
             return None
         x, y, w, h = (float(value) for value in rows[0][:4])
         return BoxXYXY(x, y, x + w, y + h)
