@@ -1,5 +1,6 @@
 """Delivery over a real Mosquitto: from the outbox to a control room and back."""
 
+import subprocess
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -311,6 +312,20 @@ class TestAcknowledgements:
         """Size is checked before anything else."""
         self.send(b"[" * 100_000)
         assert eventually(lambda: {"ack.refused.too-large": 1} == self.refusals(van))
+
+
+def test_an_alert_is_never_retained_and_ends_by_itself(tmp_path: Path) -> None:
+    """Another program's subscriber sees an expiry of a day at most, QoS 1, no retain flag, and JSON."""
+    with Broker(tmp_path) as broker, delivering(tmp_path, broker.config(), alert_ttl_s=3600.0) as van:
+        command = ["mosquitto_sub", "-V", "5", "-q", "1", "-C", "1", "-W", "10", "-p", str(broker.port)]
+        subscriber = subprocess.Popen(
+            [*command, "-t", TOPICS.alert, "-F", "%r %q %E %C"], stdout=subprocess.PIPE, text=True
+        )
+        van.alert("r1")
+        printed, _ = subscriber.communicate(timeout=15)
+        is_retained, qos, expiry_s, content_type = printed.split()
+        assert ("0", "1", "application/json") == (is_retained, qos, content_type)
+        assert 3500 < int(expiry_s) <= 3600
 
 
 def test_retained_messages_say_nothing_about_a_subject(tmp_path: Path) -> None:

@@ -39,6 +39,9 @@ class _Spooled:
     row: NewRow
     state: RowState = RowState.STORED
 
+    def as_pending(self, row_id: int) -> PendingRow:
+        return PendingRow(row_id, self.row.alert_id, self.row.kind, self.state)
+
 
 class Outbox:
     """
@@ -63,8 +66,7 @@ class Outbox:
         self._spool: dict[int, _Spooled] = {}
         self._next_spool_id = -1
         self._moved: dict[int, int] = {}
-        self._unwritten_accepts: set[int] = set()
-        self._unwritten_acks: set[str] = set()
+        self._unwritten: dict[int, RowState] = {}
         self._unwritten_ids: dict[str, datetime] = {}
         self._arrivals: dict[int, int] = {}
         self._listener: Callable[[], None] | None = None
@@ -147,12 +149,7 @@ class Outbox:
                     del self._spool[spool_id]
                     if spool_id in self._arrivals:
                         self._arrivals[self._moved[spool_id]] = self._arrivals.pop(spool_id)
-                for row_id in list(self._unwritten_accepts):
-                    self._file.accept(row_id)
-                    self._unwritten_accepts.discard(row_id)
-                for alert_id in list(self._unwritten_acks):
-                    self._file.acknowledge(alert_id)
-                    self._unwritten_acks.discard(alert_id)
+                self._write_states()
                 for message_id, expires_at in list(self._unwritten_ids.items()):
                     self._file.remember(message_id, expires_at)
                     del self._unwritten_ids[message_id]
@@ -162,20 +159,32 @@ class Outbox:
                 self._log.info("outbox.disk-accepts", rows=moved)
             return True
 
+    def _write_states(self) -> None:
+        """Bring the states of rows to the disk that it refused before."""
+        for row_id, state in list(self._unwritten.items()):
+            if state is RowState.ACKNOWLEDGED:
+                self._file.acknowledge(row_id)
+            else:
+                self._file.accept(row_id)
+            del self._unwritten[row_id]
+
     def pending(self) -> tuple[PendingRow, ...]:
         """All rows that may still have to be sent, oldest first, the spooled ones last."""
         with self._changed:
-            spooled = tuple(
-                PendingRow(row_id, kept.row.alert_id, kept.row.kind, kept.state)
-                for row_id, kept in self._spool.items()
-                if kept.state is RowState.STORED
-                or (kept.state is RowState.ACCEPTED and kept.row.kind.wants_acknowledgement)
-            )
-            unwritten = frozenset(self._unwritten_accepts)
-        stored = self._file.pending()
-        if unwritten:
-            stored = tuple(replace(row, state=RowState.ACCEPTED) if row.row_id in unwritten else row for row in stored)
-        return stored + spooled
+            rows = [*self._file.pending(), *(kept.as_pending(row_id) for row_id, kept in self._spool.items())]
+            rows = [self._up_to_date(row) for row in rows]
+        return tuple(row for row in rows if _is_open(row.kind, row.state))
+
+    def _up_to_date(self, row: PendingRow) -> PendingRow:
+        return replace(row, state=self._unwritten.get(row.row_id, row.state))
+
+    def _find(self, alert_id: str) -> PendingRow | None:
+        """The alert's row, on disk or in memory."""
+        for row_id, kept in self._spool.items():
+            if kept.row.alert_id == alert_id and kept.row.kind.wants_acknowledgement:
+                return kept.as_pending(row_id)
+        row = self._file.find(alert_id)
+        return None if row is None else self._up_to_date(row)
 
     def load(self, row_id: int) -> LoadedRow | None:
         """
@@ -202,41 +211,38 @@ class Outbox:
         """
         with self._changed:
             row_id = self._moved.pop(row_id, row_id)
-            arrived_ns = self._arrivals.pop(row_id, None)
             kept = self._spool.get(row_id)
             if kept is not None and kept.state is RowState.STORED:
                 kept.state = RowState.ACCEPTED
-            if row_id > 0:
+            elif row_id > 0 and row_id not in self._unwritten:
                 try:
                     self._file.accept(row_id)
                 except OutboxError:
-                    self._unwritten_accepts.add(row_id)
-        return arrived_ns
+                    self._unwritten[row_id] = RowState.ACCEPTED
+            return self._arrivals.pop(row_id, None)
 
     def acknowledge(self, alert_id: str) -> bool:
         """The control room has the alert; False when there is no such alert here."""
         with self._changed:
-            if self.state_of(alert_id) is None:
+            row = self._find(alert_id)
+            if row is None:
                 return False
-            for kept in self._spool.values():
-                if kept.row.alert_id == alert_id and kept.row.kind.wants_acknowledgement:
-                    kept.state = RowState.ACKNOWLEDGED
-            try:
-                self._file.acknowledge(alert_id)
-            except OutboxError:
-                self._unwritten_acks.add(alert_id)
+            kept = self._spool.get(row.row_id)
+            if kept is not None:
+                kept.state = RowState.ACKNOWLEDGED
+            else:
+                try:
+                    self._file.acknowledge(row.row_id)
+                except OutboxError:
+                    self._unwritten[row.row_id] = RowState.ACKNOWLEDGED
             self._changed.notify_all()
         return True
 
     def state_of(self, alert_id: str) -> RowState | None:
         """How far an alert has come; None when it is not here."""
         with self._changed:
-            if alert_id in self._unwritten_acks:
-                return RowState.ACKNOWLEDGED
-            for kept in self._spool.values():
-                if kept.row.alert_id == alert_id and kept.row.kind.wants_acknowledgement:
-                    return kept.state
-        return self._file.state_of(alert_id)
+            row = self._find(alert_id)
+        return None if row is None else row.state
 
     def wait_acknowledged(self, alert_id: str, timeout_s: float) -> RowState | None:
         """Wait until the alert is acknowledged, at most *timeout_s*; how far it has come then."""
@@ -245,25 +251,30 @@ class Outbox:
         return self.state_of(alert_id)
 
     def purge(self) -> Purged:
-        """Delete what has outlived its time; what nobody had acknowledged until then is a loud loss."""
+        """
+        Delete what has outlived its time; what nobody had acknowledged until then is a loud loss.
+
+        Raises:
+            OutboxError: The disk refuses; nothing is deleted.
+        """
         now = self._clock.utc_now()
         with self._changed:
+            self._write_states()
             expired = {row_id: kept for row_id, kept in self._spool.items() if kept.row.expires_at <= now}
+            purged = self._file.purge(now)
             for row_id in expired:
                 del self._spool[row_id]
-        lost = sum(_is_lost(kept.row.kind, kept.state) for kept in expired.values())
-        purged = self._file.purge(now)
-        purged = Purged(deleted=purged.deleted + len(expired), lost=purged.lost + lost)
+            lost = sum(_is_open(kept.row.kind, kept.state) for kept in expired.values())
+            purged = Purged(deleted=purged.deleted + len(expired), lost=purged.lost + lost)
+            self._lost += purged.lost
         if purged.lost:
-            with self._changed:
-                self._lost += purged.lost
             self._log.error("outbox.lost", rows=purged.lost, reason="expired before anybody acknowledged")
         return purged
 
     def counts(self) -> OutboxCounts:
         """Rows by state, spooled ones included in theirs."""
-        states = self._file.count_by_state()
         with self._changed:
+            states = self._file.count_by_state(self._unwritten)
             for kept in self._spool.values():
                 states[kept.state] += 1
             return OutboxCounts(
@@ -288,5 +299,6 @@ class Outbox:
                 return None
 
 
-def _is_lost(kind: RowKind, state: RowState) -> bool:
+def _is_open(kind: RowKind, state: RowState) -> bool:
+    """Whether somebody still has to take the row: the control room an alert, the broker a sighting."""
     return state is RowState.STORED or (state is RowState.ACCEPTED and kind.wants_acknowledgement)

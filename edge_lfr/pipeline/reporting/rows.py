@@ -8,7 +8,7 @@ a row is there or it is not.
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -203,27 +203,23 @@ class RowFile:
         message = Seal(self._kek.unwrap(wrapped, context=context)).open(sealed, context=context)
         return LoadedRow(row_id, alert_id, RowKind(kind), datetime.fromtimestamp(expires_at, UTC), message)
 
-    def accept(self, row_id: int) -> bool:
-        """Mark as accepted by the broker; False when it had come that far before."""
+    def accept(self, row_id: int) -> None:
+        """Mark as accepted by the broker; a row that has come further stays as it is."""
         with self._transaction() as db:
-            changed = db.execute("UPDATE rows SET state = 'accepted' WHERE id = ? AND state = 'stored'", (row_id,))
-            return changed.rowcount > 0
+            db.execute("UPDATE rows SET state = 'accepted' WHERE id = ? AND state = 'stored'", (row_id,))
 
-    def acknowledge(self, alert_id: str) -> bool:
-        """Mark the alert (not its sightings) as acknowledged; False when there is no such alert here."""
+    def acknowledge(self, row_id: int) -> None:
+        """Mark as acknowledged by the control room."""
         with self._transaction() as db:
-            changed = db.execute(
-                "UPDATE rows SET state = 'acknowledged' WHERE alert_id = ? AND kind != 'sighting'", (alert_id,)
-            )
-            return changed.rowcount > 0
+            db.execute("UPDATE rows SET state = 'acknowledged' WHERE id = ?", (row_id,))
 
-    def state_of(self, alert_id: str) -> RowState | None:
-        """How far the alert has come."""
+    def find(self, alert_id: str) -> PendingRow | None:
+        """The alert's row (not its sightings'), at whatever state; None when there is none."""
         with self._reading() as db:
             found = db.execute(
-                "SELECT state FROM rows WHERE alert_id = ? AND kind != 'sighting'", (alert_id,)
+                "SELECT id, kind, state FROM rows WHERE alert_id = ? AND kind != 'sighting'", (alert_id,)
             ).fetchone()
-        return None if found is None else RowState(found[0])
+        return None if found is None else PendingRow(found[0], alert_id, RowKind(found[1]), RowState(found[2]))
 
     def purge(self, now: datetime) -> Purged:
         """Delete the rows whose time to live is over, and forget the ids of signed messages that have expired."""
@@ -241,10 +237,18 @@ class RowFile:
                 db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         return Purged(deleted=deleted, lost=int(lost))
 
-    def count_by_state(self) -> dict[RowState, int]:
+    def count_by_state(self, instead: Mapping[int, RowState]) -> dict[RowState, int]:
+        """Rows by state; those in *instead* count there, because the disk did not take their new state."""
         with self._reading() as db:
-            found = db.execute("SELECT state, count(*) FROM rows GROUP BY state").fetchall()
-        return dict.fromkeys(RowState, 0) | {RowState(state): count for state, count in found}
+            counts = dict.fromkeys(RowState, 0) | {
+                RowState(state): count for state, count in db.execute("SELECT state, count(*) FROM rows GROUP BY state")
+            }
+            for row_id, state in instead.items():
+                found = db.execute("SELECT state FROM rows WHERE id = ?", (row_id,)).fetchone()
+                if found is not None:
+                    counts[RowState(found[0])] -= 1
+                    counts[state] += 1
+        return counts
 
     def remember(self, message_id: str, expires_at: datetime) -> Refusal | None:
         """Keep the id of a signed message until it expires: `governance.signed.SeenIds`."""
