@@ -16,7 +16,8 @@ from edge_lfr.inference.packs import OpenPack
 from edge_lfr.pipeline.capture.camera import Camera
 from edge_lfr.pipeline.capture.source import CameraState, CameraStatus
 from edge_lfr.pipeline.reporting.discard import Counters
-from edge_lfr.pipeline.reporting.link import LinkState, MqttLink
+from edge_lfr.pipeline.reporting.link import MqttLink
+from edge_lfr.pipeline.reporting.link_status import LinkState
 from edge_lfr.pipeline.reporting.outbox import Outbox
 from edge_lfr.pipeline.reporting.states import (
     CameraMessage,

@@ -7,10 +7,12 @@ import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
 from itertools import takewhile
 from pathlib import Path
 
 import pytest
+import structlog
 from edge_lfr.cli.main import run_command
 from edge_lfr.config.load import load_config
 from edge_lfr.watchlist.source import read_source
@@ -41,11 +43,20 @@ def help_of(command: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.fixture
+def logging_left_alone() -> Iterator[None]:
+    """A command configures the process's logging for itself; the tests after it want theirs."""
+    before = structlog.get_config()
+    yield
+    structlog.configure(**before)
+
+
 COMMANDS = sorted({command for page in PAGES for command in commands_in(page)})
 UNDERSTOOD = {"--help"}
 
 
 @pytest.mark.parametrize("command", [command for command in COMMANDS if command.startswith("edge-lfr ")])
+@pytest.mark.usefixtures("logging_left_alone")
 def test_a_command_on_a_page_exists(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     """A newcomer may type what the pages show: noun and verb exist and know the options."""
     verbs = list(takewhile(re.compile(r"[a-z][a-z-]*").fullmatch, shlex.split(command)[1:]))

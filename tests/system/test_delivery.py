@@ -15,7 +15,7 @@ from edge_lfr.console.control_room import ControlRoom
 from edge_lfr.console.events import Acknowledged, AlertSeen, ControlEvent, GapSeen, MessageInvalid, StateSeen
 from edge_lfr.governance.signed import sign
 from edge_lfr.governance.trust import SigningKey, TrustStore, create_control_key
-from edge_lfr.pipeline.reporting.link import LinkState
+from edge_lfr.pipeline.reporting.link_status import LinkState
 from edge_lfr.pipeline.reporting.messages import ACK_KIND, AckMessage, parse
 from edge_lfr.pipeline.reporting.mqtt import Connection, Event, Received
 from edge_lfr.pipeline.reporting.rows import RowState

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from edge_lfr.config.reporting import BrokerConfig
-from edge_lfr.pipeline.reporting.link import LinkState
+from edge_lfr.pipeline.reporting.link_status import LinkState
 from edge_lfr.pipeline.reporting.topics import Topics
 
 from simulators.appliance import IDENTITY, Appliance, eventually

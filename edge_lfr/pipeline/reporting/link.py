@@ -8,9 +8,7 @@ import queue
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from datetime import datetime
-from enum import StrEnum
+from dataclasses import replace
 from typing import Final
 
 import structlog
@@ -23,6 +21,7 @@ from edge_lfr.pipeline.reporting.acknowledgements import Acknowledgements
 from edge_lfr.pipeline.reporting.announcer import Announcer, SelfDescription
 from edge_lfr.pipeline.reporting.complaints import Complaints
 from edge_lfr.pipeline.reporting.discard import Counters
+from edge_lfr.pipeline.reporting.link_status import LinkState, LinkStatus
 from edge_lfr.pipeline.reporting.mqtt import (
     CONNECT_TIMEOUT_S,
     NO_MATCHING_SUBSCRIBERS,
@@ -48,34 +47,6 @@ STABLE_S: Final = 10.0
 
 PUBACK_TIMEOUT_S: Final = 15.0
 """Without any answer while rows are under way, the connection is taken for dead (chosen, not measured)."""
-
-
-class LinkState(StrEnum):
-    """How the link is."""
-
-    STOPPED = "stopped"
-    CONNECTING = "connecting"
-    CONNECTED = "connected"
-    UNREACHABLE = "unreachable"
-    """No broker answers there."""
-
-    REFUSED = "refused"
-    """The broker answers, and does not want this client."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LinkStatus:
-    """How delivery stands."""
-
-    state: LinkState
-    reason: str | None
-    """In the broker's or the system's words; None while all is well."""
-
-    since: datetime
-    nobody_listening: bool
-    in_flight: int
-    complaints: tuple[str, ...]
-    """Codes of what else is wrong: refused alerts, refused acknowledgements, an unreadable outbox."""
 
 
 _Item = tuple[Connection, Event] | None
