@@ -41,6 +41,11 @@ class PathLoop:
         """A camera has a new frame; called from the cameras' threads."""
         self._frame_waits.set()
 
+    @property
+    def is_alive(self) -> bool:
+        """The loop's thread runs."""
+        return self._thread.is_alive()
+
     def start(self) -> None:
         self._thread.start()
 

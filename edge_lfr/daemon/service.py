@@ -49,8 +49,6 @@ from edge_lfr.watchlist.store import SealedStore
 
 log = structlog.get_logger()
 
-WATCHLIST_FOLDER: Final = "watchlist"
-
 LOOK_S: Final = 0.1
 """How often the main thread looks whether file sources have ended."""
 
@@ -114,7 +112,7 @@ class Daemon:
         run_selftest(self._pack)
         self._nets: Nets = open_nets(self._pack, config)
         kek = KeyEncryptingKey.load(config.mode_directory, create=True)
-        self._store = SealedStore(config.mode_directory / WATCHLIST_FOLDER, kek, clock=clock)
+        self._store = SealedStore(config.watchlist_directory, kek, clock=clock)
         identity = Identity(force=config.force, device=config.device, mode=config.mode.value)
         self._counters = Counters()
         self._latency = LatencyLog()
@@ -192,6 +190,9 @@ class Daemon:
     def wait(self, *, once: bool) -> None:
         """Until told to end; with *once* until the file sources have ended and their alerts are with the broker."""
         while not self._ending.wait(LOOK_S):
+            if not (self._loop.is_alive and self._link.is_alive):
+                log.error("daemon.thread-ended", path=self._loop.is_alive, link=self._link.is_alive)
+                self._break()
             if once and all(camera.status.state is CameraState.ENDED for camera in self._cameras.values()):
                 self._loop.swap(None)
                 self._wait_for_delivery()
@@ -221,7 +222,7 @@ class Daemon:
             waited_s += LOOK_S
 
     def _break(self) -> None:
-        """The path fails again and again: end, so that the service manager starts a fresh process."""
+        """Nobody would be seen or told any more: end, so that the service manager starts a fresh process."""
         self._exit_status = os.EX_SOFTWARE
         self._ending.set()
 

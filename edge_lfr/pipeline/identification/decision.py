@@ -49,15 +49,11 @@ class _Evidence:
     """The one more look of rule 5 was asked for since the last match."""
 
     matched: set[str] = field(default_factory=set)
-    """References that this track matched, of the present list."""
-
-    has_matched: bool = False
-    """It matched somebody, of this list or one before."""
+    """References that this track matched."""
 
     def settle(self, subject: str) -> None:
         """Remember who matched, and start anew."""
         self.matched.add(subject)
-        self.has_matched = True
         self.hits.clear()
         self.has_asked = False
 
@@ -80,7 +76,8 @@ class Decider:
         """
         self._config = config
         self._tracks: dict[int, _Evidence] = {}
-        self._take(threshold, lookalikes)
+        self._threshold = threshold
+        self._agreements = Agreements(required_hits=config.required_hits, margin=config.margin, lookalikes=lookalikes)
 
     def decide(self, track: Track, candidates: Candidates | None) -> Decision:
         """
@@ -141,7 +138,7 @@ class Decider:
             agreement = self._agreements.weigh(evidence.hits)
             if agreement.lead >= self._config.required_hits:
                 return self._match(track_id, camera_id, DecisionReason.CONSENSUS, agreement, evidence.looks)
-        if evidence.has_matched:
+        if evidence.matched:
             return None
         if evidence.hits or evidence.was_incomplete:
             reason = DiscardReason.TRACK_UNDETERMINED
@@ -155,24 +152,6 @@ class Decider:
         """Looks at or above the threshold since the track began or last matched."""
         evidence = self._tracks.get(track_id)
         return 0 if evidence is None else len(evidence.hits)
-
-    def reset(self, threshold: SimilarityScore, lookalikes: Lookalikes) -> None:
-        """
-        Start anew with another watchlist: all evidence goes, also which references had matched.
-
-        The same reference id may mean another person now, and a second alert is the smaller harm than none; within a
-        passage the reporter makes a sighting of it. Only that a track had matched stays, so that its end counts right.
-        """
-        self._take(threshold, lookalikes)
-        self._tracks = {
-            track_id: _Evidence(has_matched=True) for track_id, evidence in self._tracks.items() if evidence.has_matched
-        }
-
-    def _take(self, threshold: SimilarityScore, lookalikes: Lookalikes) -> None:
-        self._threshold = threshold
-        self._agreements = Agreements(
-            required_hits=self._config.required_hits, margin=self._config.margin, lookalikes=lookalikes
-        )
 
     def _look(self, track: Track, outcome: Outcome, reason: DecisionReason, candidates: Candidates) -> Decision:
         """A decision that is not a match; it carries what this look found."""

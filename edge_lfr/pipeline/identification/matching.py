@@ -4,7 +4,6 @@ Probes enter, candidates leave: one gallery search for all probes of a pass.
 The probes stay the caller's to destroy; the batch that is made of them here is zeroed before `search` returns.
 """
 
-import threading
 from collections.abc import Sequence
 from typing import Final
 
@@ -25,7 +24,7 @@ Found = tuple[Candidate, ...] | None
 
 
 class Matcher:
-    """Searches the gallery in use; a new one is swapped in between two searches."""
+    """Searches one gallery; another watchlist gets another matcher."""
 
     def __init__(self, gallery: Gallery, *, pack_digest: str) -> None:
         """
@@ -34,10 +33,13 @@ class Matcher:
         Raises:
             WatchlistModelError: The gallery's templates come from another pack.
         """
+        if gallery.pack_digest != pack_digest:
+            raise WatchlistModelError(
+                f"the watchlist was enrolled with pack {gallery.pack_digest[:12]}, this box uses {pack_digest[:12]}"
+            )
+        self._gallery = gallery
         self._pack_digest = pack_digest
-        self._lock = threading.Lock()
         self._is_failing = False
-        self._gallery = self._checked(gallery)
 
     def search(self, probes: Sequence[Probe]) -> tuple[Found, ...]:
         """
@@ -48,38 +50,14 @@ class Matcher:
         """
         if not probes:
             return ()
-        with self._lock:
-            try:
-                found: tuple[Found, ...] = self._search(probes)
-            except (ValueError, RuntimeError) as error:
-                found = tuple(self._search_alone(probe) for probe in probes)
-                self._note_failure(error, found.count(None))
-            else:
-                self._note_success()
+        try:
+            found: tuple[Found, ...] = self._search(probes)
+        except (ValueError, RuntimeError) as error:
+            found = tuple(self._search_alone(probe) for probe in probes)
+            self._note_failure(error, found.count(None))
+        else:
+            self._note_success()
         return found
-
-    def replace(self, gallery: Gallery) -> Gallery:
-        """
-        Search *gallery* from now on.
-
-        Returns:
-            The one before, in which no search is running any more: the caller may destroy it.
-
-        Raises:
-            WatchlistModelError: The templates come from another pack; the gallery in use stays.
-        """
-        checked = self._checked(gallery)
-        with self._lock:
-            before, self._gallery = self._gallery, checked
-        return before
-
-    def _checked(self, gallery: Gallery) -> Gallery:
-        if gallery.pack_digest != self._pack_digest:
-            raise WatchlistModelError(
-                f"the watchlist was enrolled with pack {gallery.pack_digest[:12]}, this box uses "
-                f"{self._pack_digest[:12]}"
-            )
-        return gallery
 
     def _search(self, probes: Sequence[Probe]) -> tuple[Found, ...]:
         batch: NDArray[np.float32] = np.empty((len(probes), self._gallery.dimension), dtype=np.float32)

@@ -83,10 +83,6 @@ class AlertWriter:
         """Take another watchlist; matches from now on are of that one."""
         self._basis = basis
 
-    def refresh(self, reference_id: str, now_ns: int) -> None:
-        """A subject who was alerted is still in view: the passage goes on."""
-        self._passages.refresh(reference_id, now_ns)
-
     def write(self, decision: Decision, frame: Frame | None, face: Face | None, others: Sequence[Face] = ()) -> Alert:
         """
         Tell of a match; it is in the outbox when this returns.

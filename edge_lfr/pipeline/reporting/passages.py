@@ -52,13 +52,6 @@ class Passages:
             passage.best_by_track[track_id] = score
             return Kind.FURTHER, passage.alert_id
 
-    def refresh(self, reference_id: str, now_ns: int) -> None:
-        """The subject is still there: its passage goes on."""
-        with self._lock:
-            self._forget(now_ns)
-            if (passage := self._passages.get(reference_id)) is not None:
-                passage.last_seen_ns = max(passage.last_seen_ns, now_ns)
-
     def undo(self, reference_id: str, alert_id: str) -> None:
         """The alert could not be kept: the next match is new again."""
         with self._lock:

@@ -108,7 +108,7 @@ def stages(pack: OpenPack, gallery: Gallery) -> Stages:
         detector=FaceDetector(pack.detector, pack.entry.detector, DetectionConfig(), min_score=0.3),
         trackers={CAMERA: Tracker(CAMERA, TrackingConfig(), 0.6, lambda: next(ids))},
         zones={CAMERA: None},
-        quality=QualityConfig(min_sharpness=0.1),
+        quality=QualityConfig(),
         planner=LookPlanner(LooksConfig()),
         aligner=Aligner(pack.entry.embedder, 16),
         embedder=Embedder(pack.embedder, pack.entry.embedder, pack.digest, 16),

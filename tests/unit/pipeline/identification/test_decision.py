@@ -217,24 +217,3 @@ class TestEnd:
         decided.end(7, "north")
         assert {} == decided._tracks
         assert 0 == decided.hits(7)
-
-
-class TestReset:
-    def test_another_list_starts_anew(self) -> None:
-        """Evidence goes, and which references had matched; the new threshold and lookalikes hold."""
-        decided = decider()
-        reasons(decided, A, A, A)
-        decided.reset(0.65, TWINS)
-        assert ["below-threshold", "too-few-hits", "margin-asks-look", "consensus"] == reasons(
-            decided, look(a=0.62), A, B, A
-        )
-
-    def test_the_end_still_counts_a_match_of_the_list_before(self) -> None:
-        """A track that gave an alert is no non-match; one that did not, was not looked at with this list."""
-        decided = decider()
-        reasons(decided, A, A)
-        decided.decide(track(8), A)
-        decided.reset(THRESHOLD, frozenset())
-        assert decided.end(7, "north") is None
-        expected = Discard(reason=DiscardReason.TRACK_NOT_LOOKED_AT, camera_id="north", track_id=8)
-        assert expected == decided.end(8, "north")

@@ -1,6 +1,4 @@
-"""The matcher: one search for all probes, failures that stay failures, and the swap of a list."""
-
-import threading
+"""The matcher: one search for all probes and failures that stay failures."""
 
 import numpy as np
 import pytest
@@ -10,7 +8,7 @@ from edge_lfr.biometrics.features import Probe
 from edge_lfr.config.identification import GalleryConfig, IndexChoice
 from edge_lfr.errors import WatchlistModelError
 from edge_lfr.pipeline.identification.matching import Matcher
-from edge_lfr.watchlist.gallery import Gallery, MeasuredIndex
+from edge_lfr.watchlist.gallery import Gallery
 from numpy.typing import NDArray
 
 AXES = np.eye(3, dtype=np.float32)
@@ -90,55 +88,6 @@ def test_failures_are_logged_once_each_way() -> None:
 
 
 def test_another_pack_is_refused() -> None:
-    """Templates of one pack mean nothing to another; a refused swap leaves the list in use."""
+    """Templates of one pack mean nothing to another."""
     with pytest.raises(WatchlistModelError, match="enrolled with pack another"):
         Matcher(gallery("a", pack_digest="another"), pack_digest="pack")
-    matcher = Matcher(gallery("a"), pack_digest="pack")
-    with pytest.raises(WatchlistModelError):
-        matcher.replace(gallery("b", pack_digest="another"))
-    assert ["a"] == firsts(matcher, probe(AXES[0]))
-
-
-def test_replace_gives_the_old_list_back() -> None:
-    """The caller destroys it; the new one answers."""
-    before = gallery("a")
-    matcher = Matcher(before, pack_digest="pack")
-    old = matcher.replace(gallery("z"))
-    old.destroy()
-    assert before is old
-    assert ["z"] == firsts(matcher, probe(AXES[0]))
-
-
-class SlowIndex:
-    """An index that answers when it is told to."""
-
-    choice = IndexChoice.HNSW
-
-    def __init__(self) -> None:
-        self.asked = threading.Event()
-        self.may_answer = threading.Event()
-
-    def propose(self, probes: NDArray[np.float32], k: int) -> tuple[NDArray[np.intp], ...]:
-        self.asked.set()
-        assert self.may_answer.wait(10)
-        return (np.arange(min(k, 1)),) * len(probes)
-
-
-def test_a_search_in_flight_finishes_on_the_old_list() -> None:
-    """`replace` returns only then, so that the caller may destroy what it gets at once."""
-    before, slow = gallery("a"), SlowIndex()
-    before.adopt(MeasuredIndex(graph=slow, recall=1.0))
-    matcher = Matcher(before, pack_digest="pack")
-    answers: list[str | None] = []
-    searching = threading.Thread(target=lambda: answers.extend(firsts(matcher, probe(AXES[0]))))
-    replacing = threading.Thread(target=lambda: matcher.replace(gallery("z")).destroy())
-    searching.start()
-    assert slow.asked.wait(10)
-    replacing.start()
-    replacing.join(0.05)
-    assert replacing.is_alive()
-    slow.may_answer.set()
-    searching.join(10)
-    replacing.join(10)
-    assert ["a"] == answers
-    assert ["z"] == firsts(matcher, probe(AXES[0]))

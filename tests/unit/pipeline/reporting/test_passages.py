@@ -31,11 +31,10 @@ def test_one_track_is_told_again_only_when_it_is_better() -> None:
 
 
 def test_a_subject_who_stays_in_view_stays_in_the_passage() -> None:
-    """Refreshing prolongs a passage and never begins one."""
+    """A repeated match tells nothing new, and prolongs the passage."""
     passages = Passages(60.0)
-    passages.refresh("r1", 0)
     assert (Kind.NEW, "a") == passages.assign("r1", 1, 0.6, 0, "a")
-    passages.refresh("r1", 50 * S)
+    assert (Kind.REPEATED, "a") == passages.assign("r1", 1, 0.6, 50 * S, "b")
     assert (Kind.FURTHER, "a") == passages.assign("r1", 2, 0.6, 100 * S, "b")
 
 
