@@ -12,7 +12,6 @@ from typing import Annotated, Final, NoReturn
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from edge_lfr.cli.options import JsonOption, new_app
 from edge_lfr.cli.output import write_json
@@ -116,10 +115,11 @@ def _tell(result: DemoResult, narrator: TerminalNarrator, *, as_json: bool) -> N
         record = result.run if result.summary is None else result.summary
         write_json("demo/1", record.model_dump(mode="json", exclude={"track_ends"}))
         return
+    rows = _run_rows(result.run) if result.summary is None else _summary_rows(result.summary) + _run_rows(result.run)
+    for name, value in rows:
+        narrator.alerts.print(f"[bold]{name:<22}[/bold] {value}", highlight=False)
     if result.summary is None:
-        narrator.alerts.print(_table(_run_rows(result.run)))
         return
-    narrator.alerts.print(_table(_summary_rows(result.summary) + _run_rows(result.run)))
     for miss in result.summary.misses:
         narrator.alerts.print(f"missed: {miss.passage_id} ({miss.reference_id}), ended at: {miss.stage}")
     for failed in result.summary.failed_targets:
@@ -147,13 +147,6 @@ def _run_rows(run: RunReport) -> list[tuple[str, str]]:
 
 def _ms(value: float | None) -> str:
     return "-" if value is None else f"{value:.0f} ms"
-
-
-def _table(rows: list[tuple[str, str]]) -> Table:
-    table = Table(show_header=False, box=None, pad_edge=False)
-    for name, value in rows:
-        table.add_row(f"[bold]{name}[/bold]", value)
-    return table
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
