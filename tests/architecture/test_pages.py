@@ -107,6 +107,13 @@ def test_the_watchlist_of_the_readme_is_one(tmp_path: Path) -> None:
     assert len(rows) == len(read_source(tmp_path).rows)
 
 
+@pytest.mark.usefixtures("logging_left_alone")
+def test_the_path_of_the_readme_is_the_path(capsys: pytest.CaptureFixture[str]) -> None:
+    """What the page shows is what the program prints."""
+    assert os.EX_OK == run_command(["pipeline", "show"])
+    assert capsys.readouterr().out.strip() in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
 def test_the_architecture_page_draws_the_tree_that_is_there() -> None:
     """Every file in the drawn tree exists, and every package of the program is drawn."""
     text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
