@@ -6,8 +6,8 @@ from pathlib import Path
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 import pytest
-from edge_lfr.inference.packs import OpenPack
 
+from edge_lfr.inference.packs import OpenPack
 from simulators.packs import install_0095, open_0095
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"

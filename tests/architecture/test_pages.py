@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import structlog
+
 from edge_lfr.cli.main import run_command
 from edge_lfr.config.load import load_config
 from edge_lfr.watchlist.source import read_source

@@ -7,6 +7,8 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+
+from assets.video.make_clips import make_clip, number_in, picture_of
 from edge_lfr.biometrics.geometry import SizeWH
 from edge_lfr.biometrics.outcomes import Discard, DiscardReason
 from edge_lfr.biometrics.samples import Frame
@@ -14,8 +16,6 @@ from edge_lfr.clock import SystemClock
 from edge_lfr.config.capture import CameraConfig, Playback
 from edge_lfr.pipeline.capture.camera import Camera
 from edge_lfr.pipeline.capture.source import CameraState, FrameSource
-
-from assets.video.make_clips import make_clip, number_in, picture_of
 from simulators.camera import SimulatedCamera
 
 FRAMES = 20

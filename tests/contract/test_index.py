@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
+
 from edge_lfr.config.identification import GalleryConfig, IndexChoice
 from edge_lfr.watchlist.exact_index import ExactIndex, Index
 from edge_lfr.watchlist.hnsw_index import HnswIndex
 from edge_lfr.watchlist.templates import TemplateMatrix
-from numpy.typing import NDArray
-
 from simulators.templates import make_mates, make_templates
 
 

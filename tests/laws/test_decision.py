@@ -3,13 +3,14 @@
 from collections import Counter
 
 import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
 from edge_lfr.biometrics.geometry import BoxXYXY
 from edge_lfr.biometrics.outcomes import Candidate, Decision, Outcome
 from edge_lfr.biometrics.samples import Face, Track
 from edge_lfr.config.identification import DecisionConfig
 from edge_lfr.pipeline.identification.decision import Decider
-from hypothesis import given
-from hypothesis import strategies as st
 
 THRESHOLD = 0.5
 Look = tuple[Candidate, ...] | None

@@ -3,12 +3,13 @@
 from random import Random
 
 import numpy as np
-from edge_lfr.biometrics.outcomes import Candidate
-from edge_lfr.config.identification import GalleryConfig, IndexChoice
-from edge_lfr.watchlist.gallery import Gallery
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+
+from edge_lfr.biometrics.outcomes import Candidate
+from edge_lfr.config.identification import GalleryConfig, IndexChoice
+from edge_lfr.watchlist.gallery import Gallery
 
 DIMENSION = 3
 

@@ -4,13 +4,13 @@ import tempfile
 from datetime import timedelta
 from pathlib import Path
 
+from hypothesis import settings
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
+
 from edge_lfr.config.reporting import ReportingConfig
 from edge_lfr.governance.keys import KeyEncryptingKey
 from edge_lfr.pipeline.reporting.outbox import Outbox
 from edge_lfr.pipeline.reporting.rows import RowKind, RowState
-from hypothesis import settings
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
-
 from simulators.clock import StoppedClock
 
 CONFIG = ReportingConfig.model_validate({"broker": {"host": "localhost", "port": 1}})

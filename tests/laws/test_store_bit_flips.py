@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from edge_lfr.errors import WatchlistSealError
-from edge_lfr.watchlist.sealed_list import StoredWatchlist
-from edge_lfr.watchlist.store import SealedStore
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from edge_lfr.errors import WatchlistSealError
+from edge_lfr.watchlist.sealed_list import StoredWatchlist
+from edge_lfr.watchlist.store import SealedStore
 from simulators.watchlists import entry, load, new_store, picture, templates
 
 NUMBERS = range(3)

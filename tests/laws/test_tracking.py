@@ -4,12 +4,13 @@ from importlib import import_module
 from itertools import count
 
 import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from edge_lfr.biometrics.geometry import BoxXYXY
 from edge_lfr.biometrics.samples import Face
 from edge_lfr.config.faces import TrackingConfig
 from edge_lfr.pipeline.faces.tracking import Tracker, associate
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 linear_sum_assignment = import_module("scipy.optimize").linear_sum_assignment  # it publishes no types
 

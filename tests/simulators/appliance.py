@@ -8,6 +8,8 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
+
 from edge_lfr.biometrics.geometry import BoxXYXY
 from edge_lfr.biometrics.outcomes import Candidate, Decision, DecisionReason, Outcome
 from edge_lfr.biometrics.samples import Face, Frame
@@ -28,7 +30,6 @@ from edge_lfr.pipeline.reporting.states import (
     WatchlistMessage,
 )
 from edge_lfr.pipeline.reporting.topics import Identity, Topics
-from numpy.typing import NDArray
 
 IDENTITY = Identity(force="testshire", device="van-1")
 TOPICS = Topics(IDENTITY)

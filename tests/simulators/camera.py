@@ -5,6 +5,8 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+
 from edge_lfr.biometrics.outcomes import Discard, DiscardReason
 from edge_lfr.biometrics.samples import Frame
 from edge_lfr.clock import Clock
@@ -12,7 +14,6 @@ from edge_lfr.config.capture import CameraConfig, Playback
 from edge_lfr.pipeline.capture.handover import Handover
 from edge_lfr.pipeline.capture.protocol import Fault
 from edge_lfr.pipeline.capture.source import CameraState, CameraStatus
-from numpy.typing import NDArray
 
 
 class SimulatedCamera:

@@ -16,7 +16,6 @@ from pathlib import Path
 
 from edge_lfr.errors import WatchlistMissingError
 from edge_lfr.watchlist.store import SealedStore
-
 from simulators.watchlists import entry, load, new_store
 
 OLD, NEW = range(4), range(10, 16)

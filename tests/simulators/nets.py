@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
 from edge_lfr.inference.catalogue import Golden, PackEntry
 from edge_lfr.inference.contract import STRIDES, YUNET_COLUMNS, YUNET_OUTPUTS
 from edge_lfr.inference.session import TensorSpec
-from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
 
 ARCFACE = [(38.2946, 51.6963), (73.5318, 51.5014), (56.0252, 71.7366), (41.5493, 92.3655), (70.7299, 92.2041)]
 

@@ -13,12 +13,12 @@ from typing import Any, Self
 
 import cv2
 import numpy as np
+
 from edge_lfr.clock import SystemClock
 from edge_lfr.console.control_room import ControlRoom
 from edge_lfr.console.events import AlertSeen, ControlEvent, SightingSeen
 from edge_lfr.governance.trust import SigningKey, create_control_key
 from edge_lfr.pipeline.reporting.topics import Identity, Topics
-
 from simulators.appliance import eventually
 from simulators.broker import Broker
 

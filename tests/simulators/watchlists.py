@@ -3,10 +3,11 @@
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
+
 from edge_lfr.governance.keys import KeyEncryptingKey
 from edge_lfr.watchlist.entries import Category, ResponseCode, WatchlistEntry
 from edge_lfr.watchlist.store import SealedStore
-from numpy.typing import NDArray
 
 DIMENSION = 16
 PACK_DIGEST = "0" * 64

@@ -8,13 +8,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+
+from assets.video.make_clips import PERIOD, make_clip, make_defects, make_png_of_400_megapixels, number_in, picture_of
 from edge_lfr.biometrics.geometry import SizeWH
 from edge_lfr.biometrics.outcomes import DiscardReason
 from edge_lfr.biometrics.samples import Frame
 from edge_lfr.pipeline.capture.protocol import Fault
 from edge_lfr.pipeline.capture.source import CameraState
-
-from assets.video.make_clips import PERIOD, make_clip, make_defects, make_png_of_400_megapixels, number_in, picture_of
 from simulators.onlooker import Onlooker, decoder_pids
 
 

@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import structlog
+
+from assets.video.make_clips import make_clip
 from edge_lfr.biometrics.outcomes import DiscardReason
 from edge_lfr.pipeline.capture.protocol import Fault
 from edge_lfr.pipeline.capture.source import CameraState
-
-from assets.video.make_clips import make_clip
 from simulators.onlooker import Onlooker, decoder_pids
 from simulators.rtsp import RtspCamera, free_port
 

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
+
 from edge_lfr.daemon.control import ControlServer, Request
 from edge_lfr.errors import WatchlistReferenceError
-
 from simulators.command import Command
 
 

@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+
 from edge_lfr.clock import SystemClock
 from edge_lfr.config.reporting import BrokerConfig
 from edge_lfr.console.control_room import ControlRoom
@@ -21,7 +22,6 @@ from edge_lfr.pipeline.reporting.mqtt import Connection, Event, Received
 from edge_lfr.pipeline.reporting.rows import RowState
 from edge_lfr.pipeline.reporting.states import DeviceState, StatusMessage
 from edge_lfr.pipeline.reporting.topics import Topics
-
 from simulators.appliance import IDENTITY, TOPICS, Appliance, eventually
 from simulators.broker import Broker
 

@@ -5,7 +5,6 @@ from pathlib import Path
 from edge_lfr.config.reporting import BrokerConfig
 from edge_lfr.pipeline.reporting.link_status import LinkState
 from edge_lfr.pipeline.reporting.topics import Topics
-
 from simulators.appliance import IDENTITY, Appliance, eventually
 from simulators.broker import Broker
 from simulators.certificates import Authority, Certificate

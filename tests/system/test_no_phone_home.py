@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
 from edge_lfr.evaluation.demo_children import Children, start_broker
 
 PROGRAM = Path(sys.executable).with_name("edge-lfr")

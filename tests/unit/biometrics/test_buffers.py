@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from edge_lfr.biometrics.buffers import Arena, ArenaExhaustedError
 
 

@@ -1,9 +1,10 @@
 """Boxes, polygons and sizes."""
 
 import pytest
-from edge_lfr.biometrics.geometry import BoxXYXY, PixelBox, PolygonXY, SizeWH
 from hypothesis import given
 from hypothesis import strategies as st
+
+from edge_lfr.biometrics.geometry import BoxXYXY, PixelBox, PolygonXY, SizeWH
 
 coordinates = st.floats(-3000, 3000, allow_nan=False)
 

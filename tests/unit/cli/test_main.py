@@ -9,6 +9,7 @@ from types import ModuleType
 import pytest
 import structlog
 import typer
+
 from edge_lfr.cli import main
 from edge_lfr.cli.main import INTERRUPTED, NOUNS, PIPE_CLOSED, Noun, run_command
 from edge_lfr.errors import ConfigError, DaemonBusyError, EdgeLfrError

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 
 import pytest
+
 from edge_lfr.cli.check import Check, Verdict, guarded, ok
 from edge_lfr.cli.output import write_fields, write_json, write_table
 from edge_lfr.errors import ConfigError

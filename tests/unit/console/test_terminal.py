@@ -4,6 +4,8 @@ import io
 import json
 from datetime import UTC, datetime
 
+from rich.console import Console
+
 from edge_lfr.console.events import (
     Acknowledged,
     AlertSeen,
@@ -17,8 +19,6 @@ from edge_lfr.console.events import (
 from edge_lfr.console.terminal import Screen, json_lines
 from edge_lfr.pipeline.reporting.messages import AlertMessage, RunnerUp, SightingMessage
 from edge_lfr.pipeline.reporting.states import DeviceState, StatusMessage
-from rich.console import Console
-
 from simulators.appliance import jpeg_of, noise
 
 NOW = datetime(2026, 6, 1, 12, 30, tzinfo=UTC)

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+
 from edge_lfr.biometrics.geometry import SizeWH
 from edge_lfr.console.thumbnail import UPPER_HALF, decode, jpeg_size, thumbnail
-
 from simulators.appliance import jpeg_of, noise
 
 

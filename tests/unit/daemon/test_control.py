@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
+
 from edge_lfr.daemon.control import MAX_PEERS, ControlClient, ControlServer
 from edge_lfr.daemon.control_protocol import MAX_LINE_BYTES, Request
 from edge_lfr.errors import (
@@ -19,7 +21,6 @@ from edge_lfr.errors import (
     DaemonBusyError,
     WatchlistMissingError,
 )
-from structlog.testing import capture_logs
 
 LIMIT_S = 0.3
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from edge_lfr.daemon.lock import hold_state
 from edge_lfr.errors import DaemonBusyError
 

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from edge_lfr.evaluation.demo_children import Children, DemoError, start_broker
 
 SLEEPER = [sys.executable, "-c", "import time; time.sleep(600)"]

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from edge_lfr.biometrics.geometry import BoxXYXY
 from edge_lfr.evaluation.truth import Event, Passage, Truth, TruthBox, TruthFileError, assign
 

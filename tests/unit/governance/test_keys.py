@@ -4,6 +4,7 @@ import stat
 from pathlib import Path
 
 import pytest
+
 from edge_lfr.errors import KeyUnavailableError, SealBrokenError
 from edge_lfr.governance.keys import CREDENTIAL_NAME, FILE_NAME, KeyEncryptingKey, KeyOrigin
 from edge_lfr.governance.seal import KEY_BYTES, new_key

@@ -1,10 +1,11 @@
 """Authenticated encryption: what was sealed for a place opens there and nowhere else."""
 
 import pytest
-from edge_lfr.errors import SealBrokenError
-from edge_lfr.governance.seal import KEY_BYTES, NONCE_BYTES, TAG_BYTES, Seal, new_key
 from hypothesis import given
 from hypothesis import strategies as st
+
+from edge_lfr.errors import SealBrokenError
+from edge_lfr.governance.seal import KEY_BYTES, NONCE_BYTES, TAG_BYTES, Seal, new_key
 
 KEY = bytes(range(KEY_BYTES))
 

@@ -5,6 +5,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel, ConfigDict
+
 from edge_lfr.errors import KeyUnavailableError, TrustError
 from edge_lfr.governance.signed import (
     CLOCK_TOLERANCE,
@@ -16,8 +18,6 @@ from edge_lfr.governance.signed import (
     verify,
 )
 from edge_lfr.governance.trust import Role, SigningKey, TrustStore, create_control_key
-from pydantic import BaseModel, ConfigDict
-
 from simulators.clock import StoppedClock
 
 

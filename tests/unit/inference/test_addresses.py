@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+
 from edge_lfr.errors import ModelSourceError
 from edge_lfr.inference.catalogue import PackEntry
 from edge_lfr.inference.packs import install, verify
-
 from simulators.nets import embedder_like, entry_of, file_spec, yunet_like
 from simulators.publisher import Answer, publisher, write_certificate
 

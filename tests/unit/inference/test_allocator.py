@@ -5,11 +5,11 @@ import os
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
+
 from edge_lfr.config.models import Provider
 from edge_lfr.inference.allocator import overwrite_freed_memory
 from edge_lfr.inference.session import Session, open_session
-from numpy.typing import NDArray
-
 from simulators.nets import embedder_like
 
 MASK = 0x5A

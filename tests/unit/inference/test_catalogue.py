@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from edge_lfr.errors import ConfigError, ModelContractError, ModelMissingError
-from edge_lfr.inference.catalogue import Golden, PackEntry, catalogue_path, load_catalogue
 from pydantic import ValidationError
 
+from edge_lfr.errors import ConfigError, ModelContractError, ModelMissingError
+from edge_lfr.inference.catalogue import Golden, PackEntry, catalogue_path, load_catalogue
 from simulators.nets import ARCFACE, embedder_like, entry_of, file_spec, golden_of, yunet_like
 
 ROOT = Path(__file__).parents[3]

@@ -5,11 +5,11 @@ from collections.abc import Callable
 import numpy as np
 import onnx
 import pytest
+from onnx import TensorProto, helper, numpy_helper
+
 from edge_lfr.errors import ModelContractError
 from edge_lfr.inference import inspection
 from edge_lfr.inference.inspection import inspect_model
-from onnx import TensorProto, helper, numpy_helper
-
 from simulators.nets import embedder_like, model_of, yunet_like
 
 X = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1])

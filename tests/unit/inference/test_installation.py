@@ -8,11 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from edge_lfr.errors import ModelContractError, ModelDigestError, ModelError, ModelSourceError
 from edge_lfr.inference import sources
 from edge_lfr.inference.catalogue import PackEntry
 from edge_lfr.inference.packs import install, verify
-
 from simulators.nets import embedder_like, entry_of, write_files, yunet_like
 
 DETECTOR, EMBEDDER = yunet_like(), embedder_like()

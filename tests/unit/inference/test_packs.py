@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from edge_lfr.config.models import Provider
 from edge_lfr.errors import ModelContractError, ModelDigestError, ModelMissingError
 from edge_lfr.inference.catalogue import PackEntry
 from edge_lfr.inference.installed import write_golden
 from edge_lfr.inference.packs import OpenPack, install, open_pack, verify
-
 from simulators.nets import ARCFACE, embedder_like, entry_of, golden_of, write_files, yunet_like
 
 DETECTOR, EMBEDDER = yunet_like(), embedder_like()

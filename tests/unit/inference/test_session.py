@@ -5,11 +5,11 @@ from typing import Any
 import numpy as np
 import onnxruntime as ort
 import pytest
+
 from edge_lfr.config.models import Provider
 from edge_lfr.errors import InferenceError, ModelContractError, ProviderError
 from edge_lfr.inference.placement import convolutions_by_provider, prove_placement
 from edge_lfr.inference.session import Session, _create, _options, open_session
-
 from simulators.nets import embedder_like, yunet_like
 
 CPU = "CPUExecutionProvider"

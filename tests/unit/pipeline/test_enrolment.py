@@ -7,6 +7,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
+
+from assets.pictures.build_pictures import encoded, gradient, pictures
 from edge_lfr.config.faces import QualityConfig
 from edge_lfr.config.identification import DecisionConfig
 from edge_lfr.errors import WatchlistMissingError
@@ -14,9 +17,6 @@ from edge_lfr.pipeline.enrolment import EnrolmentStages, enrol
 from edge_lfr.watchlist.report import EnrolmentReport, RowOutcome
 from edge_lfr.watchlist.source import read_source
 from edge_lfr.watchlist.store import SealedStore
-from numpy.typing import NDArray
-
-from assets.pictures.build_pictures import encoded, gradient, pictures
 from simulators.enrolment import SourceFolder, open_stages
 from simulators.watchlists import new_store
 

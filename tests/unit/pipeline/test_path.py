@@ -12,6 +12,8 @@ from typing import Any, NoReturn
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
+
 from edge_lfr.biometrics.outcomes import Decision, Discard, DiscardReason, TrackEnd
 from edge_lfr.biometrics.samples import Face, Frame
 from edge_lfr.config.faces import DetectionConfig, LooksConfig, QualityConfig, TrackingConfig
@@ -26,7 +28,6 @@ from edge_lfr.pipeline.identification.embedding import Embedder
 from edge_lfr.pipeline.identification.matching import Matcher
 from edge_lfr.pipeline.path import STAGES, Path, Stages, describe
 from edge_lfr.watchlist.gallery import Gallery
-from numpy.typing import NDArray
 
 pytestmark = pytest.mark.shared
 

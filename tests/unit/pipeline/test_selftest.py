@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from edge_lfr.config.models import Provider
 from edge_lfr.errors import SelftestError
 from edge_lfr.inference.catalogue import PackEntry
 from edge_lfr.inference.packs import OpenPack, install, open_pack
 from edge_lfr.pipeline.selftest import fixed_picture, record_golden, run_selftest
-
 from simulators.nets import embedder_like, entry_of, golden_of
 
 pytestmark = pytest.mark.shared

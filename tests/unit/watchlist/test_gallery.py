@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
+
 from edge_lfr.config.identification import GalleryConfig, IndexChoice
 from edge_lfr.errors import WatchlistFormatError
 from edge_lfr.watchlist import exact_index
 from edge_lfr.watchlist.gallery import Gallery, GalleryDestroyedError
-from numpy.typing import NDArray
-
 from simulators.templates import make_mates, make_templates
 
 EXACT = GalleryConfig(index=IndexChoice.EXACT)

@@ -5,14 +5,14 @@ from typing import cast
 import numpy as np
 import pytest
 import structlog
+from numpy.typing import NDArray
+
 from edge_lfr.config.identification import GalleryConfig, IndexChoice
 from edge_lfr.watchlist import gallery as gallery_module
 from edge_lfr.watchlist.gallery import Gallery, MeasuredIndex
 from edge_lfr.watchlist.hnsw_index import MAX_EF, BuildStoppedError, HnswIndex
 from edge_lfr.watchlist.recall import measure_recall, perturbed
 from edge_lfr.watchlist.templates import TemplateMatrix
-from numpy.typing import NDArray
-
 from simulators.templates import make_mates, make_templates
 
 HNSW = GalleryConfig(index=IndexChoice.HNSW)

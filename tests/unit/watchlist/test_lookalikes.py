@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from edge_lfr.watchlist import lookalikes
-from edge_lfr.watchlist.lookalikes import far_rows, near_pairs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edge_lfr.watchlist import lookalikes
+from edge_lfr.watchlist.lookalikes import far_rows, near_pairs
 from simulators.watchlists import templates
 
 

@@ -7,6 +7,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from assets.pictures.build_pictures import build, encoded, gradient, noise, pictures
 from edge_lfr.biometrics.geometry import BoxXYXY, SizeWH
 from edge_lfr.watchlist.decoding import PictureDecoder
 from edge_lfr.watchlist.pictures import (
@@ -20,10 +24,6 @@ from edge_lfr.watchlist.pictures import (
     read_picture,
 )
 from edge_lfr.watchlist.thumbnails import MAX_BYTES, thumbnail
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
-from assets.pictures.build_pictures import build, encoded, gradient, noise, pictures
 
 REFUSED = {
     "cut-at-the-end.bmp": PictureReason.BROKEN,

@@ -4,11 +4,12 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
 from edge_lfr.errors import WatchlistFormatError
 from edge_lfr.watchlist.entries import Category, ResponseCode, WatchlistEntry
 from edge_lfr.watchlist.source import MAX_CSV_BYTES, MAX_ROWS, read_source
-from hypothesis import HealthCheck, example, given, settings
-from hypothesis import strategies as st
 
 HEADER = b"reference_id,label,category,response_code,picture\n"
 ROW = b"REF-1,Subject A,suspect,observe,a.jpg\n"

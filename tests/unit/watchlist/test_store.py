@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from edge_lfr.errors import (
     DaemonBusyError,
     WatchlistMissingError,
@@ -19,7 +20,6 @@ from edge_lfr.errors import (
 )
 from edge_lfr.watchlist.durable_files import exclusive_lock
 from edge_lfr.watchlist.store import SealedStore, Wiped
-
 from simulators.watchlists import DIMENSION, PACK_DIGEST, entry, load, new_store, picture, templates
 
 

@@ -9,13 +9,14 @@ from typing import cast
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
+
 from edge_lfr.biometrics.geometry import BoxXYXY, SizeWH
 from edge_lfr.evaluation.truth import TruthBox
 from edge_lfr.evaluation.walkby.drawing import draw_clip, plain_street
 from edge_lfr.evaluation.walkby.heads import Head, cut_head
 from edge_lfr.evaluation.walkby.people import Portrait, cast_built_in
 from edge_lfr.evaluation.walkby.plan import FADE_IN_S, Scene, Walk, plan_walks
-from numpy.typing import NDArray
 
 SCENE = Scene(size=SizeWH(640, 480), fps=4.0, seconds=6.0, face_px=(24.0, 90.0))
 

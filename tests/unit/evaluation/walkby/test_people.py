@@ -7,6 +7,7 @@ from shutil import copyfile
 import cv2
 import numpy as np
 import pytest
+
 from edge_lfr.evaluation.walkby.people import (
     WATCHLIST_COLUMNS,
     FaceFinder,

@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+
 from edge_lfr.biometrics.geometry import SizeWH
 from edge_lfr.evaluation.walkby.plan import MAX_COVERED, Scene, Walk, plan_walks, spread
 

@@ -1,6 +1,7 @@
 """How long a camera rests between two tries."""
 
 import pytest
+
 from edge_lfr.pipeline.capture.backoff import JITTER_SHARE, Backoff
 
 

@@ -8,12 +8,13 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
-from edge_lfr.biometrics.geometry import SizeWH
-from edge_lfr.pipeline.capture.outlet import Outlet, ParentGoneError, fitted
-from edge_lfr.pipeline.capture.protocol import MESSAGE_BYTES, Message, MessageKind, Order, parse_message
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+
+from edge_lfr.biometrics.geometry import SizeWH
+from edge_lfr.pipeline.capture.outlet import Outlet, ParentGoneError, fitted
+from edge_lfr.pipeline.capture.protocol import MESSAGE_BYTES, Message, MessageKind, Order, parse_message
 
 ORDER = Order(
     source="clip.mp4",

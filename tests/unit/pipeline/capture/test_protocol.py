@@ -3,6 +3,9 @@
 import math
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
 from edge_lfr.biometrics.geometry import SizeWH
 from edge_lfr.errors import FrameFormatError
 from edge_lfr.pipeline.capture.protocol import (
@@ -14,8 +17,6 @@ from edge_lfr.pipeline.capture.protocol import (
     Order,
     parse_message,
 )
-from hypothesis import example, given
-from hypothesis import strategies as st
 
 LIMITS = Limits(slots=3, size=SizeWH(640, 360))
 FRAME = Message(kind=MessageKind.FRAME, number=2, size=SizeWH(640, 360), arrived_ns=123_456_789_000, media_time_s=1.25)

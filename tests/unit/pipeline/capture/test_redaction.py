@@ -1,9 +1,10 @@
 """What may be shown of a camera's source."""
 
 import pytest
-from edge_lfr.pipeline.capture.redaction import HIDDEN, port_of, redact
 from hypothesis import given
 from hypothesis import strategies as st
+
+from edge_lfr.pipeline.capture.redaction import HIDDEN, port_of, redact
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+
 from edge_lfr.biometrics.geometry import SizeWH
 from edge_lfr.errors import FrameFormatError
 from edge_lfr.pipeline.capture.protocol import Limits

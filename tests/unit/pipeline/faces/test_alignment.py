@@ -4,15 +4,15 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
 from edge_lfr.biometrics.buffers import ArenaExhaustedError
 from edge_lfr.biometrics.geometry import BoxXYXY, PointsXY
 from edge_lfr.biometrics.samples import Face
 from edge_lfr.inference.catalogue import EmbedderSpec
 from edge_lfr.pipeline.faces.alignment import Aligner, similarity_transform
-from hypothesis import given
-from hypothesis import strategies as st
-from numpy.typing import NDArray
-
 from simulators.nets import ARCFACE, embedder_like, entry_of, yunet_like
 
 CANONICAL: PointsXY = np.asarray(ARCFACE, dtype=np.float32)

@@ -6,6 +6,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
+
 from edge_lfr.biometrics.geometry import BoxXYXY, SizeWH
 from edge_lfr.biometrics.samples import Face
 from edge_lfr.config.faces import DetectionConfig
@@ -14,8 +16,6 @@ from edge_lfr.inference.catalogue import DetectorSpec
 from edge_lfr.inference.contract import STRIDES, YUNET_COLUMNS, YUNET_OUTPUTS
 from edge_lfr.inference.packs import OpenPack
 from edge_lfr.pipeline.faces.detection import MAX_SIZES, FaceDetector
-from numpy.typing import NDArray
-
 from simulators.nets import ScriptedSession, embedder_like, entry_of, yunet_like
 
 HD, WORKING = SizeWH(1280, 720), SizeWH(1280, 736)

@@ -2,13 +2,14 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from edge_lfr.biometrics.geometry import BoxXYXY, SizeWH
 from edge_lfr.errors import InferenceError
 from edge_lfr.inference.catalogue import DetectorKind
 from edge_lfr.inference.contract import SCRFD_COLUMNS, STRIDES, YUNET_COLUMNS
 from edge_lfr.pipeline.faces.decoding import Detections, Floats, decoder_for, suppress_overlaps
-from hypothesis import given
-from hypothesis import strategies as st
 
 SIZE = SizeWH(96, 64)
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from edge_lfr.biometrics.geometry import BoxXYXY
 from edge_lfr.biometrics.samples import Face, Quality, QualityReason, Track
 from edge_lfr.config.faces import LooksConfig

@@ -5,11 +5,12 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
+
 from edge_lfr.biometrics.geometry import BoxXYXY, PolygonXY, SizeWH
 from edge_lfr.biometrics.samples import Face, Quality, QualityReason
 from edge_lfr.config.faces import QualityConfig
 from edge_lfr.pipeline.faces import quality
-from numpy.typing import NDArray
 
 CONFIG = QualityConfig()
 SIZE = SizeWH(640, 480)

@@ -5,6 +5,7 @@ from itertools import count
 
 import numpy as np
 import pytest
+
 from edge_lfr.biometrics.geometry import BoxXYXY
 from edge_lfr.biometrics.samples import Face
 from edge_lfr.config.faces import TrackingConfig

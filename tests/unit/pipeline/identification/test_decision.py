@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from edge_lfr.biometrics.geometry import BoxXYXY
 from edge_lfr.biometrics.outcomes import Candidate, Decision, DecisionReason, Discard, DiscardReason, Outcome
 from edge_lfr.biometrics.samples import Face, Track

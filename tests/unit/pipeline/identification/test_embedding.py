@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
+
 from edge_lfr.biometrics.buffers import Arena, ArenaExhaustedError
 from edge_lfr.biometrics.samples import AlignedFace
 from edge_lfr.config.models import Provider
@@ -13,8 +15,6 @@ from edge_lfr.inference.catalogue import EmbedderSpec
 from edge_lfr.inference.packs import OpenPack
 from edge_lfr.inference.session import Session, open_session
 from edge_lfr.pipeline.identification.embedding import Embedder
-from numpy.typing import NDArray
-
 from simulators.nets import ScriptedSession, embedder_like, entry_of, yunet_like
 
 FREE_NET, FIXED_NET = embedder_like(batch="n"), embedder_like(batch=1)

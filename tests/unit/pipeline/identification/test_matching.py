@@ -3,13 +3,14 @@
 import numpy as np
 import pytest
 import structlog
+from numpy.typing import NDArray
+
 from edge_lfr.biometrics.buffers import Arena
 from edge_lfr.biometrics.features import Probe
 from edge_lfr.config.identification import GalleryConfig, IndexChoice
 from edge_lfr.errors import WatchlistModelError
 from edge_lfr.pipeline.identification.matching import Matcher
 from edge_lfr.watchlist.gallery import Gallery
-from numpy.typing import NDArray
 
 AXES = np.eye(3, dtype=np.float32)
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+
 from edge_lfr.biometrics.outcomes import Candidate
 from edge_lfr.config.reporting import ReportingConfig
 from edge_lfr.errors import OutboxError, ReportingError, SealBrokenError
@@ -14,7 +15,6 @@ from edge_lfr.pipeline.reporting.alert import AlertWriter, Basis
 from edge_lfr.pipeline.reporting.messages import MESSAGE_BYTES, AlertMessage, SightingMessage, parse
 from edge_lfr.pipeline.reporting.outbox import Outbox
 from edge_lfr.pipeline.reporting.rows import RowKind
-
 from simulators.appliance import IDENTITY, Entry, EveryReference, basis, face_at, frame_of, match_of
 from simulators.clock import StoppedClock
 

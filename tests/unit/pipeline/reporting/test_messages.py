@@ -4,6 +4,7 @@ import json
 from datetime import UTC, datetime
 
 import pytest
+
 from edge_lfr.pipeline.reporting.messages import (
     MESSAGE_BYTES,
     PICTURE_BYTES,

@@ -8,13 +8,13 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+
 from edge_lfr.config.reporting import ReportingConfig
 from edge_lfr.errors import OutboxError, SealBrokenError
 from edge_lfr.governance.keys import KeyEncryptingKey
 from edge_lfr.governance.signed import Refusal
 from edge_lfr.pipeline.reporting.outbox import MAX_SPOOLED, Outbox
 from edge_lfr.pipeline.reporting.rows import Purged, RowKind, RowState
-
 from simulators.clock import StoppedClock
 
 CONFIG = ReportingConfig.model_validate({"broker": {"host": "localhost", "port": 1}, "max_stored": 100})

@@ -3,6 +3,8 @@
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
+
 from edge_lfr.pipeline.reporting.pictures import (
     BAND_PX,
     LONGEST_SIDE_PX,
@@ -11,8 +13,6 @@ from edge_lfr.pipeline.reporting.pictures import (
     enrolled_picture,
     face_picture,
 )
-from numpy.typing import NDArray
-
 from simulators.appliance import face_at, frame_of, jpeg_of, noise
 from simulators.clock import StoppedClock
 
