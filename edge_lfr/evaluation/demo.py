@@ -11,6 +11,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 from subprocess import PIPE, TimeoutExpired
+from tempfile import TemporaryDirectory
 from typing import Final, Protocol
 
 from pydantic import ValidationError
@@ -90,8 +91,11 @@ def run_demo(options: DemoOptions, narrator: Narrator) -> DemoResult:
     """
     environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
     environment["GLIBC_TUNABLES"] = "glibc.malloc.perturb=255"  # freed memory is overwritten
-    with Children(options.folder, environment) as children:
-        demo = _Demo(options, narrator, children)
+    with (
+        TemporaryDirectory(prefix="lfr-") as runtime,  # a socket's path is short, a kept folder's may not be
+        Children(options.folder, environment) as children,
+    ):
+        demo = _Demo(options, narrator, children, Path(runtime))
         try:
             return demo.run()
         finally:
@@ -101,10 +105,11 @@ def run_demo(options: DemoOptions, narrator: Narrator) -> DemoResult:
 class _Demo:
     """One run; a class because every stage needs the same folder, children and configuration."""
 
-    def __init__(self, options: DemoOptions, narrator: Narrator, children: Children) -> None:
+    def __init__(self, options: DemoOptions, narrator: Narrator, children: Children, runtime: Path) -> None:
         self._options = options
         self._narrator = narrator
         self._children = children
+        self._runtime = runtime
         self._program = str(Path(sys.executable).with_name("edge-lfr"))
         self._config = options.folder / "demo.toml"
         self._key = options.folder / "control-room.pem"
@@ -170,7 +175,7 @@ mode = "training"
 force = "demo"
 device = "van"
 state_directory = {json.dumps(str(folder / "state"))}
-runtime_directory = {json.dumps(str(folder / "run"))}
+runtime_directory = {json.dumps(str(self._runtime))}
 
 [models]
 pack = "{self._pack}"

@@ -54,6 +54,7 @@ def test_the_demo_finds_who_is_listed_and_nobody_else(tmp_path: Path, shared_mod
     """Clip, watchlist, broker, daemon and control room: every listed person alerts, and nothing stays behind."""
     demo = start(tmp_path, shared_models.parent)
     output, words = demo.communicate(timeout=280)
+    assert output, words
     summary = json.loads(output.strip().rpartition("\n")[2])
     assert set() == PROMISED - set(summary)
     found = {name: summary[name] for name in ("passages", "mated", "true_alerts", "false_alerts", "missed", "doubled")}
