@@ -76,13 +76,6 @@ class ModelSourceError(ModelError):
     exit_status = os.EX_DATAERR
 
 
-class ModelLicenceError(ModelError):
-    """The licence of a pack does not allow this use."""
-
-    code = "model.licence"
-    remedy = "choose a pack whose licence allows operational use"
-
-
 class SelftestError(ModelError):
     """The installed nets do not give the golden values on the fixed picture."""
 
@@ -171,24 +164,6 @@ class PictureError(EnrolmentError):
     code = "enrolment.picture"
 
 
-class NoFaceError(EnrolmentError):
-    """The picture shows no face."""
-
-    code = "enrolment.no-face"
-
-
-class SeveralFacesError(EnrolmentError):
-    """The picture shows more than one face, and nobody may guess which."""
-
-    code = "enrolment.several-faces"
-
-
-class SampleQualityError(EnrolmentError):
-    """The face in the picture is not good enough to be compared with."""
-
-    code = "enrolment.quality"
-
-
 # Cameras ----------------------------------------------------------------------------------------------------------
 
 
@@ -197,20 +172,6 @@ class CaptureError(EdgeLfrError):
 
     code = "capture"
     exit_status = os.EX_UNAVAILABLE
-
-
-class CameraUnavailableError(CaptureError):
-    """A camera did not open or went away."""
-
-    code = "capture.unavailable"
-    remedy = "check cable, power, address and credentials; then `edge-lfr cameras check`"
-
-
-class CameraStalledError(CaptureError):
-    """A camera is connected and sends nothing."""
-
-    code = "capture.stalled"
-    remedy = "restart the camera; then `edge-lfr cameras check`"
 
 
 class FrameFormatError(CaptureError):

@@ -1,4 +1,4 @@
-"""Vectors: the live probe, which ends with its search, and the stored template, which ends with its watchlist."""
+"""The live vector, which ends with its search. The stored one, a *template*, is a row of the watchlist's gallery."""
 
 from dataclasses import dataclass
 from types import TracebackType
@@ -33,14 +33,3 @@ class Probe:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.destroy()
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Template:
-    """One enrolled vector; one reference may have several."""
-
-    reference_id: str
-    vector: NDArray[np.float32]
-    """float32 (d,), unit length; a row of the gallery or of an enrolment batch."""
-
-    pack_digest: str

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from edge_lfr.biometrics.geometry import BoxXYXY
+from edge_lfr.biometrics.samples import QualityReason
 
 SimilarityScore: TypeAlias = float
 """Cosine of a probe and a template of one pack."""
@@ -71,7 +72,6 @@ class DiscardReason(StrEnum):
     FRAME_NO_SLOT = "frame-no-slot"
     FRAME_PAUSED = "frame-paused"
     FRAME_INVALID = "frame-invalid"
-    FACE_OUTSIDE_ZONE = "face-outside-zone"
     LOOK_POSTPONED = "look-postponed"
     LOOK_LOW_QUALITY = "look-low-quality"
     TRACK_NON_MATCH = "track-non-match"
@@ -103,6 +103,9 @@ class TrackEnd:
     looks: int
     was_sufficient: bool
     """Whether any face of the track was good enough: a *face seen*."""
+
+    quality_reasons: tuple[QualityReason, ...]
+    """What its best face still lacked; empty where one was good enough."""
 
     discard: Discard | None
     """Why it ended without an alert; None after a match."""

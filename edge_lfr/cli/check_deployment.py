@@ -20,6 +20,7 @@ from edge_lfr.governance.trust import TrustStore
 from edge_lfr.inference.catalogue import PackEntry, load_catalogue
 from edge_lfr.inference.installed import verify, with_recorded_golden
 from edge_lfr.inference.packs import OpenPack, open_pack
+from edge_lfr.pipeline.capture.redaction import redact
 from edge_lfr.pipeline.faces.detection import FaceDetector
 from edge_lfr.pipeline.selftest import run_selftest
 from edge_lfr.watchlist.store import SealedStore
@@ -75,7 +76,8 @@ def _smallest_faces(pack: OpenPack, config: ApplianceConfig) -> Iterator[Check]:
     for camera in config.cameras:
         size = SizeWH(*camera.frame_limit)
         smallest_px = detector.smallest_face_px(size)
-        found = f"finds faces from {smallest_px:.0f} px wide in a picture of {size}"
+        source = redact(camera.source.get_secret_value())
+        found = f"{source}: finds faces from {smallest_px:.0f} px wide in a picture of {size}, the largest it may give"
         if smallest_px > wanted_px:
             remedy = "raise detection.working_size, or choose a pack whose detector has a free size"
             yield warn(f"camera {camera.id}", f"{found}; quality asks for {wanted_px:.0f} px", remedy)

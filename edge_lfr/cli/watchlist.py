@@ -17,6 +17,7 @@ from edge_lfr.config.appliance import ApplianceConfig
 from edge_lfr.config.load import load_config
 from edge_lfr.daemon.control import ControlClient, Verb
 from edge_lfr.daemon.lock import hold_state
+from edge_lfr.errors import WatchlistMissingError
 from edge_lfr.governance.keys import KeyEncryptingKey, KeyOrigin
 from edge_lfr.governance.seal import Seal, new_key
 from edge_lfr.inference.catalogue import load_catalogue
@@ -172,8 +173,11 @@ def wipe(yes: YesOption = False, config: ConfigOption = DEFAULT_CONFIG, json: Js
 
 
 def _store(config: ApplianceConfig) -> SealedStore:
-    """The store with the appliance's key; a key is made where nothing was ever loaded, and opens nothing."""
-    return SealedStore(config.watchlist_directory, KeyEncryptingKey.load(config.mode_directory, create=True))
+    """The store with the appliance's key; only a load makes either."""
+    if not config.watchlist_directory.is_dir():
+        message = "no watchlist is loaded"
+        raise WatchlistMissingError(message)
+    return SealedStore(config.watchlist_directory, KeyEncryptingKey.load(config.mode_directory))
 
 
 def _require_consent(question: str, *, yes: bool) -> None:

@@ -76,7 +76,10 @@ class ApplianceConfig(Section):
         return self.runtime_directory / "control.sock"
 
     @model_validator(mode="after")
-    def _camera_ids_are_unique(self) -> Self:
+    def _sections_agree(self) -> Self:
+        if self.tracking.min_continuing_score > self.detection.min_detection_score:
+            message = "tracking.min_continuing_score: higher than detection.min_detection_score, which starts a track"
+            raise ValueError(message)
         ids = [camera.id for camera in self.cameras]
         doubled = sorted({camera_id for camera_id in ids if ids.count(camera_id) > 1})
         if doubled:

@@ -15,6 +15,8 @@ class SourceKind(StrEnum):
     RTSP = "rtsp"
     FILE = "file"
     V4L2 = "v4l2"
+    """The same path as the others; not tested on hardware yet."""
+
     PICTURES = "pictures"
 
 
@@ -39,7 +41,8 @@ class CameraConfig(Section):
     """Name in messages, topics and logs."""
 
     source: SecretStr
-    """Address of the stream (rtsp://...), device (/dev/video0), video file or folder of pictures; never logged."""
+    """Address of the stream (rtsp://...), device (/dev/video0; not tested on hardware yet), video
+    file or folder of pictures; never logged."""
 
     playback: Playback = Playback.REALTIME
     """For files and folders: `realtime` or `every-frame`."""
@@ -83,10 +86,6 @@ class CameraConfig(Section):
     @property
     def zone_polygon(self) -> PolygonXY | None:
         return None if self.zone is None else PolygonXY(self.zone)
-
-    @property
-    def mask_polygons(self) -> tuple[PolygonXY, ...]:
-        return tuple(PolygonXY(corners) for corners in self.privacy_mask)
 
     @model_validator(mode="after")
     def _backoff_is_ordered(self) -> Self:

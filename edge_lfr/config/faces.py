@@ -1,8 +1,8 @@
 """Finding, following and judging faces."""
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from edge_lfr.config.section import Seconds, Section, Share
 
@@ -71,6 +71,15 @@ class QualityConfig(Section):
 
     min_detection_score: Share = 0.6
     """The detector's own score."""
+
+    @model_validator(mode="after")
+    def _ranges_are_ordered(self) -> Self:
+        for name in ("pitch_range", "brightness_range"):
+            lowest, highest = getattr(self, name)
+            if lowest > highest:
+                message = f"{name}: the lower limit {lowest} is above the upper one {highest}"
+                raise ValueError(message)
+        return self
 
 
 class LooksConfig(Section):

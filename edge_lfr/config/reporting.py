@@ -37,7 +37,10 @@ class BrokerConfig(Section):
     """First and longest wait before the next try."""
 
     @model_validator(mode="after")
-    def _plain_only_on_loopback(self) -> Self:
+    def _is_possible(self) -> Self:
+        if self.reconnect_s[0] > self.reconnect_s[1]:
+            message = "reconnect_s: the first wait is longer than the longest"
+            raise ValueError(message)
         if self.ca_file is None and self.host not in {"localhost", "127.0.0.1", "::1"}:
             message = "ca_file: a broker on another machine needs TLS"
             raise ValueError(message)

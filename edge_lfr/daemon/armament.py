@@ -1,5 +1,6 @@
 """What a loaded watchlist turns into before it can be searched: a gallery, a threshold, and who looks like whom."""
 
+import threading
 from dataclasses import dataclass
 
 import structlog
@@ -25,13 +26,23 @@ class Armament:
     """The pack's calibration for this number of templates: the threshold may not lie below it."""
 
     def destroy(self) -> None:
+        """End the vectors; a graph that is still being built is given up."""
         self.gallery.destroy()
         self.watchlist.close()
+
+    def begin_index(self) -> None:
+        """Build the graph, if one is wanted, in a thread; exact search serves until it is adopted (large: minutes)."""
+        threading.Thread(target=self._build_index, name="index", daemon=True).start()
+
+    def _build_index(self) -> None:
+        measured = self.gallery.build_index()
+        if measured is not None:
+            self.gallery.adopt(measured)
 
 
 def arm(store: SealedStore, entry: PackEntry, gallery: GalleryConfig, decision: DecisionConfig) -> Armament:
     """
-    Open the sealed watchlist and make it searchable.
+    Open the sealed watchlist and make it searchable, exactly and at once; `Armament.begin_index` may do the rest.
 
     Raises:
         WatchlistMissingError: None is loaded.
@@ -56,14 +67,15 @@ def _armed(watchlist: StoredWatchlist, entry: PackEntry, gallery: GalleryConfig,
     floor = entry.floor(watchlist.templates)
     threshold = choose_threshold(decision.threshold, floor)
     vectors, reference_ids = watchlist.vectors()
-    built = Gallery.build(vectors, reference_ids, pack_digest=entry.digest, config=gallery, threshold=threshold)
+    try:
+        built = Gallery(vectors, reference_ids, pack_digest=entry.digest, config=gallery, threshold=threshold)
+    finally:
+        vectors.fill(0)  # the gallery has its own copy
     log.info(
         "watchlist.armed",
         list_id=watchlist.list_id,
         references=built.references,
         templates=built.templates,
-        index=built.index.value,
-        recall=built.recall,
         threshold=threshold,
         evidence=floor.evidence,
     )

@@ -8,7 +8,6 @@ from typing import Any, Final
 
 import edge_lfr
 from edge_lfr.clock import Clock
-from edge_lfr.config.appliance import ApplianceConfig
 from edge_lfr.daemon.armament import Armament
 from edge_lfr.daemon.latency import LatencyLog
 from edge_lfr.daemon.path_loop import PathLoop
@@ -34,7 +33,6 @@ STATUS_SCHEMA: Final = "lfr.local-status/1"
 class Health:
     """Reads the parts of a running appliance; owns only what state it is in since when."""
 
-    config: ApplianceConfig
     clock: Clock
     pack: OpenPack
     cameras: Mapping[str, Camera]
@@ -69,8 +67,8 @@ class Health:
         ]
         if self.link is not None and self.link.status.state is not LinkState.CONNECTED:
             found.append(f"broker-{self.link.status.state.value}")
-        if self.link is not None and self.link.status.nobody_listening:
-            found.append("nobody-listening")
+        if self.link is not None:
+            found.extend(self.link.status.complaints)
         if self.outbox.counts().spooled:
             found.append("disk-refuses")
         if self.armament is None:
@@ -157,7 +155,7 @@ class Health:
             "status": status.model_dump(mode="json", by_alias=True),
             "watchlist": self.watchlist().model_dump(mode="json", by_alias=True),
             "expected_false_alerts_per_1000": None if floor is None else floor.false_alerts_per_1000,
-            "cameras": [message.model_dump(mode="json", by_alias=True) for message in self.camera_messages()],
+            "cameras": [_camera_facts(camera.status) for camera in self.cameras.values()],
             "broker": _link_facts(self.link),
             "provider": {"detector": self.pack.detector.provider, "embedder": self.pack.embedder.provider},
             "latency": asdict(self.latency.summary()),
@@ -170,7 +168,19 @@ def _link_facts(link: MqttLink | None) -> dict[str, Any]:
     if link is None:
         return {"state": LinkState.STOPPED.value, "reason": None, "nobody_listening": False}
     status = link.status
-    return {"state": status.state.value, "reason": status.reason, "nobody_listening": status.nobody_listening}
+    return {
+        "state": status.state.value,
+        "reason": status.reason,
+        "since": status.since.isoformat(),
+        "nobody_listening": status.nobody_listening,
+        "in_flight": status.in_flight,
+    }
+
+
+def _camera_facts(status: CameraStatus) -> dict[str, Any]:
+    """All that a camera says of itself; its decoder's confinement and locks among it."""
+    size = None if status.size is None else str(status.size)
+    return {**asdict(status), "state": status.state.value, "size": size}
 
 
 def _camera_message(status: CameraStatus) -> CameraMessage:

@@ -57,13 +57,18 @@ class PathLoop:
             self._thread.join()
         self.swap(None)
 
-    def swap(self, path: Path | None) -> None:
-        """Put another path in place between two passes; the tracks of the old one end."""
+    def swap(self, path: Path | None, meanwhile: Callable[[], None] = lambda: None) -> None:
+        """
+        Put another path in place between two passes.
+
+        The tracks of the old one end first, and with it what they still have to tell; then *meanwhile* runs.
+        """
         with self._between_passes:
             old, self._path = self._path, path
             if old is not None:
                 old.end_all()
                 old.rest()
+            meanwhile()
 
     def end_tracks(self) -> None:
         """Forget everybody who is being followed: the cameras are paused."""

@@ -45,6 +45,8 @@ class DaemonReporter:
         if end.was_sufficient:
             self._counters.count("faces-seen")
             self._counters.count(f"faces-seen.{end.camera_id}")
+        for reason in end.quality_reasons:
+            self._counters.count(f"quality.{reason.value}")
         if end.discard is not None:
             self._counters.discard(end.discard)
         if self._keep_track_ends:

@@ -9,7 +9,7 @@ import itertools
 import os
 import signal
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -125,7 +125,6 @@ class Daemon:
         }
         self._loop = PathLoop(self._cameras, clock, on_broken=self._break)
         self._health = Health(
-            config=config,
             clock=clock,
             pack=self._pack,
             cameras=self._cameras,
@@ -246,24 +245,25 @@ class Daemon:
     def _take_watchlist(self) -> None:
         """Open the live list and search it from the next pass on; the list before is destroyed."""
         armament = arm(self._store, self._pack.entry, self._config.gallery, self._config.decision)
-        self._alerts.rest_on(
-            Basis(
-                references=armament.watchlist,
-                watchlist_digest=armament.watchlist.digest,
-                pack_id=self._pack.entry.id,
-                pack_digest=self._pack.digest,
-                threshold_evidence=armament.floor.evidence,
-            )
-        )
         path = assemble(self._nets, armament, self._config, self._reporter, lambda: next(self._track_ids))
-        self._exchange(armament, path)
+        basis = Basis(
+            references=armament.watchlist,
+            watchlist_digest=armament.watchlist.digest,
+            pack_id=self._pack.entry.id,
+            pack_digest=self._pack.digest,
+            threshold_evidence=armament.floor.evidence,
+        )
+        self._exchange(armament, path, meanwhile=lambda: self._alerts.rest_on(basis))
+        armament.begin_index()
 
     def _disarm(self) -> None:
         """Search nothing, and destroy the vectors."""
         self._exchange(None, None)
 
-    def _exchange(self, armament: Armament | None, path: Path | None) -> None:
-        self._loop.swap(path)
+    def _exchange(
+        self, armament: Armament | None, path: Path | None, meanwhile: Callable[[], None] = lambda: None
+    ) -> None:
+        self._loop.swap(path, meanwhile)
         old, self._health.armament = self._health.armament, armament
         if old is not None:
             old.destroy()

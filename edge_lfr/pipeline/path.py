@@ -251,6 +251,7 @@ class Path:
                     last_box_xyxy=seen.last_box_xyxy,
                     looks=history.looks,
                     was_sufficient=history.was_sufficient,
+                    quality_reasons=() if history.best_quality is None else history.best_quality.reasons,
                     discard=verdict,
                 )
             )

@@ -136,8 +136,7 @@ class LookPlanner:
             track_id: One of those that `choose` returned.
 
             quality: The judgement of the sample. If it is not sufficient, no comparison was made and no look is spent:
-            the
-                next frame may be better.
+                the next frame may be better.
 
             now_ns: CLOCK_MONOTONIC of the pass.
         """

@@ -150,15 +150,14 @@ def assess_sample(quality: Quality, sample_bgr: NDArray[np.uint8], config: Quali
 
         config: The limits.
     """
-    measured = replace(
-        quality, sharpness=sharpness(sample_bgr), brightness=brightness(sample_bgr), contrast=contrast(sample_bgr)
-    )
+    sharp, light, spread = sharpness(sample_bgr), brightness(sample_bgr), contrast(sample_bgr)
+    measured = replace(quality, sharpness=sharp, brightness=light, contrast=spread)
     darkest, brightest = config.brightness_range
     found = (
-        (QualityReason.BLURRED, sharpness(sample_bgr) < config.min_sharpness),
-        (QualityReason.DARK, brightness(sample_bgr) < darkest),
-        (QualityReason.BRIGHT, brightness(sample_bgr) > brightest),
-        (QualityReason.FLAT, contrast(sample_bgr) < config.min_contrast),
+        (QualityReason.BLURRED, sharp < config.min_sharpness),
+        (QualityReason.DARK, light < darkest),
+        (QualityReason.BRIGHT, light > brightest),
+        (QualityReason.FLAT, spread < config.min_contrast),
     )
     reasons = quality.reasons + tuple(reason for reason, applies in found if applies)
     return replace(measured, value=value(measured), reasons=reasons)

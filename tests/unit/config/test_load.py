@@ -106,6 +106,13 @@ def test_a_path_of_a_variable_means_the_present_folder(
         ),
         ('host = "127.0.0.1"', 'host = "control"', ["a broker on another machine needs TLS"]),
         ("[reporting.broker]", "[decision]\nhits = 1\n[reporting.broker]", ["decision.hits: no such field", "margin"]),
+        ("[reporting.broker]", "[quality]\npitch_range = [0.8, 0.2]\n[reporting.broker]", ["pitch_range: the lower"]),
+        ('host = "127.0.0.1"', 'host = "127.0.0.1"\nreconnect_s = [9, 1]', ["reconnect_s: the first wait"]),
+        (
+            "[reporting.broker]",
+            "[tracking]\nmin_continuing_score = 0.9\n[reporting.broker]",
+            ["tracking.min_continuing_score: higher than detection.min_detection_score"],
+        ),
     ],
 )
 def test_a_mistake_is_named(file: Path, before: str, after: str, words: list[str]) -> None:

@@ -1,0 +1,74 @@
+"""From a sealed list to one that is searched."""
+
+from pathlib import Path
+
+import pytest
+
+from edge_lfr.config.identification import DecisionConfig, GalleryConfig, IndexChoice
+from edge_lfr.daemon.armament import arm, choose_threshold
+from edge_lfr.errors import ConfigError, WatchlistMissingError, WatchlistModelError
+from edge_lfr.inference.catalogue import CalibrationRow
+from simulators.appliance import eventually
+from simulators.nets import embedder_like, entry_of, yunet_like
+from simulators.watchlists import entry, new_store, picture, templates
+
+PACK = entry_of(yunet_like(), embedder_like()).model_copy(
+    update={
+        "calibration": (
+            CalibrationRow(templates=1000, threshold=0.6, false_alerts_per_1000=1.0, evidence="extrapolated"),
+        )
+    }
+)
+FLOOR = PACK.calibration[0]
+
+
+def loaded(directory: Path, pack_digest: str, references: int) -> None:
+    with new_store(directory).create(pack_digest=pack_digest, dimension=templates(0).shape[1]) as new:
+        for number in range(references):
+            new.add(entry(number), templates(number), picture(number))
+        new.activate()
+
+
+def test_an_armed_list_is_searched_exactly_at_once_and_by_graph_later(tmp_path: Path) -> None:
+    """Nobody waits for the graph: start, reload and wipe do not take its minutes."""
+    loaded(tmp_path, PACK.digest, 50)
+    armed = arm(new_store(tmp_path), PACK, GalleryConfig(index=IndexChoice.HNSW), DecisionConfig())
+    try:
+        assert IndexChoice.EXACT is armed.gallery.index
+        assert 0.6 == armed.threshold
+        armed.begin_index()
+        assert eventually(lambda: armed.gallery.index is IndexChoice.HNSW)
+        assert 1.0 == armed.gallery.recall
+    finally:
+        armed.destroy()
+
+
+def test_destruction_does_not_wait_for_the_graph(tmp_path: Path) -> None:
+    """A wipe while the graph is being built ends the build, and what was built is not taken."""
+    loaded(tmp_path, PACK.digest, 300)
+    armed = arm(new_store(tmp_path), PACK, GalleryConfig(index=IndexChoice.HNSW), DecisionConfig())
+    armed.begin_index()
+    armed.destroy()
+    assert not eventually(lambda: armed.gallery.index is IndexChoice.HNSW, timeout_s=0.5)
+
+
+def test_a_list_of_another_pack_is_refused(tmp_path: Path) -> None:
+    """Its vectors would give scores that mean nothing."""
+    loaded(tmp_path, "0" * 64, 1)
+    with pytest.raises(WatchlistModelError, match="enrolled with pack 000000000000"):
+        arm(new_store(tmp_path), PACK, GalleryConfig(), DecisionConfig())
+
+
+def test_no_list_is_said_so(tmp_path: Path) -> None:
+    """The daemon then stays disarmed."""
+    with pytest.raises(WatchlistMissingError):
+        arm(new_store(tmp_path), PACK, GalleryConfig(), DecisionConfig())
+
+
+def test_the_threshold_may_be_raised_and_never_lowered() -> None:
+    """The floor is the pack's; equal is allowed, below is refused by name."""
+    assert 0.6 == choose_threshold(None, FLOOR)
+    assert 0.6 == choose_threshold(0.6, FLOOR)
+    assert 0.7 == choose_threshold(0.7, FLOOR)
+    with pytest.raises(ConfigError, match=r"decision.threshold: 0.59 lies below the floor 0.6"):
+        choose_threshold(0.59, FLOOR)
