@@ -71,9 +71,10 @@ class Health:
             found.extend(self.link.status.complaints)
         if self.outbox.counts().spooled:
             found.append("disk-refuses")
-        if self.armament is None:
+        armament = self.armament  # a wipe in another thread may take it away
+        if armament is None:
             found.append("no-watchlist")
-        elif self.armament.floor.evidence == "extrapolated":
+        elif armament.floor.evidence == "extrapolated":
             found.append("threshold-extrapolated")
         return tuple(found)
 
@@ -115,9 +116,9 @@ class Health:
     def watchlist(self) -> WatchlistMessage:
         """Which watchlist is searched; digests and counts, no names."""
         pack_id, pack_digest = self.pack.entry.id, self.pack.digest
-        if self.armament is None:
-            return WatchlistMessage(digest=None, pack_id=pack_id, pack_digest=pack_digest)
         armament = self.armament
+        if armament is None:
+            return WatchlistMessage(digest=None, pack_id=pack_id, pack_digest=pack_digest)
         return WatchlistMessage(
             digest=armament.watchlist.digest,
             references=armament.gallery.references,
@@ -146,7 +147,8 @@ class Health:
 
     def local_status(self) -> dict[str, Any]:
         """Everything, for `edge-lfr status`."""
-        floor = None if self.armament is None else self.armament.floor
+        armament = self.armament
+        floor = None if armament is None else armament.floor
         status = self.status().model_copy(
             update={"last_seq": self.outbox.last_seq, "outbox": self.outbox.counts()},
         )

@@ -105,6 +105,7 @@ class Daemon:
         self._config = config
         self._clock = clock
         self._ending = threading.Event()
+        self._is_signalled = False
         self._exit_status = os.EX_OK
         self._asking = threading.Lock()  # one technician's request at a time changes the appliance
         entry = load_catalogue(config.models.catalogue).pack(config.models.pack)
@@ -183,12 +184,14 @@ class Daemon:
             self._link.changed()
             log.info("daemon.running", state=self._health.state.value, cameras=len(self._cameras))
             yield
-            self._health.enter(DeviceState.STOPPED)
+            self._ending.set()
+            with self._asking:  # a request that is under way ends first, and no other one begins
+                self._health.enter(DeviceState.STOPPED)
             log.info("daemon.stopping")
 
     def wait(self, *, once: bool) -> None:
         """Until told to end; with *once* until the file sources have ended and their alerts are with the broker."""
-        while not self._ending.wait(LOOK_S):
+        while not self._ending.wait(LOOK_S) and not self._is_signalled:
             if not (self._loop.is_alive and self._link.is_alive):
                 log.error("daemon.thread-ended", path=self._loop.is_alive, link=self._link.is_alive)
                 self._break()
@@ -217,7 +220,8 @@ class Daemon:
     def _wait_for_delivery(self) -> None:
         """Give the broker a moment; what it does not take stays stored for the next run."""
         waited_s = 0.0
-        while self._outbox.counts().stored and waited_s < DELIVERY_LIMIT_S and not self._ending.wait(LOOK_S):
+        while self._outbox.counts().stored and waited_s < DELIVERY_LIMIT_S and not self._is_signalled:
+            self._ending.wait(LOOK_S)
             waited_s += LOOK_S
 
     def _break(self) -> None:
@@ -231,14 +235,16 @@ class Daemon:
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        old = {
-            number: signal.signal(number, lambda *_: self._ending.set()) for number in (signal.SIGTERM, signal.SIGINT)
-        }
+        old = {number: signal.signal(number, self._note_signal) for number in (signal.SIGTERM, signal.SIGINT)}
         try:
             yield
         finally:
             for number, handler in old.items():
                 signal.signal(number, handler)
+
+    def _note_signal(self, *_: object) -> None:
+        """Only a plain attribute: the handler may interrupt this very thread inside the event's own lock."""
+        self._is_signalled = True
 
     # Watchlist and cameras ----------------------------------------------------------------------------------------
 
@@ -324,8 +330,10 @@ class Daemon:
         """Stop matching, destroy the data key, zero the matrix, unlink the files: in this order."""
         self._stop_cameras()
         self._loop.swap(None)
-        wiped = self._store.wipe()
-        self._fall_silent()
+        try:
+            wiped = self._store.wipe()
+        finally:
+            self._fall_silent()
         return {"keys": wiped.keys, "lists": wiped.lists}
 
     def _fall_silent(self) -> None:

@@ -12,7 +12,7 @@ from typing import Final, Protocol
 
 from edge_lfr.biometrics.features import Probe
 from edge_lfr.biometrics.geometry import BoxXYXY, PolygonXY
-from edge_lfr.biometrics.outcomes import Candidate, Decision, Discard, DiscardReason, Outcome, TrackEnd
+from edge_lfr.biometrics.outcomes import Candidate, Decision, DecisionReason, Discard, DiscardReason, Outcome, TrackEnd
 from edge_lfr.biometrics.samples import AlignedFace, Face, Frame, Quality, Track
 from edge_lfr.config.faces import QualityConfig
 from edge_lfr.pipeline.faces.alignment import Aligner
@@ -48,6 +48,12 @@ STAGES: Final = (
     StageLine("reporting", "Decision", "Alert | Discard", "every frame of the pass is zeroed"),
 )
 """The order of `Path.identify`, for people; a test holds it to the code."""
+
+
+UNCONFIRMED: Final = frozenset(
+    {DecisionReason.TOO_FEW_HITS, DecisionReason.SUBJECTS_DISAGREE, DecisionReason.MARGIN_ASKS_LOOK}
+)
+"""This look was a hit that others have to confirm; an earlier hit alone does not hurry the next look."""
 
 
 def describe() -> str:
@@ -160,6 +166,8 @@ class Path:
         for camera_id, tracker in self._stages.trackers.items():
             if self._last_frame_ns.get(camera_id, now_ns) < silent_before_ns:
                 self._end(camera_id, tracker.follow((), now_ns).ended)
+                del self._last_frame_ns[camera_id]
+                self._stages.detector.destroy_buffers()  # nothing else overwrites what is left of its last frame
 
     def rest(self) -> None:
         """No camera has a frame: overwrite what the stages and the runtime keep of the last ones."""
@@ -228,7 +236,7 @@ class Path:
             self._stages.planner.settled(track.track_id)
             others = [face for face in look.faces if face is not track.face]
             self._reporter.match(decision, look.frame, track.face, others)
-        elif self._stages.decider.hits(track.track_id):
+        elif decision.reason in UNCONFIRMED:
             self._stages.planner.hit(track.track_id, look.frame.arrived_ns)
 
     def _end(self, camera_id: str, track_ids: Iterable[int]) -> None:

@@ -1,6 +1,6 @@
 """The whole path on real nets: who is listed is told, and whatever happens, nothing stays."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edge_lfr.biometrics.outcomes import Decision, Discard, DiscardReason, TrackEnd
+from edge_lfr.biometrics.features import Probe
+from edge_lfr.biometrics.outcomes import Candidate, Decision, Discard, DiscardReason, TrackEnd
 from edge_lfr.biometrics.samples import Face, Frame
 from edge_lfr.config.faces import DetectionConfig, LooksConfig, QualityConfig, TrackingConfig
 from edge_lfr.config.identification import DecisionConfig, GalleryConfig
@@ -224,3 +225,33 @@ def test_the_printed_path_names_real_stages() -> None:
     phases = [name.split(".")[0] for name in names]
     assert sorted(phases) == phases
     assert len(STAGES) == len(describe().splitlines())
+
+
+class ScriptedMatcher:
+    """Finds what a test says, as a function of how many searches there were."""
+
+    def __init__(self, score_at: Callable[[int], float]) -> None:
+        self.searches = 0
+        self._score_at = score_at
+
+    def search(self, probes: Sequence[Probe]) -> tuple[tuple[Candidate, ...], ...]:
+        found = []
+        for _ in probes:
+            found.append((Candidate(reference_id="listed-0", score=self._score_at(self.searches), rank=1),))
+            self.searches += 1
+        return tuple(found)
+
+
+def test_one_lucky_hit_does_not_spend_the_looks(stages: Stages, shared_data: FilePath, people: list[str]) -> None:
+    """After a hit that nothing confirms, looks keep their distance, and some are left for the good face at the end."""
+    told = Told()
+    matcher: Any = ScriptedMatcher(lambda search: 0.7 if search == 0 else 0.2)
+    path = Path(replace(stages, matcher=matcher), told)
+    pixels = read(shared_data / "london" / "smiling" / people[0])
+    for number in range(20):
+        path.identify([frame_of(pixels, number, interval_s=0.1)])
+    assert matcher.searches <= LooksConfig().max_looks // 2
+    matcher._score_at = lambda _: 0.7
+    for number in range(20, 40):
+        path.identify([frame_of(pixels, number, interval_s=0.1)])
+    assert 1 == len(told.matches)
