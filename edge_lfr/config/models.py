@@ -19,8 +19,8 @@ class Provider(StrEnum):
 class ModelsConfig(Section):
     """The pack and its runtime."""
 
-    pack: Identifier = "yunet-0095"
-    """Id of a pack in the catalogue."""
+    pack: Identifier = "yunet-sface"
+    """Id of a pack in the catalogue; `yunet-sface` comes from its publisher's addresses, `yunet-0095` from a stick."""
 
     directory: Path | None = None
     """Where packs are installed; `models/` under the state folder when not given."""

@@ -16,6 +16,8 @@ force = "anytown"
 device = "van-1"
 state_directory = "state"
 runtime_directory = "run"
+[models]
+pack = "yunet-0095"
 [[cameras]]
 id = "north"
 source = "clip.mp4"

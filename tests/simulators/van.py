@@ -49,6 +49,7 @@ device = "van-1"
 state_directory = "state"
 runtime_directory = "run"
 [models]
+pack = "yunet-0095"
 directory = {json.dumps(str(models))}
 [[cameras]]
 id = "north"

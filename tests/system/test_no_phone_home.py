@@ -85,6 +85,7 @@ state_directory = "state"
 runtime_directory = "run"
 
 [models]
+pack = "yunet-0095"
 directory = "{models}"
 
 [[cameras]]
