@@ -79,14 +79,15 @@ def _core_dumps() -> Check:
     soft, _ = resource.getrlimit(resource.RLIMIT_CORE)
     if soft == 0:
         return ok("core dumps", "off for this shell")
-    return warn("core dumps", "on for this shell; a crash writes memory to disk", "ulimit -c 0 (the unit does it)")
+    remedy = "`ulimit -c 0`; the daemon does it for itself"
+    return warn("core dumps", "on for this shell; a crash writes memory to disk", remedy)
 
 
 def _locked_memory() -> Check:
     soft, _ = resource.getrlimit(resource.RLIMIT_MEMLOCK)
     if soft == UNBOUNDED:
         return ok("locked memory", "no limit")
-    remedy = "set LimitMEMLOCK=infinity (the unit does it), or `ulimit -l unlimited`"
+    remedy = "`ulimit -l unlimited`, or LimitMEMLOCK=infinity in a systemd unit"
     return warn("locked memory", f"limit {soft // 1024} KiB; an operational start would be refused", remedy)
 
 

@@ -49,4 +49,4 @@ def resume(config: ConfigOption = DEFAULT_CONFIG) -> None:
 def stop(config: ConfigOption = DEFAULT_CONFIG) -> None:
     """Stop the running daemon; undelivered alerts and the sealed watchlist stay for the next start."""
     _ask(config, Verb.STOP)
-    say("stopped")
+    say("stopping")

@@ -39,7 +39,10 @@ LISTENING_S: Final = 20.0
 LAST_MESSAGES_S: Final = 5.0
 """The daemon ends when its alerts are acknowledged; the terminal may still be printing them."""
 
-PASSED_ON: Final = ("PATH", "LANG", "LC_ALL", "TZ", "HOME", "VIRTUAL_ENV", "OMP_NUM_THREADS")
+PASSED_ON: Final = (
+    *("PATH", "LANG", "LC_ALL", "TZ", "HOME", "VIRTUAL_ENV", "OMP_NUM_THREADS"),
+    *("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR"),
+)
 """Of the environment, what the children see; overrides of the configuration are not among it."""
 
 
