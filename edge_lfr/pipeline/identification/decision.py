@@ -6,15 +6,17 @@ The argument, in the order in which it is made; each number stands again at its 
 (0) The watchlist is the one that the threshold was taken for, and the probes are of its pack. The caller and the
     matcher see to this; here it is taken for granted.
 (1) Undetermined, if the search could not be completed: this is not the same as nobody, and nothing is added.
-(2) Non-match for this look, if there is no candidate or the first score is below the threshold. What earlier looks
-    found stays.
+(2) Non-match for this look, if there is no candidate or the first score is below the threshold, unless it is the look
+    that rule 5 asked for. What earlier looks found stays.
 (3) A look at or above the threshold is a hit for its first candidate. The subject is whoever leads: own hits and those
     of lookalikes, less those of others. Undetermined, while others have hits and the lead is below the required hits.
 (4) Undetermined, until the lead reaches the required hits.
-(5) A second reference within the margin never suppresses: it asks for one more hit, once. The match is then ambiguous.
-    When the track ends first, `end` gives the match.
-(6) Match, once for each track and reference. The evidence then starts anew, since a track may pass to another person;
-    agreement on a reference that has matched already is said to be just that.
+(5) A second reference within the margin never suppresses: it asks for one more look, once. The next completed look
+    settles it, hit or not, as long as the lead is still there; the match is then ambiguous. When the track ends first,
+    `end` gives the match.
+(6) Match, once for each track and reference. The evidence then starts anew, since a track may pass to another person.
+    While all of it is for references that have matched already, it is said to be just that, by (3) and (4) too: nobody
+    new waits for a confirmation.
 """
 
 from dataclasses import dataclass, field
@@ -99,19 +101,23 @@ class Decider:
             return self._look(track, Outcome.UNDETERMINED, DecisionReason.SEARCH_INCOMPLETE, ())
         evidence.looks += 1
 
-        # (2) non-match for this look, if the first score is below the threshold
-        if not candidates or candidates[0].score < self._threshold:
+        # (2) non-match for this look, if the first score is below the threshold and (5) does not wait for any look
+        if candidates and candidates[0].score >= self._threshold:
+            evidence.hits.append(candidates)
+        elif not self._waits_for_any_look(evidence):
             return self._look(track, Outcome.NON_MATCH, DecisionReason.BELOW_THRESHOLD, candidates)
-        evidence.hits.append(candidates)
         agreement = self._agreements.weigh(evidence.hits)
+        is_known = all(hit[0].reference_id in evidence.matched for hit in evidence.hits)
 
         # (3) undetermined, while others have hits and nobody leads by enough
         if agreement.is_disputed and agreement.lead < self._config.required_hits:
-            return self._look(track, Outcome.UNDETERMINED, DecisionReason.SUBJECTS_DISAGREE, candidates)
+            reason = DecisionReason.ALREADY_MATCHED if is_known else DecisionReason.SUBJECTS_DISAGREE
+            return self._look(track, Outcome.UNDETERMINED, reason, candidates)
 
         # (4) undetermined, until the track has the required hits
         if agreement.lead < self._config.required_hits:
-            return self._look(track, Outcome.UNDETERMINED, DecisionReason.TOO_FEW_HITS, candidates)
+            reason = DecisionReason.ALREADY_MATCHED if is_known else DecisionReason.TOO_FEW_HITS
+            return self._look(track, Outcome.UNDETERMINED, reason, candidates)
 
         # (5) one more look, if two references lie within the margin; then match, marked ambiguous
         is_new = agreement.subject not in evidence.matched
@@ -152,6 +158,10 @@ class Decider:
         """Looks at or above the threshold since the track began or last matched."""
         evidence = self._tracks.get(track_id)
         return 0 if evidence is None else len(evidence.hits)
+
+    def _waits_for_any_look(self, evidence: _Evidence) -> bool:
+        """Whether (5) has asked, and the lead is still there: then even a look that is no hit brings the match."""
+        return evidence.has_asked and self._agreements.weigh(evidence.hits).lead >= self._config.required_hits
 
     def _look(self, track: Track, outcome: Outcome, reason: DecisionReason, candidates: Candidates) -> Decision:
         """A decision that is not a match; it carries what this look found."""

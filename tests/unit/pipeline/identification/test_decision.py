@@ -132,10 +132,29 @@ class TestRule5:
         decided = Decider(DecisionConfig(required_hits=1, margin=0.125), THRESHOLD)
         assert ([("a", 0.75, 1), ("b", 0.625, 2)], False) == matched(decided.decide(track(), look(a=0.75, b=0.625)))
 
-    def test_the_look_that_is_asked_for_must_be_a_hit(self) -> None:
-        """A blurred look resolves nothing, and its picture would be the alert's."""
-        expected = ["too-few-hits", "margin-asks-look", "below-threshold", "consensus"]
-        assert expected == reasons(decider(), A, self.CLOSE, BELOW, A)
+    @pytest.mark.parametrize("miss", [BELOW, ()])
+    def test_the_look_that_is_asked_for_need_not_be_a_hit(self, miss: Look) -> None:
+        """The required hits are there: who is told must not depend on one more, and the miss's scores stay out."""
+        decided = decider()
+        assert ["too-few-hits", "margin-asks-look"] == reasons(decided, A, self.CLOSE)
+        decision = decided.decide(track(), miss)
+        assert ([("a", 0.7, 1), ("b", 0.66, 2), ("c", 0.2, 3)], True) == matched(decision)
+        assert (DecisionReason.CONSENSUS, 3, 0) == (decision.reason, decision.looks, decided.hits(7))
+
+    def test_a_failed_search_is_not_the_look_that_is_asked_for(self) -> None:
+        """Only a completed look settles it."""
+        expected = ["too-few-hits", "margin-asks-look", "search-incomplete", "consensus"]
+        assert expected == reasons(decider(), A, self.CLOSE, None, BELOW)
+
+    def test_no_hit_settles_nothing_once_the_lead_is_gone(self) -> None:
+        """The look that was asked for disagreed; misses after it are misses."""
+        expected = ["too-few-hits", "margin-asks-look", "subjects-disagree", "below-threshold", "consensus"]
+        assert expected == reasons(decider(), A, self.CLOSE, look(x=0.7), BELOW, A)
+
+    def test_after_the_match_no_hit_is_a_non_match_again(self) -> None:
+        """What was asked for has been settled."""
+        expected = ["too-few-hits", "margin-asks-look", "consensus", "below-threshold"]
+        assert expected == reasons(decider(), A, self.CLOSE, BELOW, BELOW)
 
     def test_the_look_that_is_asked_for_may_disagree(self) -> None:
         """Then the lead is gone, and has to be won again."""
@@ -162,8 +181,18 @@ class TestRule6:
         """A later consensus on the same reference says so, with its better scores."""
         decided = decider()
         better = look(a=0.9)
-        expected = ["too-few-hits", "consensus", "too-few-hits", "already-matched", "too-few-hits", "already-matched"]
-        assert expected == reasons(decided, A, A, A, better, better, A)
+        decisions = [decided.decide(track(), candidates) for candidates in (A, A, A, better, better, A)]
+        assert ["too-few-hits", "consensus", *["already-matched"] * 4] == [d.reason.value for d in decisions]
+        told, waits = Outcome.MATCH, Outcome.UNDETERMINED
+        assert [waits, told, waits, told, waits, told] == [decision.outcome for decision in decisions]
+        assert 0.9 == decisions[3].candidates[0].score
+
+    def test_only_hits_for_somebody_new_ask_for_confirmation(self) -> None:
+        """Two who have both matched disagree about nothing new; a third one's hit does."""
+        decided = decider()
+        reasons(decided, A, A, B, B)
+        expected = ["already-matched", "already-matched", "subjects-disagree"]
+        assert expected == reasons(decided, A, B, look(x=0.7))
 
     def test_evidence_starts_anew_after_a_match(self) -> None:
         """A track that passes to another person needs all hits of that person, and none of the first count."""
