@@ -1,12 +1,21 @@
 """Finding, following and judging faces."""
 
-from typing import Annotated, Self
+from typing import Annotated, Final, Self
 
 from pydantic import Field, model_validator
 
 from edge_lfr.config.section import Seconds, Section, Share
 
 Luminance = Annotated[float, Field(ge=0.0, le=255.0)]
+
+GAP_FACTOR: Final = 3.0
+"""
+How many times `max_lost_s` two frames of one camera may lie apart and still show one passage.
+
+Many cameras on few cores take turns of more than a second, and a network stalls for as long: without it no track there
+would live to a second look. Not more, since the longer nobody looked, the likelier another person stands in the same
+place. Chosen, not measured: by default 3 s, less than the 4 s after which a silent camera is started anew.
+"""
 
 
 class DetectionConfig(Section):
@@ -33,7 +42,12 @@ class TrackingConfig(Section):
     """Overlap of prediction and detection below which they are two faces."""
 
     max_lost_s: Seconds = 1.0
-    """A track without a detection for this long has ended."""
+    """A track without a detection for this long has ended; where no frame came meanwhile, after three times as long."""
+
+    @property
+    def max_gap_s(self) -> float:
+        """A camera silent for longer than this has nobody left to follow."""
+        return GAP_FACTOR * self.max_lost_s
 
 
 class QualityConfig(Section):
@@ -89,7 +103,7 @@ class LooksConfig(Section):
     """Time after which a track without a hit is looked at again."""
 
     after_hit_s: Seconds = 0.2
-    """Least time between a first hit and the look that may confirm it."""
+    """Least time between a first hit and the look that may confirm it, also for another person on the same track."""
 
     quality_gain: Annotated[float, Field(gt=1.0, le=10.0)] = 1.2
     """A look is due at once when the quality value exceeds the best so far by this factor."""
@@ -98,7 +112,7 @@ class LooksConfig(Section):
     """Time between looks at a track that has alerted already; it may have passed to another person."""
 
     max_looks: Annotated[int, Field(ge=1, le=100)] = 10
-    """Comparisons of one track at most."""
+    """Comparisons of one track at most until it alerts; more than `decision.required_hits`, for the margin's look."""
 
     max_batch: Annotated[int, Field(ge=1, le=64)] = 16
     """Faces embedded in one pass at most; the rest is postponed and counted."""

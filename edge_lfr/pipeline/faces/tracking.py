@@ -4,7 +4,8 @@ Faces of one frame enter; tracks leave: one passage of one person is one track. 
 In the manner of ByteTrack (Zhang et al., "ByteTrack: multi-object tracking by associating every detection box", ECCV
 2022): clear detections are associated first, and only then may weak ones (half hidden, smeared) continue the tracks
 that are left; a weak detection never starts one. Motion is taken as constant between two frames, and by the clock, not
-by the frame count, so that dropped frames and changing frame rates do not matter.
+by the frame count, so that dropped frames and changing frame rates do not matter. Time alone does not lose a face that
+no frame has missed: where frames are far apart, the next one may continue its track.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -52,6 +53,9 @@ class Trajectory:
     track: Track
     velocity: tuple[float, float, float, float] | None = None
     """Of centre x, centre y, width and height in pixels a second; None until two detections have been seen."""
+
+    was_missed: bool = False
+    """The newest frame had no detection of it."""
 
     def predicted(self, now_ns: int) -> BoxXYXY:
         """Where the box would be now."""
@@ -112,11 +116,12 @@ class Tracker:
         Give every face of a frame to the track it continues, or start one.
 
         Args:
-            faces: All detections of one frame, including those below the starting score.
+            faces: All detections of one frame, including those below the starting score; none when the camera has
+                been silent for so long that nobody there is followed any more.
 
             now_ns: CLOCK_MONOTONIC of the frame; never earlier than that of the frame before.
         """
-        ended = self._end_lost(now_ns)
+        ended = self._end_lost(now_ns, can_continue=True)
         clear = [face for face in faces if face.detection_score >= self._min_starting_score]
         weak = [
             face
@@ -140,7 +145,13 @@ class Tracker:
 
         taken = {index for _, index in first}
         present += [self._start(face, now_ns) for index, face in enumerate(clear) if index not in taken]
-        return Followed(present=tuple(self._trajectories[track_id].track for track_id in sorted(present)), ended=ended)
+        for track_id, trajectory in self._trajectories.items():
+            trajectory.was_missed = track_id not in present
+        ended += self._end_lost(now_ns, can_continue=False)
+        return Followed(
+            present=tuple(self._trajectories[track_id].track for track_id in sorted(present)),
+            ended=tuple(sorted(ended)),
+        )
 
     def end_all(self) -> tuple[int, ...]:
         """End every track: the camera went down or was paused, and nobody knows who stands there when it is back."""
@@ -156,14 +167,14 @@ class Tracker:
         self._trajectories[track_id] = Trajectory(track)
         return track_id
 
-    def _end_lost(self, now_ns: int) -> tuple[int, ...]:
-        limit_ns = self._config.max_lost_s * NS_PER_S
+    def _end_lost(self, now_ns: int, *, can_continue: bool) -> tuple[int, ...]:
+        """End the tracks whose time is over: later for those no frame has missed, if this one *can continue* them."""
+        lost_ns, gap_ns = self._config.max_lost_s * NS_PER_S, self._config.max_gap_s * NS_PER_S
         ended = tuple(
-            sorted(
-                track_id
-                for track_id, trajectory in self._trajectories.items()
-                if now_ns - trajectory.track.last_seen_ns > limit_ns
-            )
+            track_id
+            for track_id, trajectory in self._trajectories.items()
+            if now_ns - trajectory.track.last_seen_ns
+            > (gap_ns if can_continue and not trajectory.was_missed else lost_ns)
         )
         for track_id in ended:
             del self._trajectories[track_id]

@@ -83,8 +83,36 @@ def test_lost_tracks_come_back_until_their_time_is_over(tracker: Tracker) -> Non
     tracker.follow([face(100, 100)], ns(0.0))
     assert Followed(present=(), ended=()) == tracker.follow([], ns(0.9))
     assert [1] == ids(tracker.follow([face(100, 100)], ns(1.0)))
+    assert Followed(present=(), ended=()) == tracker.follow([], ns(1.5))
     followed = tracker.follow([face(100, 100)], ns(2.1))
     assert ([2], (1,)) == (ids(followed), followed.ended)
+
+
+def test_frames_far_apart_do_not_end_a_track(tracker: Tracker) -> None:
+    """Only a frame can miss a face: where frames are more than `max_lost_s` apart, the next one continues the track."""
+    assert [[1]] * 5 == walk(tracker, ((1.5 * n, face(100 + 8 * n, 100)) for n in range(5)))
+
+
+def test_after_a_long_silence_nobody_is_continued(tracker: Tracker) -> None:
+    """Up to `max_gap_s` a face in the same place is the same; later it is anybody's."""
+    gap_s = TrackingConfig().max_gap_s
+    assert [[1], [1]] == walk(tracker, [(0.0, face(100, 100)), (gap_s, face(100, 100))])
+    followed = tracker.follow([face(100, 100)], ns(2 * gap_s + 0.1))
+    assert ([2], (1,)) == (ids(followed), followed.ended)
+
+
+def test_after_a_gap_somebody_elsewhere_is_another_person(tracker: Tracker) -> None:
+    """Not seen where it should be, over time: the track ends with the frame that starts the other one."""
+    tracker.follow([face(100, 100)], ns(0.0))
+    followed = tracker.follow([face(300, 100)], ns(2.0))
+    assert ([2], (1,)) == (ids(followed), followed.ended)
+
+
+def test_a_silent_cameras_tracks_end_by_time(tracker: Tracker) -> None:
+    """Without any face, time alone ends them, the earlier missed and the others together."""
+    tracker.follow([face(100, 100)], ns(0.0))
+    tracker.follow([face(300, 100)], ns(0.5))
+    assert Followed(present=(), ended=(1, 2)) == tracker.follow((), ns(2.0))
 
 
 def test_neighbours_are_two(tracker: Tracker) -> None:
