@@ -71,8 +71,13 @@ class LookState:
     spent: int = 0
     """Looks that count against `max_looks`: those before the track had alerted."""
 
+    follow_ups: int = 0
+    """Looks in a row that each followed a hit, since the track alerted."""
+
     last_look_ns: int = 0
     last_hit_ns: int | None = None
+    """None, too, when the hits up to now have been told."""
+
     offered_value: float = 0.0
     """Quality value in the latest `choose`, before the sample was made."""
 
@@ -85,6 +90,11 @@ class LookState:
     samples: int = 0
     sufficient_samples: int = 0
 
+    @property
+    def was_hit(self) -> bool:
+        """Whether the last look was a hit that others have to confirm."""
+        return self.last_hit_ns is not None and self.last_hit_ns >= self.last_look_ns
+
 
 class LookPlanner:
     """
@@ -95,10 +105,13 @@ class LookPlanner:
     (2) its last look was a hit, and `after_hit_s` have passed since;
     (3) its quality value exceeds the best one compared by `quality_gain`, and a short spacing has passed;
     (4) `interval_s` have passed since the last look;
-    (5) it has alerted already (settled), and `settled_interval_s` have passed: nothing else makes a settled track due.
+    (5) it has alerted already (settled), and `settled_interval_s` have passed: neither (3) nor (4) hurries it;
+    (6) it has alerted already, its last look was a hit for somebody else, and `after_hit_s` have passed since.
 
     (1) to (4) spend at most `max_looks`: (4) leaves three of them, and (3) leaves one to a track without a hit. (5)
-    spends none of them, so that a track which passed to another person is noticed however long it lasts.
+    spends none of them, so that a track which passed to another person is noticed however long it lasts; (6) then
+    brings that one's alert while the person is still there. It takes at most `max_looks` in a row: hits that never
+    come to agree go on at the pace of (5), until a look is no hit or the track alerts again.
     """
 
     def __init__(self, config: LooksConfig) -> None:
@@ -146,6 +159,7 @@ class LookPlanner:
         if not quality.is_sufficient:
             return
         state.sufficient_samples += 1
+        state.follow_ups = state.follow_ups + 1 if state.is_settled and state.was_hit else 0
         state.last_look_ns = now_ns
         state.looked_value = max(state.looked_value, state.offered_value)
         state.looks += 1
@@ -153,13 +167,20 @@ class LookPlanner:
             state.spent += 1
 
     def hit(self, track_id: int, now_ns: int) -> None:
-        """Note that the look at *now_ns* scored at or above the threshold: it is to be confirmed soon."""
+        """
+        Note that the look at *now_ns* scored at or above the threshold: it is to be confirmed soon.
+
+        Not to be called for a hit that only repeats what the track has alerted for.
+        """
         state = self._states.setdefault(track_id, LookState())
         state.last_hit_ns = now_ns
 
     def settled(self, track_id: int) -> None:
-        """Note that the track has alerted."""
-        self._states.setdefault(track_id, LookState()).is_settled = True
+        """Note that the track has alerted; the hits up to now need no confirmation any more."""
+        state = self._states.setdefault(track_id, LookState())
+        state.is_settled = True
+        state.last_hit_ns = None
+        state.follow_ups = 0
 
     def end(self, track_id: int) -> LookHistory:
         """Forget the track, and say what was done for it."""
@@ -174,21 +195,25 @@ class LookPlanner:
         config = self._config
         since_s = (now_ns - state.last_look_ns) / NS_PER_S
         if state.is_settled:
-            return since_s >= config.settled_interval_s
+            is_followed = self._is_followed(state) and since_s >= config.after_hit_s
+            return is_followed or since_s >= config.settled_interval_s
         if state.looks == 0:
             return True
         left = config.max_looks - state.spent
-        was_hit = state.last_hit_ns is not None and state.last_hit_ns >= state.last_look_ns
-        if was_hit and since_s >= config.after_hit_s:
+        if state.was_hit and since_s >= config.after_hit_s:
             return left > 0
         is_better = state.offered_value >= state.looked_value * config.quality_gain
         if is_better and since_s >= QUALITY_SPACING_S:
             return left > (KEPT_FOR_HITS if state.last_hit_ns is None else 0)
         return since_s >= config.interval_s and left > KEPT_FOR_BETTER
 
-    @staticmethod
-    def _urgency(state: LookState) -> Urgency:
-        if state.last_hit_ns is not None and not state.is_settled:
+    def _is_followed(self, state: LookState) -> bool:
+        """Whether a settled track's last look is one that (6) follows."""
+        return state.was_hit and state.follow_ups < self._config.max_looks
+
+    def _urgency(self, state: LookState) -> Urgency:
+        has_open_hit = self._is_followed(state) if state.is_settled else state.last_hit_ns is not None
+        if has_open_hit:
             return Urgency.HIT
         return Urgency.FIRST_LOOK if state.looks == 0 else Urgency.REST
 

@@ -1,5 +1,7 @@
 """When a track is compared; numbers in the names are those of the planner's rules."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -112,6 +114,55 @@ def test_a_settled_track_is_looked_at_rarely_and_for_ever_5() -> None:
     due = [passage.at(0.2 + n / 10, quality(0.5 + n / 100)) for n in range(1, 500)]
     assert 24 == sum(due)
     assert 19 == due.index(True)
+
+
+def settled_passage() -> Passage:
+    """One that alerted at 0.2 s."""
+    passage = Passage()
+    passage.at(0.0, hit=True)
+    passage.at(0.2)
+    passage.planner.settled(1)
+    return passage
+
+
+def test_a_hit_for_another_person_is_confirmed_soon_6() -> None:
+    """(6) On a track that has alerted too, the next good face after `after_hit_s` follows a hit, one for each."""
+    passage = settled_passage()
+    assert passage.at(2.2, hit=True)
+    assert [False, False, True] == [passage.at(2.3), passage.at(2.4, BAD), passage.at(2.5)]
+    assert [False, False, True] == [passage.at(2.7), passage.at(4.4), passage.at(4.5)]
+
+
+def test_an_alert_needs_no_confirmation_6() -> None:
+    """(6) The hit that brought the alert is told: the next look is that of (5)."""
+    passage = settled_passage()
+    assert [True, True] == [passage.at(2.2, hit=True), passage.at(2.4, hit=True)]
+    passage.planner.settled(1)
+    assert [False, False, True] == [passage.at(2.6), passage.at(4.3), passage.at(4.4)]
+
+
+def test_hits_that_never_agree_are_not_followed_for_ever_6() -> None:
+    """(6) At most `max_looks` in a row, then the pace of (5); a look that is no hit makes room for new ones."""
+    passage, most = settled_passage(), LooksConfig().max_looks
+    looked = [n for n in range(3, 400) if passage.at(n / 10, hit=True)]
+    assert [22 + 2 * n for n in range(most + 1)] == looked[: most + 1]
+    assert {20} == {late - early for early, late in pairwise(looked[most:])}
+    calm = looked[-1] + 20
+    due = [passage.at(calm / 10), passage.at(calm / 10 + 2.0, hit=True), passage.at(calm / 10 + 2.2)]
+    assert [True, True, True] == due
+
+
+def test_another_persons_hit_on_a_settled_track_goes_first() -> None:
+    """Before the first look at somebody else; without a hit a settled track waits behind it."""
+    planner = LookPlanner(LooksConfig(max_batch=1))
+    present = [(track(1), quality()), (track(2, since_s=2.0), quality())]
+    planner.choose(present[:1], 0)
+    planner.taken(1, quality(), 0)
+    planner.settled(1)
+    assert [2] == [found.track_id for found in planner.choose(present, ns(2.0)).due]
+    planner.taken(1, quality(), ns(2.0))
+    planner.hit(1, ns(2.0))
+    assert [1] == [found.track_id for found in planner.choose(present, ns(2.2)).due]
 
 
 def test_a_walk_towards_the_camera_keeps_looks_for_the_end() -> None:
