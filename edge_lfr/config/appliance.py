@@ -80,6 +80,12 @@ class ApplianceConfig(Section):
         if self.tracking.min_continuing_score > self.detection.min_detection_score:
             message = "tracking.min_continuing_score: higher than detection.min_detection_score, which starts a track"
             raise ValueError(message)
+        if self.looks.max_looks < self.decision.required_hits + 1:
+            message = (
+                f"looks.max_looks: {self.looks.max_looks} is not more than decision.required_hits, which is"
+                f" {self.decision.required_hits}; a small margin asks for one look more"
+            )
+            raise ValueError(message)
         ids = [camera.id for camera in self.cameras]
         doubled = sorted({camera_id for camera_id in ids if ids.count(camera_id) > 1})
         if doubled:

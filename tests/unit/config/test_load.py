@@ -113,6 +113,11 @@ def test_a_path_of_a_variable_means_the_present_folder(
             "[tracking]\nmin_continuing_score = 0.9\n[reporting.broker]",
             ["tracking.min_continuing_score: higher than detection.min_detection_score"],
         ),
+        (
+            "[reporting.broker]",
+            "[looks]\nmax_looks = 3\n[decision]\nrequired_hits = 3\n[reporting.broker]",
+            ["looks.max_looks: 3 is not more than decision.required_hits, which is 3"],
+        ),
     ],
 )
 def test_a_mistake_is_named(file: Path, before: str, after: str, words: list[str]) -> None:
@@ -120,6 +125,12 @@ def test_a_mistake_is_named(file: Path, before: str, after: str, words: list[str
     file.write_text(MINIMAL.replace(before, after))
     text = refusal(file)
     assert all(word in text for word in [str(file), *words]), text
+
+
+def test_room_for_the_margins_look_is_enough(file: Path) -> None:
+    """One look more than the required hits."""
+    file.write_text(f"{MINIMAL}[looks]\nmax_looks = 4\n[decision]\nrequired_hits = 3\n")
+    assert 4 == load_config(file, {}).looks.max_looks
 
 
 def test_all_mistakes_are_named_at_once(file: Path) -> None:
