@@ -60,7 +60,7 @@ def assemble(
             embedder=nets.embedder,
             matcher=Matcher(armament.gallery, pack_digest=nets.pack_digest),
             decider=Decider(config.decision, armament.threshold, armament.watchlist.lookalikes),
-            max_lost_s=config.tracking.max_lost_s,
+            max_gap_s=config.tracking.max_gap_s,
         ),
         reporter,
     )

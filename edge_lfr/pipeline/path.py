@@ -100,7 +100,7 @@ class Stages:
     embedder: Embedder
     matcher: Matcher
     decider: Decider
-    max_lost_s: float
+    max_gap_s: float
     """A camera silent for longer than this has nobody left to follow."""
 
 
@@ -162,7 +162,7 @@ class Path:
 
     def expire(self, now_ns: int) -> None:
         """End the tracks of cameras that have sent nothing for so long that nobody there can still be followed."""
-        silent_before_ns = now_ns - round(self._stages.max_lost_s * 1e9)
+        silent_before_ns = now_ns - round(self._stages.max_gap_s * 1e9)
         for camera_id, tracker in self._stages.trackers.items():
             if self._last_frame_ns.get(camera_id, now_ns) < silent_before_ns:
                 self._end(camera_id, tracker.follow((), now_ns).ended)

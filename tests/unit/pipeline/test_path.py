@@ -116,7 +116,7 @@ def stages(pack: OpenPack, gallery: Gallery) -> Stages:
         embedder=Embedder(pack.embedder, pack.entry.embedder, pack.digest, 16),
         matcher=Matcher(gallery, pack_digest=pack.digest),
         decider=Decider(DecisionConfig(), THRESHOLD),
-        max_lost_s=1.0,
+        max_gap_s=3.0,
     )
 
 
