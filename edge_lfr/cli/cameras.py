@@ -14,8 +14,7 @@ from edge_lfr.cli.output import say, write_json, write_table
 from edge_lfr.clock import SystemClock
 from edge_lfr.config.appliance import ApplianceConfig
 from edge_lfr.config.load import load_config
-from edge_lfr.inference.catalogue import load_catalogue
-from edge_lfr.inference.packs import open_pack
+from edge_lfr.inference.packs import open_configured
 from edge_lfr.pipeline.capture.camera import Camera
 from edge_lfr.pipeline.capture.source import CameraState
 from edge_lfr.pipeline.faces.alignment import Aligner
@@ -52,10 +51,9 @@ class Observer:
     """Runs detection and quality on frames and keeps numbers only."""
 
     def __init__(self, config: ApplianceConfig) -> None:
-        entry = load_catalogue(config.models.catalogue).pack(config.models.pack)
-        pack = open_pack(entry, config.models_directory, config.models.provider, config.models.threads)
-        self.detector = FaceDetector(pack.detector, entry.detector, config.detection)
-        self._aligner = Aligner(entry.embedder, slots=1)
+        pack = open_configured(config.models, config.models_directory)
+        self.detector = FaceDetector(pack.detector, pack.entry.detector, config.detection)
+        self._aligner = Aligner(pack.entry.embedder, slots=1)
         self._quality = config.quality
         self._zones = {camera.id: camera.zone_polygon for camera in config.cameras}
 

@@ -12,14 +12,13 @@ from edge_lfr.cli.check import Check, fail, guarded, ok, warn
 from edge_lfr.clock import SystemClock
 from edge_lfr.config.appliance import ApplianceConfig
 from edge_lfr.config.reporting import BrokerConfig
-from edge_lfr.daemon.armament import choose_threshold
 from edge_lfr.daemon.control import ControlClient, Verb
 from edge_lfr.errors import WatchlistMissingError
 from edge_lfr.governance.keys import KeyEncryptingKey, KeyOrigin
 from edge_lfr.governance.trust import TrustStore
 from edge_lfr.inference.catalogue import PackEntry, load_catalogue
 from edge_lfr.inference.installed import verify, with_recorded_golden
-from edge_lfr.inference.packs import OpenPack, open_pack
+from edge_lfr.inference.packs import OpenPack, open_configured
 from edge_lfr.pipeline.capture.redaction import redact
 from edge_lfr.pipeline.faces.detection import FaceDetector
 from edge_lfr.pipeline.selftest import run_selftest
@@ -58,7 +57,7 @@ def _pack(config: ApplianceConfig) -> Iterator[Check]:
         yield warn("licence", f"{entry.licence}: training only", "choose another pack for operational use")
     else:
         yield ok("licence", entry.licence)
-    pack = open_pack(entry, config.models_directory, config.models.provider, config.models.threads)
+    pack = open_configured(config.models, config.models_directory)
     yield ok("provider", f"detector on {pack.detector.provider}, embedder on {pack.embedder.provider}")
     yield from guarded("self-test", _selftest(pack))
     yield from _smallest_faces(pack, config)
@@ -133,7 +132,7 @@ def _watchlist(config: ApplianceConfig) -> Iterator[Check]:
 
 def _threshold(config: ApplianceConfig, entry: PackEntry, templates: int) -> Iterator[Check]:
     floor = entry.floor(templates)
-    threshold = choose_threshold(config.decision.threshold, floor)
+    threshold = floor.threshold_for(config.decision.threshold)
     found = (
         f"{threshold} for {templates} templates (floor {floor.threshold}, {floor.evidence}, "
         f"{floor.false_alerts_per_1000:g} false alerts in 1,000 passages)"

@@ -14,7 +14,7 @@ from edge_lfr.errors import ModelError, ModelMissingError
 from edge_lfr.inference.catalogue import PackEntry, load_catalogue
 from edge_lfr.inference.installation import install as install_pack
 from edge_lfr.inference.installed import verify as verify_pack
-from edge_lfr.inference.packs import open_pack
+from edge_lfr.inference.packs import open_configured
 from edge_lfr.pipeline.selftest import record_golden, run_selftest
 
 app = new_app("List, install, verify and prove model packs.")
@@ -142,14 +142,14 @@ def selftest(
     The daemon does the same at every start. Exit status 78 when they differ.
     """
     loaded = load_config(config)
-    entry = _chosen(loaded, pack)
-    opened = open_pack(entry, loaded.models_directory, loaded.models.provider, loaded.models.threads)
+    models = loaded.models if pack is None else loaded.models.model_copy(update={"pack": pack})
+    opened = open_configured(models, loaded.models_directory)
     if record:
         record_golden(opened, loaded.models_directory)
-        opened = open_pack(entry, loaded.models_directory, loaded.models.provider, loaded.models.threads)
+        opened = open_configured(models, loaded.models_directory)
     result = run_selftest(opened)
     fields = {
-        "id": entry.id,
+        "id": opened.entry.id,
         "digest": opened.digest,
         "provider": opened.embedder.provider,
         "landmark_error_px": result.landmark_error_px,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import structlog
 
 from edge_lfr.config.identification import DecisionConfig, GalleryConfig
-from edge_lfr.errors import ConfigError, WatchlistModelError
+from edge_lfr.errors import WatchlistModelError
 from edge_lfr.inference.catalogue import CalibrationRow, PackEntry
 from edge_lfr.watchlist.gallery import Gallery
 from edge_lfr.watchlist.sealed_list import StoredWatchlist
@@ -65,7 +65,7 @@ def _armed(watchlist: StoredWatchlist, entry: PackEntry, gallery: GalleryConfig,
         )
         raise WatchlistModelError(message)
     floor = entry.floor(watchlist.templates)
-    threshold = choose_threshold(decision.threshold, floor)
+    threshold = floor.threshold_for(decision.threshold)
     vectors, reference_ids = watchlist.vectors()
     try:
         built = Gallery(vectors, reference_ids, pack_digest=entry.digest, config=gallery, threshold=threshold)
@@ -80,21 +80,3 @@ def _armed(watchlist: StoredWatchlist, entry: PackEntry, gallery: GalleryConfig,
         evidence=floor.evidence,
     )
     return Armament(watchlist, built, threshold, floor)
-
-
-def choose_threshold(configured: float | None, floor: CalibrationRow) -> float:
-    """
-    The floor, or a configured value at or above it.
-
-    Raises:
-        ConfigError: The configured value lies below the floor.
-    """
-    if configured is None:
-        return floor.threshold
-    if configured < floor.threshold:
-        message = (
-            f"decision.threshold: {configured} lies below the floor {floor.threshold}, "
-            f"the pack's calibration for up to {floor.templates} templates"
-        )
-        raise ConfigError(message, remedy="raise the value, or leave it out to take the floor")
-    return configured

@@ -126,6 +126,23 @@ class CalibrationRow(Section):
 
     evidence: Literal["measured", "extrapolated"]
 
+    def threshold_for(self, configured: float | None) -> float:
+        """
+        Take this row's threshold as the floor: give it, or a configured value at or above it.
+
+        Raises:
+            ConfigError: The configured value (`decision.threshold`) lies below the floor.
+        """
+        if configured is None:
+            return self.threshold
+        if configured < self.threshold:
+            message = (
+                f"decision.threshold: {configured} lies below the floor {self.threshold}, "
+                f"the pack's calibration for up to {self.templates} templates"
+            )
+            raise ConfigError(message, remedy="raise the value, or leave it out to take the floor")
+        return configured
+
 
 class Golden(Section):
     """What the pack's nets return for the fixed picture of the self-test."""

@@ -7,15 +7,15 @@ A model is loaded from the very bytes that were hashed: nothing can be exchanged
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_lfr.config.models import Provider
-from edge_lfr.inference.catalogue import FileSpec, PackEntry
+from edge_lfr.config.models import ModelsConfig, Provider
+from edge_lfr.inference.catalogue import FileSpec, PackEntry, load_catalogue
 from edge_lfr.inference.contract import check_detector, check_embedder
 from edge_lfr.inference.inspection import inspect_model
 from edge_lfr.inference.installation import install
 from edge_lfr.inference.installed import pack_directory, read_model, verify, with_recorded_golden
 from edge_lfr.inference.session import Session, open_session
 
-__all__ = ["OpenPack", "install", "open_pack", "verify"]
+__all__ = ["OpenPack", "install", "open_configured", "open_pack", "verify"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,23 @@ class OpenPack:
     digest: str
     detector: Session
     embedder: Session
+
+
+def open_configured(models: ModelsConfig, directory: Path) -> OpenPack:
+    """
+    Open the pack that a configuration chose, out of its catalogue, on its provider.
+
+    Args:
+        models: What was chosen.
+
+        directory: Where packs are installed (`ApplianceConfig.models_directory`).
+
+    Raises:
+        ConfigError: The catalogue cannot be read.
+        ModelError: As in `open_pack`, or the catalogue has no such pack.
+    """
+    entry = load_catalogue(models.catalogue).pack(models.pack)
+    return open_pack(entry, directory, models.provider, models.threads)
 
 
 def open_pack(entry: PackEntry, directory: Path, provider: Provider, threads: int) -> OpenPack:

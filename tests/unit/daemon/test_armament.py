@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from edge_lfr.config.identification import DecisionConfig, GalleryConfig, IndexChoice
-from edge_lfr.daemon.armament import arm, choose_threshold
+from edge_lfr.daemon.armament import arm
 from edge_lfr.errors import ConfigError, WatchlistMissingError, WatchlistModelError
 from edge_lfr.inference.catalogue import CalibrationRow
 from simulators.appliance import eventually
@@ -19,7 +19,6 @@ PACK = entry_of(yunet_like(), embedder_like()).model_copy(
         )
     }
 )
-FLOOR = PACK.calibration[0]
 
 
 def loaded(directory: Path, pack_digest: str, references: int) -> None:
@@ -65,10 +64,8 @@ def test_no_list_is_said_so(tmp_path: Path) -> None:
         arm(new_store(tmp_path), PACK, GalleryConfig(), DecisionConfig())
 
 
-def test_the_threshold_may_be_raised_and_never_lowered() -> None:
-    """The floor is the pack's; equal is allowed, below is refused by name."""
-    assert 0.6 == choose_threshold(None, FLOOR)
-    assert 0.6 == choose_threshold(0.6, FLOOR)
-    assert 0.7 == choose_threshold(0.7, FLOOR)
+def test_a_threshold_below_the_floor_arms_nothing(tmp_path: Path) -> None:
+    """What the configuration asks is refused, and not raised in silence."""
+    loaded(tmp_path, PACK.digest, 1)
     with pytest.raises(ConfigError, match=r"decision.threshold: 0.59 lies below the floor 0.6"):
-        choose_threshold(0.59, FLOOR)
+        arm(new_store(tmp_path), PACK, GalleryConfig(), DecisionConfig(threshold=0.59))

@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from edge_lfr.errors import ConfigError, ModelContractError, ModelMissingError
-from edge_lfr.inference.catalogue import Golden, PackEntry, catalogue_path, load_catalogue
+from edge_lfr.inference.catalogue import CalibrationRow, Golden, PackEntry, catalogue_path, load_catalogue
 from simulators.nets import ARCFACE, embedder_like, entry_of, file_spec, golden_of, yunet_like
 
 ROOT = Path(__file__).parents[3]
@@ -163,3 +163,11 @@ def test_golden_vector_that_is_none_is_refused(text: str) -> None:
     """No base64, no whole float32, no number."""
     with pytest.raises(ValidationError):
         Golden(landmarks_xy=tuple(ARCFACE), embedding=text)
+
+
+def test_the_threshold_may_be_raised_and_never_lowered() -> None:
+    """The floor is the pack's; equal is allowed, below is refused by name."""
+    row = CalibrationRow(templates=1000, threshold=0.6, false_alerts_per_1000=1.0, evidence="extrapolated")
+    assert [0.6, 0.6, 0.7] == [row.threshold_for(None), row.threshold_for(0.6), row.threshold_for(0.7)]
+    with pytest.raises(ConfigError, match=r"decision.threshold: 0.59 lies below the floor 0.6"):
+        row.threshold_for(0.59)

@@ -1,16 +1,17 @@
 """Installed packs: the bytes that were hashed are the bytes that run, and they must be what the entry promises."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from edge_lfr.config.models import Provider
+from edge_lfr.config.models import ModelsConfig, Provider
 from edge_lfr.errors import ModelContractError, ModelDigestError, ModelMissingError
 from edge_lfr.inference.catalogue import PackEntry
 from edge_lfr.inference.installed import write_golden
-from edge_lfr.inference.packs import OpenPack, install, open_pack, verify
+from edge_lfr.inference.packs import OpenPack, install, open_configured, open_pack, verify
 from simulators.nets import ARCFACE, embedder_like, entry_of, golden_of, write_files, yunet_like
 
 DETECTOR, EMBEDDER = yunet_like(), embedder_like()
@@ -35,6 +36,25 @@ def test_installed_pack_verifies_and_opens(entry: PackEntry, directory: Path) ->
     """What was installed runs, under the digest of its entry."""
     verify(entry, directory)
     assert entry.digest == opened(entry, directory).digest
+
+
+def test_a_configuration_opens_the_pack_it_chose(tmp_path: Path, entry: PackEntry, directory: Path) -> None:
+    """Out of its own catalogue, with its own number of threads."""
+    catalogue = tmp_path / "catalogue.toml"
+    catalogue.write_text(f"packs = [{inline(entry.model_dump(mode='json', exclude_none=True))}]\n")
+    models = ModelsConfig(pack=entry.id, catalogue=catalogue, threads=1)
+    assert entry.digest == open_configured(models, directory).digest
+    with pytest.raises(ModelMissingError, match="not in the catalogue"):
+        open_configured(ModelsConfig(pack="other", catalogue=catalogue), directory)
+
+
+def inline(value: Any) -> str:
+    """A value as TOML writes it on one line."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{name} = {inline(one)}" for name, one in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(inline, value)) + "]"
+    return json.dumps(value)
 
 
 def test_missing_file_is_named(entry: PackEntry, directory: Path) -> None:
