@@ -151,6 +151,14 @@ class WatchlistStorageError(WatchlistError):
     remedy = "free disk space under the state folder and load the watchlist again"
 
 
+class WatchlistWipedError(WatchlistError):
+    """Somebody wiped the store while a list was being made; no list is live."""
+
+    code = "watchlist.wiped"
+    exit_status = os.EX_TEMPFAIL
+    remedy = "load the watchlist again, if it is still wanted"
+
+
 class EnrolmentError(EdgeLfrError):
     """A watchlist picture cannot be enrolled; in a load this becomes the row's reason code."""
 

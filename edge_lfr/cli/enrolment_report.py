@@ -36,6 +36,9 @@ def say_warnings(report: EnrolmentReport) -> None:
         say(f"warning: nobody will be found by {len(report.failed_references)} references: {shown}")
     for pair in report.lookalikes[:MAX_SHOWN]:
         say(f"warning: lookalikes: {pair.first} and {pair.second} ({pair.score:.2f}): an alert may name either")
+    if len(report.lookalikes) > MAX_SHOWN or report.has_more_lookalikes:
+        beyond = len(report.lookalikes) - MAX_SHOWN
+        say(f"warning: {'more than ' if report.has_more_lookalikes else ''}{beyond} further pairs of lookalikes")
     for differing in report.pictures_differ[:MAX_SHOWN]:
         first, second = differing.lines
         say(

@@ -2,8 +2,8 @@
 
 import os
 import sys
+import time
 from collections import Counter
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -17,11 +17,10 @@ from edge_lfr.config.appliance import ApplianceConfig
 from edge_lfr.config.load import load_config
 from edge_lfr.daemon.control import ControlClient, Verb
 from edge_lfr.daemon.lock import hold_state
-from edge_lfr.errors import WatchlistMissingError
+from edge_lfr.errors import DaemonBusyError, WatchlistMissingError
 from edge_lfr.governance.keys import KeyEncryptingKey, KeyOrigin
 from edge_lfr.governance.seal import Seal, new_key
-from edge_lfr.inference.catalogue import load_catalogue
-from edge_lfr.inference.packs import open_pack
+from edge_lfr.inference.packs import open_configured
 from edge_lfr.pipeline.enrolment import EnrolmentStages, enrol
 from edge_lfr.watchlist.report import EnrolmentReport
 from edge_lfr.watchlist.sealed_list import StoredWatchlist
@@ -32,6 +31,11 @@ app = new_app("Load, show, shorten or destroy the watchlist.")
 
 LOAD_NICENESS: Final = 10
 """Enrolment beside a running daemon gets what the path leaves; chosen, not measured."""
+
+DAEMON_START_LIMIT_S: Final = 60.0
+"""A daemon opens and proves its nets before it answers; chosen, not measured."""
+
+DAEMON_POLL_S: Final = 0.2
 
 
 @app.command(epilog="Example: edge-lfr watchlist load /media/stick/list && edge-lfr watchlist show")
@@ -51,13 +55,9 @@ def load(
     """
     loaded = load_config(config)
     rows = read_source(source)
-    client = ControlClient(loaded.control_socket)
-    is_daemon_present = client.is_present()
-    with nullcontext() if is_daemon_present else hold_state(loaded.mode_directory):
-        if is_daemon_present:
-            os.nice(LOAD_NICENESS)
-        report = _enrol(loaded, rows, all_or_nothing=all_or_nothing)
-    in_use = client.request(Verb.RELOAD) if is_daemon_present and report.is_activated else None
+    os.nice(LOAD_NICENESS)
+    report = _enrol(loaded, rows, all_or_nothing=all_or_nothing)
+    in_use = _hand_over(loaded) if report.is_activated else None
     if json:
         write_json("enrolment/1", {**report.as_json(), "daemon": in_use})
     else:
@@ -66,12 +66,31 @@ def load(
     if not report.is_activated:
         say("edge-lfr: nothing was loaded; the list before, if any, is still the one that is searched")
         raise typer.Exit(os.EX_DATAERR)
-    say("the daemon searches it now" if is_daemon_present else "sealed; `edge-lfr run` will search it")
+    say("the daemon searches it now" if in_use is not None else "sealed; `edge-lfr run` will search it")
+
+
+def _hand_over(config: ApplianceConfig) -> dict[str, Any] | None:
+    """
+    Have the daemon search the new list, also one that began while the list was made; None where there is none.
+
+    The state folder is not held during the load, which takes minutes: a wipe must not be refused meanwhile.
+    """
+    client = ControlClient(config.control_socket)
+    deadline_s = time.monotonic() + DAEMON_START_LIMIT_S
+    while not client.is_present():
+        try:
+            with hold_state(config.mode_directory):
+                return None
+        except DaemonBusyError:
+            if time.monotonic() >= deadline_s:
+                message = "the new list is sealed, but a daemon that holds the state folder does not answer"
+                raise DaemonBusyError(message, remedy="restart the daemon: it searches the list then") from None
+        time.sleep(DAEMON_POLL_S)
+    return client.request(Verb.RELOAD)
 
 
 def _enrol(config: ApplianceConfig, rows: WatchlistSource, *, all_or_nothing: bool) -> EnrolmentReport:
-    entry = load_catalogue(config.models.catalogue).pack(config.models.pack)
-    pack = open_pack(entry, config.models_directory, config.models.provider, config.models.threads)
+    pack = open_configured(config.models, config.models_directory)
     store = SealedStore(config.watchlist_directory, KeyEncryptingKey.load(config.mode_directory, create=True))
     with counting("enrolling", len(rows.rows)) as advance:
         return enrol(

@@ -5,13 +5,17 @@ It comes from a systemd credential where there is one (which a TPM can seal), el
 user can read; then a stolen disk opens, and `edge-lfr doctor` says so. A data key never touches the disk unwrapped.
 """
 
+import fcntl
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Final, Self
 
+from edge_lfr.durable_files import write_durably
 from edge_lfr.errors import KeyUnavailableError
 from edge_lfr.governance.seal import KEY_BYTES, Seal, new_key
 
@@ -44,7 +48,7 @@ class KeyEncryptingKey:
             create: Make a new key file when there is neither.
 
         Raises:
-            KeyUnavailableError: There is no key, it has the wrong size, or others can read it.
+            KeyUnavailableError: There is no key and none can be made, it has the wrong size, or others can read it.
         """
         credentials = os.environ.get("CREDENTIALS_DIRECTORY")
         if credentials is not None and (path := Path(credentials) / CREDENTIAL_NAME).exists():
@@ -83,20 +87,24 @@ def _read_key(path: Path) -> bytes:
     return key
 
 
-def _write_key(path: Path, key: bytes) -> None:
-    """Create the file with its mode, its bytes and its name on the disk before anything depends on it."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    partial.unlink(missing_ok=True)
-    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+@contextmanager
+def _folder_locked(folder: Path) -> Iterator[None]:
+    """Two processes that find no key make one: what the first one sealed, the second one's key would not open."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        os.write(descriptor, key)
-        os.fsync(descriptor)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
     finally:
         os.close(descriptor)
-    partial.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+
+
+def _write_key(path: Path, key: bytes) -> None:
+    """Have the file with its mode, its bytes and its name on the disk before anything depends on it."""
     try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with _folder_locked(path.parent):
+            if not path.exists():
+                write_durably(path, key)
+    except OSError as error:
+        message = f"{path}: the key-encrypting key cannot be written: {error.strerror}"
+        raise KeyUnavailableError(message, remedy="check the disk and the owner of the state folder") from error

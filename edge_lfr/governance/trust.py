@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from edge_lfr.clock import Clock
+from edge_lfr.durable_files import create_durably
 from edge_lfr.errors import KeyUnavailableError, TrustError
 
 MAX_TRUST_FILE_BYTES: Final = 4_096
@@ -161,14 +162,9 @@ def create_control_key(path: Path, trust_path: Path, *, name: str, clock: Clock,
 def _write_new(path: Path, content: bytes, mode: int) -> None:
     try:
         path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        create_durably(path, content, mode=mode)
     except OSError as error:
         raise KeyUnavailableError(f"{path}: cannot be created: {error.strerror}") from error
-    with os.fdopen(descriptor, "wb") as file:
-        os.fchmod(file.fileno(), mode)
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def _refuse_writable_by_others(path: Path) -> None:

@@ -11,10 +11,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, TypeAlias
 
+from edge_lfr.durable_files import sync_folder
 from edge_lfr.errors import ModelError, ModelSourceError
 from edge_lfr.inference.catalogue import PackEntry
 from edge_lfr.inference.inspection import inspect_model
-from edge_lfr.inference.installed import pack_directory, read_model, sync_directory, verify
+from edge_lfr.inference.installed import pack_directory, read_model, verify
 from edge_lfr.inference.sources import Collection, Progress, collect_addresses, collect_archive, collect_folder
 
 STAGING_PREFIX: Final = ".staging-"
@@ -60,11 +61,11 @@ def install(source: Path | None, entry: PackEntry, directory: Path, *, progress:
         for spec in entry.files:
             inspect_model(read_model(spec, staging), spec.name)
         staging.chmod(0o755)
-        sync_directory(staging)
+        sync_folder(staging)
         if target.exists():  # it does not verify: nothing can run it
             target.rename(directory / f"{RETIRED_PREFIX}{entry.id}")
         staging.rename(target)
-        sync_directory(directory)
+        sync_folder(directory)
     finally:
         _clear_leftovers(directory, entry)
     return target

@@ -5,13 +5,13 @@ What lies on the disk of an installed pack, and what was recorded about it on th
 """
 
 import hashlib
-import os
 import tomllib
 from pathlib import Path
 from typing import Final
 
 from pydantic import ValidationError
 
+from edge_lfr.durable_files import write_durably
 from edge_lfr.errors import ModelContractError, ModelDigestError, ModelMissingError
 from edge_lfr.inference.catalogue import FileSpec, Golden, PackEntry
 
@@ -87,20 +87,5 @@ def write_golden(entry: PackEntry, directory: Path, golden: Golden) -> PackEntry
     """Keep recorded golden values beside the installed pack, whole or not at all; gives the entry that has them."""
     points = ", ".join(f"[{x}, {y}]" for x, y in golden.landmarks_xy)
     path = pack_directory(entry, directory) / GOLDEN_FILE
-    staged = path.with_suffix(".new")
-    with staged.open("w", encoding="utf-8") as file:
-        file.write(f'landmarks_xy = [{points}]\nembedding = "{golden.embedding}"\n')
-        file.flush()
-        os.fsync(file.fileno())
-    staged.replace(path)
-    sync_directory(path.parent)
+    write_durably(path, f'landmarks_xy = [{points}]\nembedding = "{golden.embedding}"\n'.encode(), mode=0o644)
     return with_recorded_golden(entry.model_copy(update={"golden": None}), directory)
-
-
-def sync_directory(folder: Path) -> None:
-    """Make names in *folder* survive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -28,10 +28,11 @@ from edge_lfr.pipeline.faces.quality import assess_geometry, assess_sample
 from edge_lfr.pipeline.identification.embedding import Embedder
 from edge_lfr.watchlist.decoding import PictureDecoder
 from edge_lfr.watchlist.lookalikes import far_rows, near_pairs
+from edge_lfr.watchlist.new_list import NewList
 from edge_lfr.watchlist.pictures import PictureRefusedError, read_picture
 from edge_lfr.watchlist.report import EnrolmentReport, Lookalikes, PicturesDiffer, RowOutcome, RowResult
 from edge_lfr.watchlist.source import SourceRow, WatchlistSource
-from edge_lfr.watchlist.store import NewList, SealedStore
+from edge_lfr.watchlist.store import SealedStore
 from edge_lfr.watchlist.thumbnails import thumbnail
 
 BATCH: Final = 8
@@ -107,11 +108,14 @@ def enrol(
 
     Raises:
         ModelContractError: The pack has no calibration for so many templates.
+        ConfigError: The configured threshold lies below the floor for so many templates.
         WatchlistStorageError, DaemonBusyError: The store cannot be written.
+        WatchlistWipedError: Somebody wiped the store meanwhile; nothing is live.
         InferenceError: The runtime failed.
     """
     started = time.monotonic()
-    stages.entry.floor(1)  # a pack without any calibration is refused before the work, not after it
+    # A pack without any calibration, and a threshold below the floor of any list, are refused before the work.
+    stages.entry.floor(1).threshold_for(decision.threshold)
     with store.create(pack_digest=stages.entry.digest, dimension=stages.entry.embedder.dimension) as new:
         load = _Load(source, new, stages, quality, progress)
         try:
@@ -183,12 +187,13 @@ class _Load:
         """Compare the templates with one another, activate the list, and report."""
         rejected = any(result.outcome is not RowOutcome.ENROLLED for result in self._results)
         lookalikes: tuple[Lookalikes, ...] = ()
+        are_more = False
         differing: tuple[PicturesDiffer, ...] = ()
         threshold = None
         if self._filled:
-            threshold = self._stages.entry.floor(self._filled).threshold
-            threshold = threshold if decision.threshold is None else max(decision.threshold, threshold)
-            lookalikes = self._lookalikes(threshold - decision.margin)
+            # What the daemon would refuse is refused here, while the list before is still live.
+            threshold = self._stages.entry.floor(self._filled).threshold_for(decision.threshold)
+            lookalikes, are_more = self._lookalikes(threshold - decision.margin)
             differing = self._pictures_differ(threshold)
         list_id = None
         if self._filled and (accept_partial or not rejected):
@@ -203,6 +208,7 @@ class _Load:
                 entry.reference_id for number, entry in enumerate(self._source.entries) if number not in sealed
             ),
             lookalikes=lookalikes,
+            has_more_lookalikes=are_more,
             pictures_differ=differing,
             threshold=threshold,
             seconds=time.monotonic() - started,
@@ -301,16 +307,18 @@ class _Load:
         reference.is_sealed = True
         self._sealed.append(reference)
 
-    def _lookalikes(self, least_score: float) -> tuple[Lookalikes, ...]:
+    def _lookalikes(self, least_score: float) -> tuple[tuple[Lookalikes, ...], bool]:
         owners = [0] * self._filled
         for reference in self._sealed:
             for row in reference.rows:
                 owners[row] = reference.number
         entries = self._source.entries
-        return tuple(
+        near = near_pairs(self._matrix[: self._filled], owners, least_score)
+        lookalikes = tuple(
             Lookalikes(entries[first].reference_id, entries[second].reference_id, score)
-            for first, second, score in near_pairs(self._matrix[: self._filled], owners, least_score)
+            for first, second, score in near.pairs
         )
+        return lookalikes, near.are_more
 
     def _pictures_differ(self, threshold: float) -> tuple[PicturesDiffer, ...]:
         return tuple(self._differing(threshold, (one for one in self._sealed if len(one.rows) > 1)))

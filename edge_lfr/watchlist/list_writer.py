@@ -12,10 +12,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_lfr.durable_files import sync_file
 from edge_lfr.governance.seal import Seal
-from edge_lfr.watchlist.durable_files import storage_errors, sync_file
 from edge_lfr.watchlist.entries import WatchlistEntry
 from edge_lfr.watchlist.sealed_list import FORMAT, LITTLE_FLOAT32, Manifest, RowKind, entry_to_bytes, row_context
+from edge_lfr.watchlist.storage import storage_errors
 
 UNIT_TOLERANCE: Final = 1e-3
 """How far a template's length may be from 1: float32 rounding with room; chosen, not measured."""

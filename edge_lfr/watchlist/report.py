@@ -82,6 +82,9 @@ class EnrolmentReport:
     lookalikes: tuple[Lookalikes, ...]
     """Nearest first."""
 
+    has_more_lookalikes: bool
+    """Whether there are pairs beyond these: a list of copies has more than can be kept."""
+
     pictures_differ: tuple[PicturesDiffer, ...]
     threshold: SimilarityScore | None
     """What the warnings were measured against; None when nothing was enrolled."""
@@ -129,6 +132,7 @@ class EnrolmentReport:
             "lookalikes": [
                 {"first": pair.first, "second": pair.second, "score": round(pair.score, 4)} for pair in self.lookalikes
             ],
+            "has_more_lookalikes": self.has_more_lookalikes,
             "pictures_differ": [
                 {"reference_id": pair.reference_id, "lines": list(pair.lines), "score": round(pair.score, 4)}
                 for pair in self.pictures_differ

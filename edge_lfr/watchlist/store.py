@@ -4,51 +4,47 @@ The sealed store: one live list or none; a new list is whole and on the disk bef
     <directory>/lists/<list id>/key.wrapped     the data key, wrapped by the appliance's key-encrypting key
     <directory>/lists/<list id>/store.db        the sealed rows
     <directory>/current                         the id of the live list
-    <directory>/lock                            held while something is written
+    <directory>/lock                            held for the moment in which lists begin, become live or end
+    <directory>/loading                         held by a loader, for as long as it makes its list
 
 A list ends with its wrapped key, which is overwritten before anything else is taken away; without it the rows are
-noise. What `current` does not name is what an interruption left behind, and is destroyed by whoever opens the store.
+noise. What `current` does not name, and nobody is loading, is what an interruption left behind, and is destroyed by
+whoever opens the store. A wipe destroys every list, also the one that is being made, and waits for no loader.
 """
 
 import re
 import secrets
 import shutil
-from collections.abc import Collection, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Collection, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import numpy as np
 import structlog
-from numpy.typing import NDArray
 
 from edge_lfr.clock import Clock, SystemClock
+from edge_lfr.durable_files import overwrite_and_unlink, sync_folder, write_durably, write_partial
 from edge_lfr.errors import (
     DaemonBusyError,
     SealBrokenError,
+    WatchlistError,
     WatchlistMissingError,
     WatchlistReferenceError,
     WatchlistSealError,
+    WatchlistStorageError,
 )
 from edge_lfr.governance.keys import KeyEncryptingKey
 from edge_lfr.governance.seal import Seal, new_key
-from edge_lfr.watchlist.durable_files import (
-    exclusive_lock,
-    overwrite_and_unlink,
-    storage_errors,
-    sync_folder,
-    write_durably,
-)
-from edge_lfr.watchlist.entries import WatchlistEntry
 from edge_lfr.watchlist.list_writer import ListWriter
+from edge_lfr.watchlist.new_list import DATABASE_NAME, KEY_NAME, NewList, Publish, require_key
 from edge_lfr.watchlist.sealed_list import StoredWatchlist
+from edge_lfr.watchlist.storage import exclusive_lock, storage_errors
 
 LISTS: Final = "lists"
 CURRENT: Final = "current"
 LOCK: Final = "lock"
-KEY_NAME: Final = "key.wrapped"
-DATABASE_NAME: Final = "store.db"
+LOADING: Final = "loading"
 
 LIST_ID_PATTERN: Final = re.compile(rb"[0-9a-f]{16}\n")
 LIST_ID_BYTES: Final = 8
@@ -57,6 +53,10 @@ LIST_ID_BYTES: Final = 8
 OPEN_ATTEMPTS: Final = 3
 """A list that is replaced while it is being opened is looked for again; chosen, not measured."""
 
+PATIENCE_S: Final = 10.0
+"""How long a writer waits for another one, who holds the lock for parts of a second, or for the seconds that a removal
+takes; chosen, not measured."""
+
 
 @dataclass(frozen=True, slots=True)
 class Wiped:
@@ -64,43 +64,6 @@ class Wiped:
 
     keys: int
     lists: int
-
-
-class NewList:
-    """A list in the making; becomes the live one by `activate`, and otherwise is destroyed by the end of its block."""
-
-    def __init__(self, store: "SealedStore", folder: Path, writer: ListWriter) -> None:
-        self._store = store
-        self._folder = folder
-        self._writer = writer
-
-    @property
-    def list_id(self) -> str:
-        return self._writer.list_id
-
-    @property
-    def references(self) -> int:
-        return self._writer.references
-
-    @property
-    def templates(self) -> int:
-        return self._writer.templates
-
-    def add(self, entry: WatchlistEntry, vectors: NDArray[np.float32], picture: bytes) -> None:
-        """Seal one reference; see `ListWriter.add`."""
-        self._writer.add(entry, vectors, picture)
-
-    def activate(self, *, lookalikes: Iterable[frozenset[str]] = ()) -> str:
-        """
-        Put the list on the disk, make it the live one, destroy the one before, and give its id.
-
-        Raises:
-            WatchlistStorageError: The disk is full or fails; the list before is still live.
-            ValueError: No reference was added (a caller's mistake).
-        """
-        self._writer.finish(self._store.clock.utc_now(), lookalikes)
-        self._store.make_current(self._folder)
-        return self.list_id
 
 
 class SealedStore:
@@ -121,14 +84,27 @@ class SealedStore:
         """
         Begin a new list; the live one stays as it is until `NewList.activate`.
 
+        Only other loaders are kept out for the whole block: a wipe or a removal may come at any time.
+
         Raises:
-            DaemonBusyError: Another process is writing.
+            DaemonBusyError: Another process is loading a list, or writes for longer than it should.
             WatchlistStorageError: The disk is full or fails.
         """
-        with self._locked():
-            self._clear_leftovers()
-            with self._new_list(pack_digest=pack_digest, dimension=dimension) as new:
+        with ExitStack() as held:
+            with self._locked():
+                # Whoever clears leftovers holds both locks, so that under the first one only a loader has the second.
+                held.enter_context(exclusive_lock(self.directory / LOADING, doing="loading a watchlist"))
+                with storage_errors():
+                    self._finish_wipe()
+                    self._destroy_others()
+                new = self._begin(self._publish, pack_digest=pack_digest, dimension=dimension)
+            try:
                 yield new
+            finally:
+                new.close()
+                if self._current() != new.list_id:
+                    with self._locked(), storage_errors():
+                        _destroy(new.folder)
 
     def open(self) -> StoredWatchlist:
         """
@@ -164,7 +140,8 @@ class SealedStore:
         """
         removed = frozenset(reference_ids)
         with self._locked():
-            self._clear_leftovers()
+            with storage_errors():
+                self._clear_leftovers()
             list_id = self._current()
             if list_id is None:
                 message = "no watchlist is loaded"
@@ -182,10 +159,11 @@ class SealedStore:
 
     def wipe(self) -> Wiped:
         """
-        Destroy every list: first all keys, then the files; may be called again.
+        Destroy every list, also one that is being made: first all keys, then the files; may be called again.
 
         Raises:
-            DaemonBusyError: Another process is writing.
+            DaemonBusyError: Another process writes for longer than it should; a loader does not count.
+            WatchlistStorageError: The disk fails.
         """
         if not self.directory.is_dir():
             return Wiped(keys=0, lists=0)
@@ -193,30 +171,30 @@ class SealedStore:
             return self._wipe()
 
     def clear_leftovers(self) -> None:
-        """Destroy what no live list needs, unless somebody is writing just now."""
+        """Destroy what no live list needs and nobody is making, unless somebody is writing just now."""
         if not self.directory.is_dir():
             return
-        with suppress(DaemonBusyError), self._locked(), storage_errors():
-            self._clear_leftovers()
-
-    def make_current(self, folder: Path) -> None:
-        """Name the list in *folder* as the live one and destroy the others; for `NewList.activate`."""
-        with storage_errors():
-            sync_folder(folder)
-            sync_folder(folder.parent)
-            write_durably(self.directory / CURRENT, folder.name.encode() + b"\n")
+        with suppress(DaemonBusyError), self._locked(patience_s=0.0), self._leftovers_logged():
             self._clear_leftovers()
 
     @contextmanager
-    def _locked(self) -> Iterator[None]:
+    def _locked(self, *, patience_s: float | None = None) -> Iterator[None]:
         with storage_errors():
             self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with exclusive_lock(self.directory / LOCK):
+        with exclusive_lock(self.directory / LOCK, patience_s=PATIENCE_S if patience_s is None else patience_s):
             yield
 
     @contextmanager
-    def _new_list(self, *, pack_digest: str, dimension: int) -> Iterator[NewList]:
-        """Make the folder, its key and its file; destroy them unless they became the live list."""
+    def _leftovers_logged(self) -> Iterator[None]:
+        """What cannot be cleared away does not make the live list another one: it is tried again at an opening."""
+        try:
+            with storage_errors():
+                yield
+        except WatchlistStorageError as error:
+            self._log.warning("watchlist.leftovers-kept", code=error.code, reason=error.message)
+
+    def _begin(self, publish: Publish, *, pack_digest: str, dimension: int) -> NewList:
+        """Make the folder, its key and its file: all the names that it will ever have, so that a wipe sees them."""
         list_id = secrets.token_hex(LIST_ID_BYTES)
         folder = self.directory / LISTS / list_id
         data_key = new_key()
@@ -228,13 +206,32 @@ class SealedStore:
             writer = ListWriter(
                 folder / DATABASE_NAME, list_id, Seal(data_key), pack_digest=pack_digest, dimension=dimension
             )
-            try:
-                yield NewList(self, folder, writer)
-            finally:
-                writer.close()
-        finally:
-            if self._current() != list_id:
-                _destroy(folder)
+        except BaseException:
+            _destroy(folder)
+            raise
+        return NewList(folder, writer, self.clock, publish)
+
+    def _publish(self, folder: Path) -> None:
+        """Make a loader's list the live one, unless a wipe has come or begun."""
+        with self._locked():
+            with storage_errors():
+                self._finish_wipe()
+            require_key(folder)
+            self._make_current(folder, self._destroy_others)
+
+    def _make_current(self, folder: Path, clear: Callable[[], None]) -> None:
+        """Name the list in *folder* as the live one, destroy the one before, and clear away the rest."""
+        with storage_errors():
+            before = self._current()
+            sync_folder(folder)
+            sync_folder(folder.parent)
+            write_partial(self.directory / CURRENT, folder.name.encode() + b"\n").replace(self.directory / CURRENT)
+        # From here on the new list is the live one, and no error may say anything else.
+        with self._leftovers_logged():
+            sync_folder(self.directory)
+            if before is not None:
+                _destroy(self.directory / LISTS / before)
+            clear()
 
     def _open(self, list_id: str) -> StoredWatchlist:
         folder = self.directory / LISTS / list_id
@@ -256,17 +253,31 @@ class SealedStore:
             rows: dict[str, list[int]] = {reference_id: [] for reference_id in old.reference_ids}
             for row, owner in enumerate(owners):
                 rows[owner].append(row)
-            with self._new_list(pack_digest=old.pack_digest, dimension=old.dimension) as new:
+            new = self._begin(self._publish_removal, pack_digest=old.pack_digest, dimension=old.dimension)
+            try:
                 for reference_id in kept:
                     vectors = matrix[rows[reference_id]]
                     new.add(old.entry(reference_id), vectors, old.picture(reference_id))
                     vectors[...] = 0
                 new.activate(lookalikes=[pair for pair in old.lookalikes if pair.issubset(kept)])
+            finally:
+                new.close()
+                if self._current() != new.list_id:
+                    with storage_errors():
+                        _destroy(new.folder)
         finally:
             matrix[...] = 0
 
+    def _publish_removal(self, folder: Path) -> None:
+        """Likewise for a removal, which holds the lock already, and may run beside a loader."""
+        self._make_current(folder, self._clear_leftovers)
+
     def _wipe(self) -> Wiped:
-        folders = self._list_folders()
+        live = None
+        with suppress(WatchlistError):
+            live = self._current()
+        # The live key first: from then on, whoever opens the store finishes the wipe.
+        folders = sorted(self._list_folders(), key=lambda folder: folder.name != live)
         keys = 0
         for folder in folders:
             keys += (folder / KEY_NAME).exists()
@@ -277,16 +288,25 @@ class SealedStore:
             _destroy(folder)
         return Wiped(keys=keys, lists=len(folders))
 
-    def _clear_leftovers(self) -> None:
-        """Destroy lists that are not live; a live one whose key is gone was being wiped, and is wiped to the end."""
+    def _finish_wipe(self) -> None:
+        """A live list whose key is gone was being wiped, and is wiped to the end, with whatever is being made."""
         list_id = self._current()
         if list_id is not None and _is_destroyed(self.directory / LISTS / list_id / KEY_NAME):
             self._log.warning("watchlist.wipe-completed")
             self._wipe()
-            return
-        leftovers = [folder for folder in self._list_folders() if folder.name != list_id]
-        for folder in leftovers:
-            _destroy(folder)
+
+    def _clear_leftovers(self) -> None:
+        """Finish a wipe, and destroy lists that are not live; while somebody is loading, they stay."""
+        self._finish_wipe()
+        with suppress(DaemonBusyError), exclusive_lock(self.directory / LOADING):
+            self._destroy_others()
+
+    def _destroy_others(self) -> None:
+        """Destroy every list but the live one; only while holding the loader's lock."""
+        live = self._current()
+        for folder in self._list_folders():
+            if folder.name != live:
+                _destroy(folder)
         (self.directory / f"{CURRENT}.partial").unlink(missing_ok=True)
 
     def _list_folders(self) -> list[Path]:

@@ -12,11 +12,12 @@ import shutil
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
-from edge_lfr.errors import WatchlistMissingError
+from edge_lfr.errors import WatchlistMissingError, WatchlistWipedError
 from edge_lfr.watchlist.store import SealedStore
-from simulators.watchlists import entry, load, new_store
+from simulators.watchlists import DIMENSION, PACK_DIGEST, entry, load, new_store, picture, templates
 
 OLD, NEW = range(4), range(10, 16)
 
@@ -29,7 +30,16 @@ def verbs() -> dict[str, Callable[[SealedStore], object]]:
         "load": lambda store: load(store, NEW),
         "remove": lambda store: store.remove({entry(1).reference_id}),
         "wipe": lambda store: store.wipe(),
+        "wipe-beside-load": wipe_beside_load,
     }
+
+
+def wipe_beside_load(store: SealedStore) -> None:
+    """A wipe comes while a list is being made; whichever of the two is killed, the other's locks go with it."""
+    with suppress(WatchlistWipedError), store.create(pack_digest=PACK_DIGEST, dimension=DIMENSION) as new:
+        new.add(entry(NEW[0]), templates(NEW[0]), picture(NEW[0]))
+        store.wipe()
+        new.activate()
 
 
 def die_at(step: int, directory: Path) -> None:

@@ -2,10 +2,12 @@
 
 import os
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from simulators.appliance import eventually
 from simulators.command import Command, Finished
 
 pytestmark = pytest.mark.shared
@@ -115,6 +117,26 @@ def test_references_are_removed_and_the_rest_destroyed(edge_lfr: Command, source
     wiped = edge_lfr("watchlist", "wipe", "--yes", "--json").json
     assert {"schema": "lfr.watchlist-wipe/1", "keys": 1, "lists": 1} == wiped
     assert os.EX_CONFIG == edge_lfr("watchlist", "show").status
+
+
+def test_a_wipe_does_not_wait_for_a_load(edge_lfr: Command, shared_data: Path) -> None:
+    """Exit status 0 while a load is under way, which then ends with 75, and nothing is left of either list."""
+    source = edge_lfr.folder / "long"
+    source.mkdir()
+    picture = next((shared_data / "london" / "neutral").iterdir())
+    shutil.copy(picture, source / "one.jpg")
+    rows = [f"L-{number},Hush,witness,observe,one.jpg" for number in range(2_000)]
+    (source / "watchlist.csv").write_text("\n".join(["reference_id,label,category,response_code,picture", *rows]))
+    lists = edge_lfr.folder / "state/training/watchlist/lists"
+    with ThreadPoolExecutor(1) as threads:
+        load = threads.submit(edge_lfr, "watchlist", "load", str(source))
+        assert eventually(lambda: any(lists.glob("*/store.db")))
+        wiped = edge_lfr("watchlist", "wipe", "--yes", "--json")
+        assert (0, 1) == (wiped.status, wiped.json["keys"])
+        ended = load.result()
+    assert os.EX_TEMPFAIL == ended.status
+    assert "wiped meanwhile" in ended.err
+    assert [] == list(lists.iterdir())
 
 
 def test_the_cameras_are_told_in_numbers(edge_lfr: Command, shared_data: Path) -> None:

@@ -58,9 +58,10 @@ def test_a_writer_killed_at_any_step_leaves_the_old_list_or_the_new_one(
     assert {1} == {report["folders"] for report in reports}
 
 
-def test_a_wipe_killed_at_any_step_leaves_the_list_or_none(tmp_path: Path) -> None:
+@pytest.mark.parametrize("verb", ["wipe", "wipe-beside-load"])
+def test_a_wipe_killed_at_any_step_leaves_the_list_or_none(tmp_path: Path, verb: str) -> None:
     """Once the key is overwritten the next process finishes the wipe; nothing comes back."""
-    reports = killed_at_every_step(tmp_path, "wipe")
+    reports = killed_at_every_step(tmp_path, verb)
 
     is_gone = [report["references"] is None for report in reports]
     assert all(report["references"] in (OLD_IDS, None) for report in reports)

@@ -1,6 +1,7 @@
 """The key-encrypting key: where it comes from and who may read it."""
 
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -71,7 +72,7 @@ def test_an_existing_key_is_never_replaced(tmp_path: Path) -> None:
 
 def test_an_interrupted_creation_is_repeated(tmp_path: Path) -> None:
     """A partial file of a killed process is no obstacle and no key."""
-    (tmp_path / "kek.partial").write_bytes(b"half")
+    (tmp_path / "kek.key.partial").write_bytes(b"half")
 
     KeyEncryptingKey.load(tmp_path, create=True)
 
@@ -106,3 +107,21 @@ def test_the_credential_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_a_key_does_not_show_itself(tmp_path: Path) -> None:
     """Neither key nor seal stands in the representation."""
     assert "KeyEncryptingKey(origin=<KeyOrigin.FILE: 'file'>)" == repr(KeyEncryptingKey.load(tmp_path, create=True))
+
+
+def test_two_processes_that_make_the_key_make_one(tmp_path: Path) -> None:
+    """Whoever comes second takes the first one's: what one of them wraps, the other opens."""
+    with ThreadPoolExecutor(8) as threads:
+        keys = list(threads.map(lambda _: KeyEncryptingKey.load(tmp_path, create=True), range(16)))
+
+    wrapped = keys[0].wrap(b"data", context="list")
+    assert {b"data"} == {key.unwrap(wrapped, context="list") for key in keys}
+    assert [FILE_NAME] == [path.name for path in tmp_path.iterdir()]
+
+
+def test_a_key_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    """An error with a remedy, as for one that cannot be read."""
+    (tmp_path / "state").write_bytes(b"")
+
+    with pytest.raises(KeyUnavailableError, match="cannot be written"):
+        KeyEncryptingKey.load(tmp_path / "state", create=True)

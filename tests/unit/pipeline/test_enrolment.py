@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -12,7 +13,8 @@ from numpy.typing import NDArray
 from assets.pictures.build_pictures import encoded, gradient, pictures
 from edge_lfr.config.faces import QualityConfig
 from edge_lfr.config.identification import DecisionConfig
-from edge_lfr.errors import WatchlistMissingError
+from edge_lfr.errors import ConfigError, WatchlistMissingError, WatchlistWipedError
+from edge_lfr.inference.catalogue import CalibrationRow
 from edge_lfr.pipeline.enrolment import EnrolmentStages, enrol
 from edge_lfr.watchlist.report import EnrolmentReport, RowOutcome
 from edge_lfr.watchlist.source import read_source
@@ -55,7 +57,8 @@ def portrait(shared_data: Path) -> Portrait:
 
 def load(folder: SourceFolder, store: SealedStore, stages: EnrolmentStages, **options: object) -> EnrolmentReport:
     source = read_source(folder.write())
-    return enrol(source, store, stages, quality=QualityConfig(), decision=DecisionConfig(), **options)  # type: ignore[arg-type]  # a test's own options
+    chosen = {"decision": DecisionConfig(), **options}
+    return enrol(source, store, stages, quality=QualityConfig(), **chosen)  # type: ignore[arg-type]  # a test's own options
 
 
 def jpeg(pixels: NDArray[np.uint8]) -> bytes:
@@ -188,6 +191,51 @@ def test_when_nobody_is_enrolled_the_list_before_stays(
     assert (None, ("REF-B",), False) == (report.list_id, report.failed_references, report.is_complete)
     with store.open() as stored:
         assert first.list_id == stored.list_id
+
+
+def calibrated(stages: EnrolmentStages, *rows: tuple[int, float]) -> EnrolmentStages:
+    """The stages of a pack with these floors."""
+    calibration = tuple(
+        CalibrationRow(templates=count, threshold=floor, false_alerts_per_1000=1.0, evidence="extrapolated")
+        for count, floor in rows
+    )
+    return replace(stages, entry=stages.entry.model_copy(update={"calibration": calibration}))
+
+
+@pytest.mark.parametrize("configured", [0.45, 0.55])
+def test_a_threshold_below_the_floor_keeps_the_list_before(
+    folder: SourceFolder, store: SealedStore, stages: EnrolmentStages, portrait: Portrait, configured: float
+) -> None:
+    """What the daemon would refuse to arm never replaces a list that it can: below every floor, or below this one's."""
+    stages = calibrated(stages, (1, 0.5), (10, 0.6))
+    folder.add("REF-A", "a.jpg", jpeg(portrait(0)))
+    first = load(folder, store, stages, decision=DecisionConfig(threshold=0.55))
+    folder.add("REF-B", "b.jpg", jpeg(portrait(1)))
+
+    with pytest.raises(ConfigError, match=f"decision.threshold: {configured} lies below the floor"):
+        load(folder, store, stages, decision=DecisionConfig(threshold=configured))
+
+    with store.open() as stored:
+        assert (first.list_id, 0.55) == (stored.list_id, first.threshold)
+
+
+def test_a_wipe_during_a_load_ends_it(
+    folder: SourceFolder, store: SealedStore, stages: EnrolmentStages, portrait: Portrait
+) -> None:
+    """Nobody who destroys the list is asked to wait for the minutes of a load; the load leaves nothing."""
+    for number in range(3):
+        folder.add(f"REF-{number}", f"{number}.jpg", jpeg(portrait(number)))
+
+    def wipe(done: int, _total: int) -> None:
+        if done == 1:
+            assert 1 == store.wipe().lists
+
+    with pytest.raises(WatchlistWipedError):
+        load(folder, store, stages, progress=wipe)
+
+    assert store.is_empty()
+    assert [] == list((store.directory / "lists").iterdir())
+    assert not stages.embedder.arena.block.any()
 
 
 def test_all_or_nothing_is_a_choice(

@@ -1,5 +1,7 @@
 """All templates against all: near pairs of different references, far pairs of one."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -33,7 +35,7 @@ def test_blocks_find_what_the_full_product_finds(seed: int, count: int, owners: 
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(lookalikes, "BLOCK_ROWS", block)
-        found = near_pairs(vectors, owner, least)
+        found = near_pairs(vectors, owner, least).pairs
 
     assert sorted((score for *_, score in found), reverse=True) == [score for *_, score in found]
     assert len(found) == len({pair[:2] for pair in found})
@@ -45,14 +47,32 @@ def test_blocks_find_what_the_full_product_finds(seed: int, count: int, owners: 
 def test_the_number_of_pairs_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of too many pairs the nearest are kept."""
     vectors = templates(1, 60, 4)
-    every = near_pairs(vectors, range(60), -1.0)
+    every = near_pairs(vectors, range(60), -1.0).pairs
     monkeypatch.setattr(lookalikes, "MAX_PAIRS", 10)
     monkeypatch.setattr(lookalikes, "BLOCK_ROWS", 7)
 
     some = near_pairs(vectors, range(60), -1.0)
+    all_of_some = near_pairs(vectors[:5], range(5), -1.0)
 
     assert 60 * 59 // 2 == len(every)
-    assert [pair[:2] for pair in every[:10]] == [pair[:2] for pair in some]
+    assert [pair[:2] for pair in every[:10]] == [pair[:2] for pair in some.pairs]
+    assert (True, 10, False) == (some.are_more, len(all_of_some.pairs), all_of_some.are_more)
+
+
+def test_memory_is_bounded_within_one_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One picture under a thousand names: half a million pairs, and neither they nor their like are ever held."""
+    monkeypatch.setattr(lookalikes, "MAX_PAIRS", 100)
+    monkeypatch.setattr(lookalikes, "BLOCK_ROWS", 32)
+    vectors = np.tile(templates(1, 1, 4), (1024, 1))
+
+    tracemalloc.start()
+    found = near_pairs(vectors, range(1024), 0.5)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert (100, True) == (len(found.pairs), found.are_more)
+    assert {1.0} == {round(score, 5) for *_, score in found.pairs}
+    assert most < 1_000_000
 
 
 def test_far_rows_are_each_pair_once() -> None:

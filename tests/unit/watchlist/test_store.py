@@ -1,15 +1,19 @@
 """The sealed store: one live list or none."""
 
+import errno
 import gc
 import resource
 import shutil
 import stat
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import structlog
 
 from edge_lfr.errors import (
     DaemonBusyError,
@@ -17,8 +21,12 @@ from edge_lfr.errors import (
     WatchlistReferenceError,
     WatchlistSealError,
     WatchlistStorageError,
+    WatchlistWipedError,
 )
-from edge_lfr.watchlist.durable_files import exclusive_lock
+from edge_lfr.watchlist import store as store_module
+from edge_lfr.watchlist.list_writer import ListWriter
+from edge_lfr.watchlist.new_list import NewList
+from edge_lfr.watchlist.storage import exclusive_lock
 from edge_lfr.watchlist.store import SealedStore, Wiped
 from simulators.watchlists import DIMENSION, PACK_DIGEST, entry, load, new_store, picture, templates
 
@@ -136,8 +144,9 @@ def test_a_list_without_references_cannot_be_activated(store: SealedStore) -> No
     assert [first] == list_folders(store)
 
 
-def test_only_one_process_writes(store: SealedStore) -> None:
+def test_only_one_process_writes(store: SealedStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """While somebody holds the lock, a writer is refused, and a reader still reads and clears nothing away."""
+    monkeypatch.setattr(store_module, "PATIENCE_S", 0.05)
     first = load(store, range(3))
     (store.directory / "lists" / "leftover").mkdir()
 
@@ -154,6 +163,133 @@ def test_only_one_process_writes(store: SealedStore) -> None:
 
     store.open().close()
     assert [first] == list_folders(store)
+
+
+def test_a_writer_waits_for_another_one_that_is_soon_done(store: SealedStore) -> None:
+    """A wipe is not refused because somebody holds the lock for a moment."""
+    load(store, range(2))
+    held = exclusive_lock(store.directory / "lock")
+    held.__enter__()
+    timer = threading.Timer(0.1, held.__exit__, (None, None, None))
+    timer.start()
+
+    assert Wiped(keys=1, lists=1) == store.wipe()
+
+    timer.join()
+
+
+@contextmanager
+def being_made(store: SealedStore) -> Iterator[NewList]:
+    """A loader that has one reference and is not done."""
+    with store.create(pack_digest=PACK_DIGEST, dimension=DIMENSION) as new:
+        new.add(entry(10), templates(10), picture(10))
+        yield new
+
+
+def test_two_loaders_exclude_each_other(store: SealedStore) -> None:
+    """The second one is refused at once, and takes nothing from the first."""
+    with being_made(store) as new:
+        with pytest.raises(DaemonBusyError, match="loading"), being_made(store):
+            pass
+        new.activate()
+
+    assert [new.list_id] == list_folders(store)
+
+
+@pytest.mark.parametrize("has_list", [True, False])
+@pytest.mark.parametrize("then", ["activate", "add", "nothing"])
+def test_a_wipe_does_not_wait_for_a_loader(store: SealedStore, then: str, *, has_list: bool) -> None:
+    """It takes the live list and the one in the making; the loader is told, and leaves nothing."""
+    if has_list:
+        load(store, range(2))
+    with being_made(store) as new:
+        assert Wiped(keys=1 + has_list, lists=1 + has_list) == new_like(store).wipe()
+        if then == "activate":
+            with pytest.raises(WatchlistWipedError, match="wiped meanwhile; nothing was loaded"):
+                new.activate()
+        elif then == "add":
+            with pytest.raises(WatchlistWipedError, match="wiped meanwhile"):
+                new.add(entry(11), templates(11), picture(11))
+
+    assert store.is_empty()
+    assert [] == list_folders(store)
+    assert load(store, range(1)) == store.open().list_id
+
+
+def new_like(store: SealedStore) -> SealedStore:
+    """The same store as another process sees it."""
+    return SealedStore(store.directory, store._kek)
+
+
+def test_a_wipe_between_sealing_and_activation_is_noticed(store: SealedStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file is on the disk, and the key is destroyed before the list is named: it never is."""
+    finish = ListWriter.finish
+
+    def finish_and_wipe(self: ListWriter, *args: Any) -> None:
+        finish(self, *args)
+        new_like(store).wipe()
+
+    load(store, range(2))
+    monkeypatch.setattr(ListWriter, "finish", finish_and_wipe)
+    with being_made(store) as new, pytest.raises(WatchlistWipedError):
+        new.activate()
+
+    assert store.is_empty()
+    assert [] == list_folders(store)
+
+
+def test_a_wipe_that_was_killed_is_finished_by_the_loader(store: SealedStore) -> None:
+    """The live key is gone, the loader's not yet: the wipe goes before the load."""
+    list_id = load(store, range(2))
+    with being_made(store) as new:
+        (store.directory / "lists" / list_id / "key.wrapped").unlink()
+        with pytest.raises(WatchlistWipedError):
+            new.activate()
+
+    assert store.is_empty()
+    assert [] == list_folders(store)
+
+
+def test_nobody_clears_away_what_is_being_loaded(store: SealedStore) -> None:
+    """An opening and a removal beside a loader leave its list alone; the removal still destroys the list before."""
+    first = load(store, range(3))
+    with being_made(store) as new:
+        new_like(store).open().close()
+        assert 2 == new_like(store).remove({"REF-00001"})
+        assert first not in list_folders(store)
+        assert new.list_id in list_folders(store)
+        with store.open() as stored:
+            assert ("REF-00000", "REF-00002") == stored.reference_ids
+        new.activate()
+
+    assert [new.list_id] == list_folders(store)
+
+
+@pytest.mark.parametrize("step", ["sync_folder", "_destroy"])
+def test_what_fails_after_the_change_does_not_deny_it(
+    store: SealedStore, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """A disk that fails once the new list is live is logged, and the next opening clears away what was left."""
+    load(store, range(3))
+    real = getattr(store_module, step)
+    current = store.directory / "current"
+    before = current.read_bytes()
+
+    def fail_when_live(path: Path) -> None:
+        if current.read_bytes() != before:
+            raise OSError(errno.EIO, "Input/output error")
+        real(path)
+
+    with structlog.testing.capture_logs() as logged, monkeypatch.context() as patch:
+        patch.setattr(store_module, step, fail_when_live)
+        patch.setattr(store, "_log", structlog.get_logger())
+        second = load(store, range(10, 12))
+
+    assert ["watchlist.leftovers-kept"] == [line["event"] for line in logged]
+    assert 2 == len(list_folders(store))
+    with store.open() as stored:
+        assert second == stored.list_id
+    assert [second] == list_folders(store)
 
 
 def test_removal_rebuilds_under_a_new_key(store: SealedStore) -> None:
@@ -211,7 +347,7 @@ def test_a_wipe_destroys_keys_and_files_and_may_be_repeated(store: SealedStore) 
     assert bytes(len(witness.read_bytes())) == witness.read_bytes()
     assert Wiped(keys=0, lists=0) == store.wipe()
     assert store.is_empty()
-    assert ["lock"] == [path.name for path in store.directory.rglob("*") if path.is_file()]
+    assert {"loading", "lock"} == {path.name for path in store.directory.rglob("*") if path.is_file()}
 
 
 @pytest.mark.parametrize("is_unlinked", [True, False])
