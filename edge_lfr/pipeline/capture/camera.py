@@ -10,6 +10,7 @@ import os
 import select
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -35,6 +36,9 @@ from edge_lfr.pipeline.capture.source import CameraState, CameraStatus
 START_ALLOWANCE_S = 5.0
 """A decoder's own start, before its time-out for opening begins; 0.4 s on an idle machine of two cores."""
 
+LOOK_S = 0.1
+"""How often `pause` looks whether the thread that it waits for still lives. Chosen, not measured."""
+
 log = structlog.get_logger()
 
 
@@ -52,6 +56,8 @@ class _Ending:
 class Camera:
     """
     One camera, live or file; satisfies `source.FrameSource`.
+
+    Its verbs may be called from any thread but its own; one that is under way ends before the next begins.
 
     Args:
         config: Its section of the configuration.
@@ -89,6 +95,7 @@ class Camera:
             is_live=self._is_live,
         )
         self._backoff = Backoff(*config.backoff_s)
+        self._one_verb_at_a_time = threading.Lock()  # never taken by the camera's thread, which the verbs wait for
         self._slots: Slots | None = None
         self._thread: threading.Thread | None = None
         self._wake = -1
@@ -104,47 +111,57 @@ class Camera:
 
     def start(self) -> None:
         """Begin; nothing happens to a camera that has begun."""
-        if self._thread is not None:
-            return
-        self._slots = Slots(self._limits)
-        self._wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
-        self._is_stopping = False
-        self._has_ended = False
-        self._handover.last_media_time_s = None
-        self._state = CameraState.STARTING
-        self._thread = threading.Thread(
-            target=self._live, args=(self._slots,), name=f"camera-{self._config.id}", daemon=True
-        )
-        self._thread.start()
+        with self._one_verb_at_a_time:
+            if self._thread is not None:
+                return
+            self._slots = Slots(self._limits)
+            self._wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+            self._is_stopping = False
+            self._has_ended = False
+            self._handover.last_media_time_s = None
+            self._state = CameraState.STARTING
+            self._thread = threading.Thread(
+                target=self._run, args=(self._slots,), name=f"camera-{self._config.id}", daemon=True
+            )
+            self._thread.start()
 
     def stop(self) -> None:
         """End the decoder and the thread; everything that no frame holds is zeroed. Safe to call again."""
-        if self._thread is None or self._slots is None:
-            return
-        self._is_stopping = True
-        os.eventfd_write(self._wake, 1)
-        self._thread.join()
-        self._thread = None
-        os.close(self._wake)
-        self._slots.close()
-        self._slots = None
-        self._state = CameraState.STOPPED
+        with self._one_verb_at_a_time:
+            if self._thread is None or self._slots is None:
+                return
+            self._is_stopping = True
+            os.eventfd_write(self._wake, 1)
+            self._thread.join()
+            self._thread = None
+            os.close(self._wake)
+            self._slots.close()
+            self._slots = None
+            self._state = CameraState.STOPPED
 
     def pause(self) -> None:
         """Stop decoding and hold no frame; returns when that is so. A file goes on from here at `resume`."""
-        if self._thread is None:
-            return
-        self._is_parked.clear()
-        self._is_paused = True
-        os.eventfd_write(self._wake, 1)
-        self._is_parked.wait()
+        with self._one_verb_at_a_time:
+            if self._thread is None:
+                return
+            self._is_parked.clear()
+            self._is_paused = True
+            os.eventfd_write(self._wake, 1)
+            while not self._is_parked.wait(LOOK_S) and self._thread.is_alive():
+                pass  # a dead thread holds nothing either
 
     def resume(self) -> None:
-        """Decode again after `pause`."""
-        if self._thread is None:
-            return
-        self._is_paused = False
-        os.eventfd_write(self._wake, 1)
+        """Decode again after `pause`; nothing happens to a camera that is not paused."""
+        with self._one_verb_at_a_time:
+            was_paused, self._is_paused = self._is_paused, False
+            if was_paused and self._thread is not None:
+                os.eventfd_write(self._wake, 1)
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the camera's thread runs, as it does from `start` to `stop`, paused, down or ended."""
+        thread = self._thread
+        return thread is not None and thread.is_alive()
 
     def take_newest(self) -> Frame | None:
         """
@@ -157,7 +174,7 @@ class Camera:
     @property
     def status(self) -> CameraStatus:
         counts = self._handover
-        state = self._state
+        slots, state, fault = self._slots, self._state, self._fault  # other threads change them meanwhile
         if state is CameraState.ENDED and counts.waiting:
             state = CameraState.UP
         return CameraStatus(
@@ -170,30 +187,47 @@ class Camera:
             size=counts.size,
             pictures_per_second=counts.pictures_per_second if state is CameraState.UP else None,
             last_frame_ns=counts.last_frame_ns,
-            error_code=None if self._fault is None else self._fault.value,
+            error_code=None if fault is None else fault.value,
             restarts=max(0, self._starts - 1),
             landlock_version=self._landlock_version,
-            is_memory_locked=None if self._slots is None else self._slots.is_locked,
+            is_memory_locked=None if slots is None else slots.is_locked,
         )
 
     # The camera's thread ------------------------------------------------------------------------------------------
 
-    def _live(self, slots: Slots) -> None:
+    def _run(self, slots: Slots) -> None:
+        """Whatever happens, nobody waits for this thread in vain, and no exception is printed with its text."""
         try:
-            while not self._is_stopping:
+            self._live(slots)
+        except BaseException as error:  # noqa: BLE001  # the thread's last word; the daemon looks at `is_alive`
+            self._fault = Fault.CAMERA_FAILED
+            self._state = CameraState.DOWN
+            self._say(log.error, "camera.thread-ended", error=type(error).__name__)
+        finally:
+            try:
+                self._drop_waiting()
+            finally:
+                self._is_parked.set()
+
+    def _live(self, slots: Slots) -> None:
+        while not self._is_stopping:
+            try:
                 if self._is_paused or self._has_ended:
                     self._park()
-                    continue
-                ending = self._watch_decoder(slots)
-                if ending.was_interrupted:
-                    continue
-                if self._is_live:
-                    self._go_down(ending)
                 else:
-                    self._end(ending.fault)
-        finally:
-            self._drop_waiting()
-            self._is_parked.set()
+                    self._settle(self._watch_decoder(slots))
+            except Exception as error:  # noqa: BLE001  # the camera's loop: one bad turn must not blind the camera
+                if self._fault is not Fault.CAMERA_FAILED:
+                    self._say(log.error, "camera.failed", error=type(error).__name__)
+                self._settle(_Ending(Fault.CAMERA_FAILED))
+
+    def _settle(self, ending: _Ending) -> None:
+        if ending.was_interrupted:
+            return
+        if self._is_live:
+            self._go_down(ending)
+        else:
+            self._end(ending.fault)
 
     def _park(self) -> None:
         """Wait with nothing running, and after a pause with nothing held, until something is asked for."""
@@ -212,17 +246,21 @@ class Camera:
         wait_s = self._backoff.next_wait_s(ending.was_up_s)
         if not self._is_known_down:
             self._is_known_down = True
-            log.warning("camera.unavailable", camera=self._config.id, code=ending.fault, retry_in_s=round(wait_s, 1))
-        self._sleep(wait_s)
+            self._say(log.warning, "camera.unavailable", code=ending.fault, retry_in_s=round(wait_s, 1))
+        if not self._is_interrupted():  # its wake-up may have been read by whatever failed
+            self._sleep(wait_s)
+
+    def _is_interrupted(self) -> bool:
+        return self._is_stopping or self._is_paused
 
     def _end(self, fault: Fault | None) -> None:
         self._fault = fault
         self._has_ended = True
         self._state = CameraState.ENDED
         if fault is None:
-            log.info("camera.ended", camera=self._config.id)
+            self._say(log.info, "camera.ended")
         else:
-            log.warning("camera.ended", camera=self._config.id, code=fault)
+            self._say(log.warning, "camera.ended", code=fault)
         self._on_frame()
 
     def _come_up(self) -> None:
@@ -231,17 +269,24 @@ class Camera:
         self._state = CameraState.UP
         self._fault = None
         self._is_known_down = False
-        log.info("camera.available", camera=self._config.id)
+        self._say(log.info, "camera.available")
 
     def _drop_waiting(self) -> None:
-        for frame in self._handover.drop_all():
+        dropped = self._handover.drop_all()
+        for frame in dropped:
             frame.destroy()
+        for _ in dropped:
             self._discard(DiscardReason.FRAME_PAUSED)
 
     def _sleep(self, seconds: float | None) -> None:
         """Wait until woken; *seconds* at most. A wake-up that came before is not lost."""
         if select.select([self._wake], [], [], seconds)[0]:
             os.eventfd_read(self._wake)
+
+    def _say(self, write: Callable[..., object], event: str, **words: object) -> None:
+        """One line of the log. Where it cannot be written it is lost: a full disk blinds no camera."""
+        with suppress(Exception):
+            write(event, camera=self._config.id, **words)
 
     # One decoder --------------------------------------------------------------------------------------------------
 
@@ -258,18 +303,18 @@ class Camera:
             decoder = DecoderProcess(order, slots.descriptor)
         except OSError:  # no process or descriptor left on this machine
             return _Ending(Fault.DECODER_FAILED)
-        self._starts += 1
-        slots.return_to(decoder.return_slot)
         first_frame_ns: int | None = None
         fault: Fault | None = None
         was_interrupted = True
         try:
+            self._starts += 1
+            slots.return_to(decoder.return_slot)
             for message in listen(
                 decoder,
                 self._limits,
                 self._patience,
                 wake=self._wake,
-                is_interrupted=lambda: self._is_stopping or self._is_paused,
+                is_interrupted=self._is_interrupted,
                 clock=self._clock,
             ):
                 if message.kind is MessageKind.ENDED or not self._take_in(message, slots):

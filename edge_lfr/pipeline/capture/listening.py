@@ -4,6 +4,7 @@ What one decoder says, checked, until it ends: by its own word, by its death, by
 Nothing here trusts the decoder to keep time or to be honest; how it ended is always the last message.
 """
 
+import os
 import select
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -47,7 +48,7 @@ def listen(
 
         patience: When silence is an end.
 
-        wake: A descriptor that becomes readable when *is_interrupted* may have changed.
+        wake: An eventfd that becomes readable when *is_interrupted* may have changed; it is read here.
 
         is_interrupted: Whether the caller wants no more.
 
@@ -63,23 +64,29 @@ def listen(
             return
         control = decoder.control.fileno()
         readable, _, _ = select.select([control, wake], [], [], left_s)
+        if wake in readable:
+            os.eventfd_read(wake)  # before the question: what is written after this read wakes again
         if is_interrupted():
             return
         if control not in readable:
             continue
-        untrusted = decoder.read()
-        if not untrusted:
-            yield Message(kind=MessageKind.ENDED, fault=Fault.DECODER_DIED)
-            return
-        try:
-            message = parse_message(untrusted, limits)
-        except FrameFormatError:
-            message = Message(kind=MessageKind.ENDED, fault=Fault.DECODER_LIED)
-        if message.kind is MessageKind.FRAME and not started_ns <= message.arrived_ns <= clock.monotonic_ns():
-            message = Message(kind=MessageKind.ENDED, fault=Fault.DECODER_LIED)
+        message = _checked(decoder.read(), limits, started_ns, clock)
         yield message
         if message.kind is MessageKind.ENDED:
             return
         is_open = is_open or message.kind is MessageKind.OPENED
         if is_open and (message.kind in _LIFE_OF_LIVE or not patience.is_live):
             deadline_ns = clock.monotonic_ns() + int(patience.between_frames_s * 1e9)
+
+
+def _checked(untrusted: bytes, limits: Limits, started_ns: int, clock: Clock) -> Message:
+    """What the decoder said; its end, where it has gone or said what cannot be."""
+    if not untrusted:
+        return Message(kind=MessageKind.ENDED, fault=Fault.DECODER_DIED)
+    try:
+        message = parse_message(untrusted, limits)
+    except FrameFormatError:
+        return Message(kind=MessageKind.ENDED, fault=Fault.DECODER_LIED)
+    if message.kind is MessageKind.FRAME and not started_ns <= message.arrived_ns <= clock.monotonic_ns():
+        return Message(kind=MessageKind.ENDED, fault=Fault.DECODER_LIED)
+    return message

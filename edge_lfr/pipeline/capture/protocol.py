@@ -58,6 +58,9 @@ class Fault(StrEnum):
     DECODER_LIED = "decoder-lied"
     """The decoder announced what cannot be, and was killed."""
 
+    CAMERA_FAILED = "camera-failed"
+    """The camera's own thread, not its decoder, met something unexpected."""
+
 
 _FAULTS = tuple(Fault)
 
