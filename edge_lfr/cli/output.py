@@ -4,11 +4,13 @@ What a command says: results to stdout for whoever reads on, words to stderr for
 Every JSON result is one object whose `schema` names its form and version.
 """
 
+import io
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from enum import StrEnum
-from typing import Final
+from typing import Final, TextIO, cast
 
 import structlog
 from rich.box import SIMPLE_HEAD
@@ -38,8 +40,24 @@ class LogFormat(StrEnum):
     JSON = "json"
 
 
+class LogSink(io.TextIOBase):
+    """Writes to a stream, and goes on when the stream cannot: a line about an alert never decides about the alert."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str, /) -> int:
+        with suppress(OSError, ValueError):  # a full disk, a reader that has gone, an encoding, a closed stream
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with suppress(OSError, ValueError):
+            self._stream.flush()
+
+
 def configure_logging(level: LogLevel, form: LogFormat) -> None:
-    """Let every logger of this process write whole lines to stderr."""
+    """Let every logger of this process write whole lines to stderr; a line that cannot be written is lost, no more."""
     renderer = (
         structlog.processors.JSONRenderer()
         if form is LogFormat.JSON
@@ -55,7 +73,7 @@ def configure_logging(level: LogLevel, form: LogFormat) -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level.value),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(file=cast("TextIO", LogSink(sys.stderr))),
     )
 
 

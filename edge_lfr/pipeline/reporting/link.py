@@ -82,6 +82,7 @@ class MqttLink:
         self._on_accepted = on_accepted
         self._announcer = Announcer(topics, description, outbox)
         self._plan = SendingPlan()
+        self._lost = 0
         self._queue: queue.SimpleQueue[_Item] = queue.SimpleQueue()
         self._connection: Connection | None = None
         self._max_packet_bytes = 0
@@ -309,11 +310,14 @@ class MqttLink:
         if self._plan.in_flight == 0:  # else a row could be on its way under its old number
             self._outbox.flush()
         try:
-            self._counters.count("outbox.lost", self._outbox.purge().lost)
+            self._outbox.purge()
         except OutboxError as error:
             self._complain("outbox.unwritable", error.message)
         else:
             self._complain("outbox.unwritable", None)
+        lost = self._outbox.lost
+        self._counters.count("outbox.lost", lost - self._lost)
+        self._lost = lost
 
     def _publish_news(self, connection: Connection) -> None:
         for topic, payload in self._announcer.news(nobody_listening=self._plan.nobody_listening):
@@ -336,7 +340,10 @@ class MqttLink:
             remaining_s = (row.expires_at - self._clock.utc_now()).total_seconds()
             if len(row.message) + PACKET_OVERHEAD_BYTES > self._max_packet_bytes:
                 self._put_off(pending, "alert.refused", f"the broker takes at most {self._max_packet_bytes} bytes")
-            elif remaining_s > 0:
+            elif remaining_s <= 0:  # its time is over and the disk keeps it: it must not stand before what is newer
+                self._plan.postpone(pending, now_ns)
+                self._wake()
+            else:
                 mid = self._connection.publish(topic, row.message, expiry_s=max(1, int(remaining_s)))
                 self._plan.sent(mid, pending)
         if self._plan.in_flight == 0:

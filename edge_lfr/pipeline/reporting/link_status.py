@@ -1,4 +1,4 @@
-"""How the link to the control room stands: records that the link writes and status and doctor read."""
+"""How the link to the control room stands: records that the link writes and the daemon's status reads."""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -88,6 +88,11 @@ class Outbox:
     def last_seq(self) -> int:
         return self._last_seq
 
+    @property
+    def lost(self) -> int:
+        """`OutboxCounts.lost`, at no cost."""
+        return self._lost
+
     def next_seq(self) -> int:
         """The number of the next message of this run; a number that is taken and never stored shows as a gap."""
         with self._changed:
@@ -132,11 +137,11 @@ class Outbox:
                 self._lost += 1
                 self._log.error("outbox.refused", rows_in_memory=len(self._spool), reason=error.message)
                 raise error
-            if not self._spool:
-                self._log.error("outbox.disk-refuses", reason=error.message, kept="in memory")
             row_id = self._next_spool_id
             self._next_spool_id -= 1
             self._spool[row_id] = _Spooled(row)
+            if len(self._spool) == 1:
+                self._log.error("outbox.disk-refuses", reason=error.message, kept="in memory")
             return row_id
 
     def flush(self) -> bool:
@@ -235,6 +240,8 @@ class Outbox:
                     self._file.acknowledge(row.row_id)
                 except OutboxError:
                     self._unwritten[row.row_id] = RowState.ACKNOWLEDGED
+                else:
+                    self._unwritten.pop(row.row_id, None)  # that the broker accepted it is of no interest any more
             self._changed.notify_all()
         return True
 
@@ -269,7 +276,16 @@ class Outbox:
             self._lost += purged.lost
         if purged.lost:
             self._log.error("outbox.lost", rows=purged.lost, reason="expired before anybody acknowledged")
+        if purged.deleted:
+            self._forget_the_deleted()
         return purged
+
+    def _forget_the_deleted(self) -> None:
+        """No answer comes any more for what is neither on its way nor waiting: let go of what was kept for it."""
+        with self._changed:
+            open_ids = {row.row_id for row in self.pending()}
+            self._arrivals = {row_id: at_ns for row_id, at_ns in self._arrivals.items() if row_id in open_ids}
+            self._moved = {old_id: row_id for old_id, row_id in self._moved.items() if row_id in open_ids}
 
     def counts(self) -> OutboxCounts:
         """Rows by state, spooled ones included in theirs."""

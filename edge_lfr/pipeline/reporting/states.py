@@ -37,7 +37,7 @@ class OutboxCounts(Part):
     """In memory only, because the disk refuses them: lost if the power goes now."""
 
     lost: Count = 0
-    """Since this run began: expired before anybody acknowledged."""
+    """Since this run began: expired before anybody acknowledged, or refused because disk and memory were full."""
 
 
 class StatusMessage(Message):

@@ -1,12 +1,16 @@
 """Results for people and for programs."""
 
+import errno
+import io
 import json
+import sys
 from collections.abc import Iterator
 
 import pytest
+import structlog
 
 from edge_lfr.cli.check import Check, Verdict, guarded, ok
-from edge_lfr.cli.output import write_fields, write_json, write_table
+from edge_lfr.cli.output import LogFormat, LogLevel, configure_logging, write_fields, write_json, write_table
 from edge_lfr.errors import ConfigError
 
 
@@ -40,3 +44,52 @@ def test_a_check_that_meets_an_error_has_failed() -> None:
 
     expected = [Check("first", Verdict.OK, "well"), Check("all", Verdict.FAIL, "broken", "mend it")]
     assert expected == list(guarded("all", checks()))
+
+
+class _Broken(io.StringIO):
+    def __init__(self, on_write: Exception | None, on_flush: Exception | None) -> None:
+        super().__init__()
+        self._on_write = on_write
+        self._on_flush = on_flush
+
+    def write(self, text: str, /) -> int:
+        if self._on_write is not None:
+            raise self._on_write
+        return super().write(text)
+
+    def flush(self) -> None:
+        if self._on_flush is not None:
+            raise self._on_flush
+
+
+@pytest.mark.parametrize(
+    "stream",
+    [
+        _Broken(OSError(errno.ENOSPC, "No space left on device"), None),
+        _Broken(None, BrokenPipeError(errno.EPIPE, "Broken pipe")),
+        _Broken(ValueError("I/O operation on closed file"), ValueError("I/O operation on closed file")),
+        _Broken(UnicodeEncodeError("ascii", "x", 0, 1, "no"), None),
+    ],
+)
+def test_a_line_that_cannot_be_written_is_lost_and_nothing_else(
+    monkeypatch: pytest.MonkeyPatch, stream: _Broken
+) -> None:
+    """A full disk, a reader that has gone or an encoding never reach the code that logs."""
+    monkeypatch.setattr(sys, "stderr", stream)
+    configure_logging(LogLevel.INFO, LogFormat.LOGFMT)
+    try:
+        structlog.get_logger().error("camera.down", camera="north")
+    finally:
+        structlog.reset_defaults()
+
+
+def test_a_line_that_can_be_written_is_there_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whole, and to stderr as it was when logging was set up."""
+    stream = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", stream)
+    configure_logging(LogLevel.INFO, LogFormat.JSON)
+    try:
+        structlog.get_logger().info("camera.up", camera="north")
+    finally:
+        structlog.reset_defaults()
+    assert "north" == json.loads(stream.getvalue())["camera"]

@@ -1,5 +1,6 @@
 """The outbox: kept until acknowledged or expired, sealed, bounded."""
 
+import errno
 import os
 import sqlite3
 import stat
@@ -8,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import structlog
 
 from edge_lfr.config.reporting import ReportingConfig
 from edge_lfr.errors import OutboxError, SealBrokenError
@@ -243,7 +245,7 @@ def test_memory_is_bounded_too(open_outbox: Open, clock: StoppedClock) -> None:
         put(outbox, clock, f"a{number}")
     with pytest.raises(OutboxError):
         put(outbox, clock, "one too many")
-    assert (MAX_SPOOLED, 1) == (outbox.counts().spooled, outbox.counts().lost)
+    assert (MAX_SPOOLED, 1, 1) == (outbox.counts().spooled, outbox.counts().lost, outbox.lost)
     refuse_writes(outbox, is_refusing=False)
 
 
@@ -287,3 +289,49 @@ def test_the_listener_hears_of_every_row(open_outbox: Open, clock: StoppedClock)
     put(outbox, clock, "a")
     put(outbox, clock, "b")
     assert [1, 2] == heard
+
+
+def test_an_alert_is_kept_before_anything_is_said_about_it(open_outbox: Open, clock: StoppedClock) -> None:
+    """A logger that fails comes too late to lose it."""
+    outbox = open_outbox()
+    refuse_writes(outbox, is_refusing=True)
+
+    def fail(*_: object) -> str:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    structlog.configure(processors=[fail])
+    try:
+        with pytest.raises(OSError, match="No space"):
+            put(outbox, clock, "a")
+    finally:
+        structlog.reset_defaults()
+        refuse_writes(outbox, is_refusing=False)
+    assert RowState.STORED is outbox.state_of("a")
+
+
+def test_what_the_disk_took_is_what_counts(open_outbox: Open, clock: StoppedClock) -> None:
+    """An acceptance that the disk refused hides no acknowledgement that it took."""
+    outbox = open_outbox()
+    row_id = put(outbox, clock, "a")
+    refuse_writes(outbox, is_refusing=True)
+    outbox.mark_accepted(row_id)
+    refuse_writes(outbox, is_refusing=False)
+    assert RowState.ACCEPTED is outbox.state_of("a")
+    assert outbox.acknowledge("a")
+    assert RowState.ACKNOWLEDGED is outbox.state_of("a")
+    assert () == outbox.pending()
+    assert 1 == outbox.counts().acknowledged
+
+
+def test_nothing_is_remembered_of_what_has_expired(open_outbox: Open, clock: StoppedClock) -> None:
+    """Arrivals are for rows that may still be accepted: a year without a broker costs no memory."""
+    outbox = open_outbox()
+    put(outbox, clock, "a", ttl_s=10)
+    refuse_writes(outbox, is_refusing=True)
+    put(outbox, clock, "b", ttl_s=10)
+    refuse_writes(outbox, is_refusing=False)
+    outbox.flush()
+    kept = put(outbox, clock, "c")
+    clock.advance(10)
+    assert Purged(deleted=2, lost=2) == outbox.purge()
+    assert ({kept: 7}, {}) == (outbox._arrivals, outbox._moved)
