@@ -141,7 +141,9 @@ class Appliance:
 
     def alert(self, reference_id: str) -> str:
         """Somebody walks by."""
-        return self.writer.write(match_of(reference_id), frame_of(self.clock), face_at(200, 100)).alert_id
+        alert = self.writer.write(match_of(reference_id), frame_of(self.clock), face_at(200, 100))
+        assert alert is not None
+        return alert.alert_id
 
     def end(self) -> None:
         self.link.stop()

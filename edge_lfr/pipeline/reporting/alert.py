@@ -4,11 +4,14 @@ A match becomes a message with two pictures in the outbox; a further match of th
 Enters: a decision and, while the frame lives, the frame and the face. Leaves: a sealed row. Nothing else is kept.
 """
 
+import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
+import cv2
 import structlog
 
 from edge_lfr.biometrics.geometry import BoxXYXY
@@ -19,7 +22,7 @@ from edge_lfr.config.reporting import ReportingConfig
 from edge_lfr.errors import EdgeLfrError, ReportingError
 from edge_lfr.pipeline.reporting.messages import MESSAGE_BYTES, AlertMessage, Evidence, RunnerUp, SightingMessage
 from edge_lfr.pipeline.reporting.outbox import Outbox
-from edge_lfr.pipeline.reporting.passages import Kind, Passages
+from edge_lfr.pipeline.reporting.passages import Kind, Listing, Passages
 from edge_lfr.pipeline.reporting.pictures import card_picture, enrolled_picture, face_picture
 from edge_lfr.pipeline.reporting.rows import RowKind
 from edge_lfr.pipeline.reporting.topics import Identity
@@ -32,6 +35,10 @@ TEXT_CHARACTERS: Final = 256
 
 ROOM_FOR_WORDS_BYTES: Final = 8_192
 """Of a message: everything but pictures; three texts and names of full length in UTF-8, escaped, stay below."""
+
+
+FAULTS: Final = (EdgeLfrError, LookupError, ArithmeticError, ValueError, OSError, cv2.error)
+"""Of a broken store, picture or box: an alert without words or pictures beats no alert."""
 
 
 class Entry(Protocol):
@@ -83,7 +90,9 @@ class AlertWriter:
         """Take another watchlist; matches from now on are of that one."""
         self._basis = basis
 
-    def write(self, decision: Decision, frame: Frame | None, face: Face | None, others: Sequence[Face] = ()) -> Alert:
+    def write(
+        self, decision: Decision, frame: Frame | None, face: Face | None, others: Sequence[Face] = ()
+    ) -> Alert | None:
         """
         Tell of a match; it is in the outbox when this returns.
 
@@ -96,16 +105,27 @@ class AlertWriter:
 
             others: Every other face in the frame; they are painted over where they reach into the crop.
 
+        Returns:
+            What was told; None for a repetition that nobody has to be told of.
+
         Raises:
             ReportingError: The outbox took it neither on disk nor in memory; the next match will be told as new.
         """
-        if self._basis is None:
+        basis = self._basis
+        if basis is None:
             message = "a match without a watchlist"
             raise ReportingError(message)
         subject = decision.candidates[0]
         now_ns = self._clock.monotonic_ns() if frame is None else frame.arrived_ns
         new_id = new_ulid(self._clock.utc_now())
-        kind, alert_id = self._passages.assign(subject.reference_id, decision.track_id, subject.score, now_ns, new_id)
+        listing = Listing(
+            subject.reference_id,
+            basis.watchlist_digest,
+            lambda: self._read_person(subject.reference_id, basis.references),
+        )
+        kind, alert_id = self._passages.assign(listing, decision.track_id, subject.score, now_ns, new_id)
+        if kind is Kind.REPEATED:
+            return None
         alert = Alert(
             alert_id=alert_id,
             reference_id=subject.reference_id,
@@ -119,15 +139,12 @@ class AlertWriter:
             is_ambiguous=decision.is_ambiguous,
             is_sighting=kind is not Kind.NEW,
         )
-        if kind is Kind.REPEATED:
-            return alert
-        seen = self._look_at(frame, face, others)
         if kind is Kind.FURTHER:
-            self._store_sighting(alert, seen)
+            self._store_sighting(alert, self._look_at(frame, face, others))
             return alert
         try:
-            self._store_alert(alert, seen, self._basis)
-        except ReportingError:
+            self._store_alert(alert, self._look_at(frame, face, others), basis)
+        except BaseException:  # whatever it was: there is no alert that a next match could be a sighting of
             self._passages.undo(alert.reference_id, alert_id)
             raise
         return alert
@@ -165,23 +182,35 @@ class AlertWriter:
             return _Seen(None, None, None, self._clock.monotonic_ns() if frame is None else frame.arrived_ns)
         try:
             jpeg = face_picture(frame, face, others, mark=MARK, max_bytes=self._config.picture_bytes)
-        except ReportingError as error:
-            self._log.error("alert.no-face-picture", reason=error.message)
+        except FAULTS as error:
+            self._log.error("alert.no-face-picture", reason=_reason_of(error))
             jpeg = None
         return _Seen(frame.media_time_s, face.box_xyxy, jpeg, frame.arrived_ns)
 
     def _words_on(self, reference_id: str, references: References, max_bytes: int) -> "_Words":
         """What the watchlist says; a broken store takes words and picture from the alert, and never the alert."""
+        label, category, response = "(not available)", "", ""
+        picture = None
         try:
             entry = references.entry(reference_id)
             label, category, response = (
                 str(text)[:TEXT_CHARACTERS] for text in (entry.label, entry.category, entry.response_code)
             )
             picture = enrolled_picture(references.picture(reference_id), mark=MARK, max_bytes=max_bytes)
-        except (EdgeLfrError, KeyError, OSError) as error:
-            self._log.error("alert.no-reference", reason=getattr(error, "code", type(error).__name__))
-            return _Words("(not available)", "", "", None)
+        except FAULTS as error:
+            self._log.error("alert.no-reference", reason=_reason_of(error))
         return _Words(label, category, response, picture)
+
+    def _read_person(self, reference_id: str, references: References) -> bytes | None:
+        """A digest of all that the watchlist says and shows of a reference; None when it cannot be read."""
+        try:
+            entry = references.entry(reference_id)
+            words = json.dumps([entry.label, entry.category, entry.response_code])
+            picture = references.picture(reference_id)
+        except FAULTS as error:
+            self._log.error("alert.no-reference", reason=_reason_of(error))
+            return None
+        return hashlib.sha256(words.encode() + b"\0" + picture).digest()
 
     def _store_alert(self, alert: Alert, seen: "_Seen", basis: Basis) -> None:
         words = self._words_on(alert.reference_id, basis.references, self._config.picture_bytes)
@@ -293,6 +322,11 @@ class _Words:
     category: str
     response_code: str
     picture: bytes | None
+
+
+def _reason_of(error: Exception) -> str:
+    """A stable code where there is one; never words, which could be about a subject."""
+    return error.code if isinstance(error, EdgeLfrError) else type(error).__name__
 
 
 class _NoReferences:

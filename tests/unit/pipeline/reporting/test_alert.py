@@ -5,6 +5,8 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from edge_lfr.biometrics.outcomes import Candidate
@@ -15,7 +17,7 @@ from edge_lfr.pipeline.reporting.alert import AlertWriter, Basis
 from edge_lfr.pipeline.reporting.messages import MESSAGE_BYTES, AlertMessage, SightingMessage, parse
 from edge_lfr.pipeline.reporting.outbox import Outbox
 from edge_lfr.pipeline.reporting.rows import RowKind
-from simulators.appliance import IDENTITY, Entry, EveryReference, basis, face_at, frame_of, match_of
+from simulators.appliance import IDENTITY, Entry, EveryReference, basis, face_at, frame_of, jpeg_of, match_of, noise
 from simulators.clock import StoppedClock
 
 
@@ -56,6 +58,7 @@ def messages(outbox: Outbox) -> list[AlertMessage | SightingMessage]:
 def test_an_alert_carries_what_an_officer_needs(writer: AlertWriter, outbox: Outbox, clock: StoppedClock) -> None:
     """Who, where, when, how near, by which threshold, and both pictures."""
     alert = writer.write(match_of("r1"), frame_of(clock), face_at(200, 100))
+    assert alert is not None
     (message,) = messages(outbox)
     assert isinstance(message, AlertMessage)
     assert alert.alert_id == message.alert_id
@@ -94,6 +97,8 @@ def test_a_further_match_is_a_sighting_of_the_same_alert(
     first = writer.write(match_of("r1"), frame_of(clock), face_at(200, 100))
     clock.advance(59)
     second = writer.write(match_of("r1", 2, camera_id="south"), frame_of(clock, "south"), face_at(10, 10))
+    assert first is not None
+    assert second is not None
     assert (False, True) == (first.is_sighting, second.is_sighting)
     alert, sighting = messages(outbox)
     assert isinstance(sighting, SightingMessage)
@@ -105,9 +110,9 @@ def test_a_further_match_is_a_sighting_of_the_same_alert(
 def test_a_repeated_match_of_the_same_track_adds_nothing(
     writer: AlertWriter, outbox: Outbox, clock: StoppedClock
 ) -> None:
-    """One sighting a track, unless it is better."""
-    writer.write(match_of("r1"), frame_of(clock), face_at(200, 100))
-    writer.write(match_of("r1"), frame_of(clock), face_at(200, 100))
+    """One sighting a track, unless it is better; who asked learns that nothing was told."""
+    assert writer.write(match_of("r1"), frame_of(clock), face_at(200, 100)) is not None
+    assert writer.write(match_of("r1"), frame_of(clock), face_at(200, 100)) is None
     assert 1 == len(messages(outbox))
 
 
@@ -158,12 +163,19 @@ class _BrokenPictures(EveryReference):
         return reference_id.encode()
 
 
+class _EmptyPictures(EveryReference):
+    def picture(self, reference_id: str) -> bytes:
+        assert reference_id
+        return b""
+
+
 @pytest.mark.parametrize(
     ("references", "label", "has_picture"),
     [
         (_LongWords(), "\u20ac" * 256, True),
         (_BrokenStore(), "(not available)", False),
         (_BrokenPictures(), "Subject Seven", False),
+        (_EmptyPictures(), "Subject Seven", False),
     ],
 )
 def test_a_bad_watchlist_entry_never_costs_the_alert(
@@ -184,20 +196,65 @@ def test_a_bad_watchlist_entry_never_costs_the_alert(
     assert has_picture is (message.reference_jpeg is not None)
 
 
+@pytest.mark.parametrize("error", [OutboxError("full"), OSError("disk"), cv2.error("picture"), KeyboardInterrupt()])
 def test_an_alert_that_nothing_keeps_is_an_error_and_the_next_is_new(
-    writer: AlertWriter, outbox: Outbox, clock: StoppedClock, monkeypatch: pytest.MonkeyPatch
+    writer: AlertWriter,
+    outbox: Outbox,
+    clock: StoppedClock,
+    monkeypatch: pytest.MonkeyPatch,
+    error: BaseException,
 ) -> None:
-    """The loss is said, and the subject's next track rings again."""
+    """Whatever went wrong: the loss is said, and the subject's next track rings again."""
 
     def refuse(*_: object, **__: object) -> int:
-        message = "full"
-        raise OutboxError(message)
+        raise error
 
     with monkeypatch.context() as patch:
         patch.setattr(outbox, "store", refuse)
-        with pytest.raises(OutboxError):
+        with pytest.raises(type(error)):
             writer.write(match_of("r1"), frame_of(clock), face_at(200, 100))
-    assert not writer.write(match_of("r1", 2), frame_of(clock), face_at(200, 100)).is_sighting
+    alert = writer.write(match_of("r1", 2), frame_of(clock), face_at(200, 100))
+    assert alert is not None
+    assert not alert.is_sighting
+
+
+def test_a_face_whose_picture_cannot_be_made_is_told_without(
+    writer: AlertWriter, outbox: Outbox, clock: StoppedClock
+) -> None:
+    """An alert without a picture beats no alert; here the picture library knows no picture of five channels."""
+    frame = frame_of(clock)
+    frame.pixels = np.zeros((360, 640, 5), np.uint8)
+    writer.write(match_of("r1"), frame, face_at(200, 100))
+    (message,) = messages(outbox)
+    assert message.face_jpeg is None
+
+
+class _OtherPerson(EveryReference):
+    def entry(self, reference_id: str) -> Entry:
+        return Entry(label=f"Subject Eight, {reference_id}")
+
+
+class _OtherFace(EveryReference):
+    def picture(self, reference_id: str) -> bytes:
+        assert reference_id
+        return jpeg_of(noise(300, 240, seed=2))
+
+
+@pytest.mark.parametrize(
+    ("references", "is_sighting"), [(EveryReference(), True), (_OtherPerson(), False), (_OtherFace(), False)]
+)
+def test_the_same_id_in_another_list_rings_if_it_is_another_person(
+    writer: AlertWriter, outbox: Outbox, clock: StoppedClock, references: EveryReference, *, is_sighting: bool
+) -> None:
+    """Words and picture of the alert are those of who was matched, also right after another list was loaded."""
+    first = writer.write(match_of("0001"), frame_of(clock), face_at(200, 100))
+    writer.rest_on(replace(basis(), references=references, watchlist_digest="ef" * 32))
+    second = writer.write(match_of("0001", 2), frame_of(clock), face_at(200, 100))
+    assert first is not None
+    assert second is not None
+    assert is_sighting is second.is_sighting
+    assert is_sighting is (first.alert_id == second.alert_id)
+    assert [RowKind.ALERT, RowKind.SIGHTING if is_sighting else RowKind.ALERT] == [row.kind for row in outbox.pending()]
 
 
 def test_a_match_needs_a_watchlist_and_a_test_does_not(
