@@ -4,6 +4,7 @@ A control room: subscribes to what one appliance says, believes only what fits t
 An acknowledgement says that the message has arrived and is on the screen; what the officer decides is not said here.
 """
 
+import os
 import queue
 import secrets
 import threading
@@ -26,7 +27,7 @@ from edge_lfr.console.events import (
     StateSeen,
 )
 from edge_lfr.console.gaps import GapFinder
-from edge_lfr.errors import BrokerUnavailableError
+from edge_lfr.errors import BrokerUnavailableError, EdgeLfrError
 from edge_lfr.governance.signed import sign
 from edge_lfr.governance.trust import SigningKey
 from edge_lfr.pipeline.reporting.messages import (
@@ -59,8 +60,20 @@ MAX_REMEMBERED: Final = 10_000
 _Item = tuple[Connection, Event] | None
 
 
+class NotShownError(EdgeLfrError):
+    """An event could not be shown; the control room has left the broker, which now knows that nobody listens."""
+
+    code = "console.not-shown"
+    exit_status = os.EX_IOERR
+    remedy = "make sure that the output can be written and start again: alerts wait at the appliance until then"
+
+
 class ControlRoom:
-    """Watches one appliance until stopped; its events are told in one thread, its own."""
+    """
+    Watches one appliance until stopped; its events are told in one thread, its own.
+
+    A control room that cannot show what arrives must not look as if somebody saw it: it leaves the broker and says so.
+    """
 
     def __init__(
         self,
@@ -69,6 +82,7 @@ class ControlRoom:
         key: SigningKey | None,
         on_event: Callable[[ControlEvent], None],
         *,
+        on_failure: Callable[[NotShownError], None],
         clock: Clock,
         name: str = "control-room",
     ) -> None:
@@ -84,6 +98,8 @@ class ControlRoom:
 
             on_event: Called for everything that happens; an alert is acknowledged after it returns.
 
+            on_failure: Called once, with the connection closed, when an event could not be told: it is over.
+
             clock: For the validity of acknowledgements.
 
             name: Who acknowledges.
@@ -92,6 +108,7 @@ class ControlRoom:
         self._topics = topics
         self._key = key
         self._on_event = on_event
+        self._on_failure = on_failure
         self._clock = clock
         self._name = name
         self._client_id = f"edge-lfr/control/{secrets.token_hex(6)}"
@@ -119,6 +136,19 @@ class ControlRoom:
             self._thread = None
 
     def _run(self) -> None:
+        failure: NotShownError | None = None
+        try:
+            self._watch()
+        except Exception as error:  # noqa: BLE001 - whatever ends the thread, its owner is told
+            failure = _as_failure(error)
+        finally:
+            connection, self._connection = self._connection, None
+            if connection is not None:
+                connection.close(is_graceful=True)
+        if failure is not None:
+            self._on_failure(failure)
+
+    def _watch(self) -> None:
         while not self._stopping.is_set():
             now_ns = self._clock.monotonic_ns()
             if self._connection is None and now_ns >= self._next_try_ns:
@@ -131,9 +161,6 @@ class ControlRoom:
                 item = self._queue.get(timeout=timeout_s)
                 if item is not None and item[0] is self._connection:
                     self._handle(item[1])
-        if self._connection is not None:
-            self._connection.close(is_graceful=True)
-            self._connection = None
 
     def _connect(self) -> None:
         try:
@@ -248,3 +275,11 @@ class ControlRoom:
         )
         mid = self._connection.publish(self._topics.ack, wire, expiry_s=round(ACK_LIFETIME.total_seconds()))
         self._acks[mid] = alert.alert_id
+
+
+def _as_failure(error: Exception) -> NotShownError:
+    """In words that say nothing about a subject: of other errors only the kind is known to be harmless."""
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
+    failure = NotShownError(f"what arrives cannot be shown any more: {reason}")
+    failure.__cause__ = error
+    return failure

@@ -25,7 +25,7 @@ class AlertSeen:
 
     message: AlertMessage
     is_repeat: bool
-    """The same alert id arrived before: show nothing new, but acknowledge again."""
+    """This message arrived before, by its run and number: show nothing new, but acknowledge again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from edge_lfr.clock import Clock
 from edge_lfr.config.reporting import BrokerConfig
-from edge_lfr.console.control_room import ControlRoom
+from edge_lfr.console.control_room import ControlRoom, NotShownError
 from edge_lfr.console.events import (
     Acknowledged,
     AlertSeen,
@@ -68,14 +68,25 @@ def watch(
         screen: Where to draw; the terminal by default.
 
         name: Who acknowledges.
+
+    Raises:
+        NotShownError: Screen or stream do not take what arrives; nothing is acknowledged from then on.
     """
+    failures: list[NotShownError] = []
+
+    def fail(error: NotShownError) -> None:
+        failures.append(error)
+        stop.set()
+
     show = json_lines(json_to) if json_to is not None else Screen(screen or Console()).show
-    room = ControlRoom(broker, topics, key, show, clock=clock, name=name)
+    room = ControlRoom(broker, topics, key, show, on_failure=fail, clock=clock, name=name)
     room.start()
     try:
         stop.wait()
     finally:
         room.stop()
+    if failures and not isinstance(failures[0].__cause__, BrokenPipeError):  # a reader that goes away ends the watch
+        raise failures[0]
 
 
 def json_lines(stream: TextIO) -> Callable[[ControlEvent], None]:

@@ -9,21 +9,16 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import cv2
 import numpy as np
 
 from edge_lfr.clock import SystemClock
-from edge_lfr.console.control_room import ControlRoom
-from edge_lfr.console.events import AlertSeen, ControlEvent, SightingSeen
 from edge_lfr.governance.trust import SigningKey, create_control_key
-from edge_lfr.pipeline.reporting.topics import Identity, Topics
-from simulators.appliance import eventually
-from simulators.broker import Broker
+from simulators.appliance import IDENTITY
 
 ENTRY_POINT = Path(sys.executable).with_name("edge-lfr")
-TOPICS = Topics(Identity(force="anytown", device="van-1"))
 PICTURES_PER_SECOND = 8
 EMPTY_S = 1.3
 """Longer than a track lives without a face, so that the next person is another passage."""
@@ -44,8 +39,8 @@ class Van:
         self.config.write_text(
             f"""
 mode = "training"
-force = "anytown"
-device = "van-1"
+force = "{IDENTITY.force}"
+device = "{IDENTITY.device}"
 state_directory = "state"
 runtime_directory = "run"
 [models]
@@ -153,36 +148,6 @@ class Daemon:
     def kill(self) -> None:
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
-
-
-class Desk:
-    """A control room that acknowledges, and writes down what it sees."""
-
-    def __init__(self, broker: Broker, key: SigningKey | None) -> None:
-        self._events: list[ControlEvent] = []
-        self._room = ControlRoom(broker.config(), TOPICS, key, self._events.append, clock=SystemClock())
-
-    @property
-    def alerts(self) -> list[AlertSeen]:
-        return [event for event in list(self._events) if isinstance(event, AlertSeen) and not event.is_repeat]
-
-    @property
-    def references(self) -> list[str]:
-        return [alert.message.reference_id for alert in self.alerts]
-
-    @property
-    def sightings(self) -> list[SightingSeen]:
-        return [event for event in list(self._events) if isinstance(event, SightingSeen)]
-
-    def wait_for_alerts(self, number: int, timeout_s: float = 30.0) -> bool:
-        return eventually(lambda: len(self.alerts) >= number, timeout_s)
-
-    def __enter__(self) -> Self:
-        self._room.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._room.stop()
 
 
 def reference_of(person: str) -> str:

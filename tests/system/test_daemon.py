@@ -9,7 +9,8 @@ import pytest
 
 from simulators.appliance import eventually
 from simulators.broker import Broker
-from simulators.van import Desk, Van, reference_of
+from simulators.desk import Desk
+from simulators.van import Van, reference_of
 
 pytestmark = pytest.mark.shared
 

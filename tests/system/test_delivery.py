@@ -1,8 +1,7 @@
 """Delivery over a real Mosquitto: from the outbox to a control room and back."""
 
+import errno
 import subprocess
-import threading
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -12,18 +11,20 @@ import pytest
 
 from edge_lfr.clock import SystemClock
 from edge_lfr.config.reporting import BrokerConfig
-from edge_lfr.console.control_room import ControlRoom
-from edge_lfr.console.events import Acknowledged, AlertSeen, ControlEvent, GapSeen, MessageInvalid, StateSeen
+from edge_lfr.console.events import Acknowledged, AlertSeen, ControlEvent, GapSeen, MessageInvalid
+from edge_lfr.errors import OutboxError
 from edge_lfr.governance.signed import sign
 from edge_lfr.governance.trust import SigningKey, TrustStore, create_control_key
 from edge_lfr.pipeline.reporting.link_status import LinkState
 from edge_lfr.pipeline.reporting.messages import ACK_KIND, AckMessage, parse
 from edge_lfr.pipeline.reporting.mqtt import Connection, Event, Received
-from edge_lfr.pipeline.reporting.rows import RowState
+from edge_lfr.pipeline.reporting.outbox import MAX_SPOOLED
+from edge_lfr.pipeline.reporting.rows import RowKind, RowState
+from edge_lfr.pipeline.reporting.sending import WINDOW
 from edge_lfr.pipeline.reporting.states import DeviceState, StatusMessage
-from edge_lfr.pipeline.reporting.topics import Topics
 from simulators.appliance import IDENTITY, TOPICS, Appliance, eventually
 from simulators.broker import Broker
+from simulators.desk import Desk
 
 
 @pytest.fixture
@@ -37,43 +38,6 @@ def key(tmp_path: Path) -> SigningKey:
 def trust(tmp_path: Path, key: SigningKey) -> TrustStore:
     assert key is not None
     return TrustStore.load(tmp_path / "trust.d")
-
-
-class Desk:
-    """A control room that writes down what it sees."""
-
-    def __init__(self, broker: BrokerConfig, key: SigningKey | None, topics: Topics = TOPICS) -> None:
-        self.events: list[ControlEvent] = []
-        self._lock = threading.Lock()
-        self.room = ControlRoom(broker, topics, key, self._note, clock=SystemClock())
-
-    def _note(self, event: ControlEvent) -> None:
-        with self._lock:
-            self.events.append(event)
-
-    def alerts(self) -> Counter[str]:
-        with self._lock:
-            return Counter(
-                event.message.alert_id for event in self.events if isinstance(event, AlertSeen) and not event.is_repeat
-            )
-
-    def statuses(self) -> list[StatusMessage]:
-        with self._lock:
-            return [
-                event.message
-                for event in self.events
-                if isinstance(event, StateSeen) and isinstance(event.message, StatusMessage)
-            ]
-
-
-@contextmanager
-def watching(broker: BrokerConfig, key: SigningKey | None) -> Iterator[Desk]:
-    desk = Desk(broker, key)
-    desk.room.start()
-    try:
-        yield desk
-    finally:
-        desk.room.stop()
 
 
 @contextmanager
@@ -90,12 +54,12 @@ def test_an_alert_is_acknowledged_all_the_way(tmp_path: Path, key: SigningKey, t
     """An alert reaches the control room, whose signed acknowledgement ends in the outbox."""
     with (
         Broker(tmp_path) as broker,
-        watching(broker.config(), key) as desk,
+        Desk(broker, key) as desk,
         delivering(tmp_path, broker.config(), trust=trust) as van,
     ):
         alert_id = van.alert("r1")
         assert RowState.ACKNOWLEDGED is van.outbox.wait_acknowledged(alert_id, 10.0)
-        assert {alert_id: 1} == desk.alerts()
+        assert {alert_id: 1} == desk.alert_counts
         assert 1 == len(van.latencies_ms)
         assert {"alert.accepted": 1, "ack.accepted": 1, "outbox.lost": 0} == van.counters.snapshot()
         assert eventually(lambda: any(isinstance(event, Acknowledged) and event.is_delivered for event in desk.events))
@@ -105,7 +69,7 @@ def test_a_test_alert_goes_the_same_way_without_a_watchlist(tmp_path: Path, key:
     """`alerts test` needs nobody before a camera and no watchlist, and is marked."""
     with (
         Broker(tmp_path) as broker,
-        watching(broker.config(), key) as desk,
+        Desk(broker, key) as desk,
         delivering(tmp_path, broker.config(), trust=trust) as van,
     ):
         alert = van.writer.write_test()
@@ -121,11 +85,76 @@ def test_an_alert_waits_until_somebody_listens(tmp_path: Path, key: SigningKey, 
         alert_id = van.alert("r1")
         assert eventually(lambda: van.link.status.nobody_listening)
         assert RowState.STORED is van.outbox.state_of(alert_id)
-        with watching(broker.config(), key) as desk:
+        with Desk(broker, key) as desk:
             assert RowState.ACKNOWLEDGED is van.outbox.wait_acknowledged(alert_id, 10.0)
-            assert {alert_id: 1} == desk.alerts()
+            assert {alert_id: 1} == desk.alert_counts
             assert eventually(lambda: not van.link.status.nobody_listening)
-            assert eventually(lambda: [True, False] == [status.nobody_listening for status in desk.statuses()][:2])
+            assert eventually(lambda: [True, False] == [status.nobody_listening for status in desk.statuses][:2])
+
+
+class FullDesk(Desk):
+    """Its disk is full when the first alert comes."""
+
+    def show(self, event: ControlEvent) -> None:
+        super().show(event)
+        if isinstance(event, AlertSeen):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_control_room_that_cannot_show_does_not_listen(tmp_path: Path, key: SigningKey, trust: TrustStore) -> None:
+    """It leaves the broker, so that the appliance knows that nobody listens, and acknowledges nothing."""
+    with (
+        Broker(tmp_path) as broker,
+        FullDesk(broker, key) as desk,
+        delivering(tmp_path, broker.config(), trust=trust) as van,
+    ):
+        unseen = van.alert("r1")
+        assert eventually(lambda: [] != desk.failures)
+        waiting = van.alert("r2")
+        assert eventually(lambda: van.link.status.nobody_listening)
+        assert (RowState.ACCEPTED, RowState.STORED) == (van.outbox.state_of(unseen), van.outbox.state_of(waiting))
+
+
+def test_rows_whose_time_is_over_hold_up_nothing(tmp_path: Path) -> None:
+    """A disk that refuses to delete them keeps no newer alert from being sent."""
+    with Broker(tmp_path) as broker, Desk(broker, None):
+        van = Appliance(tmp_path, broker.config())
+        for seq in range(2 * WINDOW):
+            van.outbox.store(
+                b"{}",
+                alert_id=f"old-{seq}",
+                kind=RowKind.ALERT,
+                seq=van.outbox.next_seq(),
+                expires_at=van.clock.utc_now() - timedelta(seconds=1),
+            )
+        van.outbox._file._db.execute("PRAGMA query_only = 1")
+        alert_id = van.alert("r1")
+        van.link.start()
+        assert eventually(lambda: RowState.ACCEPTED is van.outbox.state_of(alert_id), 3.0)
+        assert "outbox.unwritable" in van.link.status.complaints
+        van.outbox._file._db.execute("PRAGMA query_only = 0")
+        van.end()
+
+
+def test_a_refused_alert_counts_as_lost(tmp_path: Path) -> None:
+    """The counter and the status agree about what is lost: here nothing kept it."""
+    van = Appliance(tmp_path, Broker(tmp_path).config())
+    van.outbox._file._db.execute("PRAGMA query_only = 1")
+    for number in range(MAX_SPOOLED):
+        van.outbox.store(
+            b"{}",
+            alert_id=f"a{number}",
+            kind=RowKind.ALERT,
+            seq=van.outbox.next_seq(),
+            expires_at=van.clock.utc_now() + timedelta(hours=1),
+        )
+    with pytest.raises(OutboxError):
+        van.alert("r1")
+    van.link.start()
+    assert eventually(lambda: 1 == van.counters.snapshot().get("outbox.lost"))
+    assert 1 == van.outbox.counts().lost
+    van.outbox._file._db.execute("PRAGMA query_only = 0")
+    van.end()
 
 
 def test_an_absent_broker_costs_time_and_no_alert(tmp_path: Path, key: SigningKey, trust: TrustStore) -> None:
@@ -135,16 +164,16 @@ def test_an_absent_broker_costs_time_and_no_alert(tmp_path: Path, key: SigningKe
         alert_ids = {van.alert(f"r{number}") for number in range(3)}
         assert eventually(lambda: van.link.status.state is LinkState.UNREACHABLE)
         assert "Connection refused" == van.link.status.reason
-        with broker, watching(broker.config(), key) as desk:
+        with broker, Desk(broker, key) as desk:
             for alert_id in alert_ids:
                 assert RowState.ACKNOWLEDGED is van.outbox.wait_acknowledged(alert_id, 10.0)
-            assert dict.fromkeys(alert_ids, 1) == desk.alerts()
+            assert dict.fromkeys(alert_ids, 1) == desk.alert_counts
 
 
 def test_a_killed_broker_loses_and_doubles_nothing(tmp_path: Path, key: SigningKey, trust: TrustStore) -> None:
     """The broker dies twice in a stream of fifty alerts: every alert arrives, and none is shown twice."""
     broker = Broker(tmp_path)
-    with delivering(tmp_path, broker.config(), trust=trust) as van, watching(broker.config(), key) as desk:
+    with delivering(tmp_path, broker.config(), trust=trust) as van, Desk(broker, key) as desk:
         broker.start()
         alert_ids = set()
         for number in range(50):
@@ -154,7 +183,7 @@ def test_a_killed_broker_loses_and_doubles_nothing(tmp_path: Path, key: SigningK
             if number in {20, 40}:
                 broker.start()
         assert eventually(lambda: 50 == van.outbox.counts().acknowledged, 30.0)
-        assert dict.fromkeys(alert_ids, 1) == desk.alerts()
+        assert dict.fromkeys(alert_ids, 1) == desk.alert_counts
         assert 0 == van.outbox.counts().lost
         gaps = {number for event in desk.events if isinstance(event, GapSeen) for number in event.missing}
         assert gaps <= set(range(1, 51))
@@ -168,16 +197,16 @@ def test_a_restarted_daemon_delivers_what_it_had_stored(tmp_path: Path, key: Sig
         alert_id = van.alert("r1")
     with (
         broker,
-        watching(broker.config(), key) as desk,
+        Desk(broker, key) as desk,
         delivering(tmp_path, broker.config(), trust=trust) as again,
     ):
         assert RowState.ACKNOWLEDGED is again.outbox.wait_acknowledged(alert_id, 10.0)
-        assert {alert_id: 1} == desk.alerts()
+        assert {alert_id: 1} == desk.alert_counts
 
 
 def test_a_frozen_broker_is_noticed_and_left(tmp_path: Path, key: SigningKey, trust: TrustStore) -> None:
     """A broker that keeps its sockets and does nothing is a dead one, and stopping does not wait for it."""
-    with Broker(tmp_path) as broker, watching(broker.config(), key):
+    with Broker(tmp_path) as broker, Desk(broker, key):
         with delivering(tmp_path, broker.config(), trust=trust) as van:
             assert eventually(lambda: van.link.status.state is LinkState.CONNECTED)
             broker.freeze()
@@ -214,14 +243,14 @@ def test_an_alert_that_is_too_large_for_the_broker_is_a_refusal(tmp_path: Path, 
     """A limit of the broker below ours never ends in a circle of reconnections; smaller messages still pass."""
     with (
         Broker(tmp_path, options=options) as broker,
-        watching(broker.config(), None) as desk,
+        Desk(broker, None) as desk,
         delivering(tmp_path, broker.config()) as van,
     ):
         alert_id = van.alert("r1")
         assert eventually(lambda: "alert.refused" in van.link.status.complaints)
         assert RowState.STORED is van.outbox.state_of(alert_id)
         assert eventually(lambda: LinkState.CONNECTED is van.link.status.state)
-        assert eventually(lambda: [] != desk.statuses())
+        assert eventually(lambda: [] != desk.statuses)
 
 
 def test_the_last_will_says_offline(tmp_path: Path) -> None:
@@ -230,19 +259,19 @@ def test_the_last_will_says_offline(tmp_path: Path) -> None:
         van = Appliance(tmp_path, broker.config())
         van.link.start()
         assert eventually(lambda: van.link.status.state is LinkState.CONNECTED)
-        with watching(broker.config(), None) as desk:
-            assert eventually(lambda: [] != desk.statuses())
+        with Desk(broker, None) as desk:
+            assert eventually(lambda: [] != desk.statuses)
             connection = van.link._connection
             assert connection is not None
             connection.close(is_graceful=False)
-            assert eventually(lambda: DeviceState.OFFLINE in {status.state for status in desk.statuses()})
-            assert eventually(lambda: DeviceState.RUNNING is desk.statuses()[-1].state)
+            assert eventually(lambda: DeviceState.OFFLINE in {status.state for status in desk.statuses})
+            assert eventually(lambda: DeviceState.RUNNING is desk.statuses[-1].state)
         van.end()
 
 
 def test_what_breaks_the_schema_is_not_believed(tmp_path: Path) -> None:
     """A control room counts a malformed message and goes on."""
-    with Broker(tmp_path) as broker, watching(broker.config(), None) as desk:
+    with Broker(tmp_path) as broker, Desk(broker, None) as desk:
         assert eventually(lambda: [] != desk.events)
         sender = Connection(broker.config(), "stranger", lambda _connection, _event: None, SystemClock(), None)
         sender.publish(TOPICS.alert, b'{"schema": "lfr.alert/9"}')
@@ -257,7 +286,7 @@ class TestAcknowledgements:
     def van(self, tmp_path: Path, trust: TrustStore) -> Iterator[Appliance]:
         with (
             Broker(tmp_path) as broker,
-            watching(broker.config(), None),
+            Desk(broker, None),
             delivering(tmp_path, broker.config(), trust=trust) as van,
         ):
             self.alert_id = van.alert("r1")
@@ -336,7 +365,7 @@ def test_retained_messages_say_nothing_about_a_subject(tmp_path: Path) -> None:
         if isinstance(event, Received):
             received.append(event)
 
-    with Broker(tmp_path) as broker, watching(broker.config(), None), delivering(tmp_path, broker.config()) as van:
+    with Broker(tmp_path) as broker, Desk(broker, None), delivering(tmp_path, broker.config()) as van:
         alert_id = van.alert("r-secret")
         assert eventually(lambda: RowState.ACCEPTED is van.outbox.state_of(alert_id))
         late = Connection(broker.config(), "late", note, SystemClock(), None)

@@ -24,7 +24,7 @@ with Broker(folder) as broker:
     resource.setrlimit(resource.RLIMIT_FSIZE, (16_384, hard))
     full = [van.alert(f"full-{number}") for number in range(5)]
     assert van.outbox.counts().spooled == 5, van.outbox.counts()
-    room = ControlRoom(broker.config(), TOPICS, key, lambda event: None, clock=SystemClock())
+    room = ControlRoom(broker.config(), TOPICS, key, print, on_failure=print, clock=SystemClock())
     room.start()
     assert all(van.outbox.wait_acknowledged(alert_id, 10.0) is RowState.ACKNOWLEDGED for alert_id in full)
     assert van.link.is_alive

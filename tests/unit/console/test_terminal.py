@@ -1,11 +1,17 @@
 """What the control room's terminal shows."""
 
+import errno
 import io
 import json
+import threading
 from datetime import UTC, datetime
 
+import pytest
 from rich.console import Console
 
+from edge_lfr.clock import SystemClock
+from edge_lfr.config.reporting import BrokerConfig
+from edge_lfr.console.control_room import NotShownError
 from edge_lfr.console.events import (
     Acknowledged,
     AlertSeen,
@@ -16,10 +22,10 @@ from edge_lfr.console.events import (
     SightingSeen,
     StateSeen,
 )
-from edge_lfr.console.terminal import Screen, json_lines
+from edge_lfr.console.terminal import Screen, json_lines, watch
 from edge_lfr.pipeline.reporting.messages import AlertMessage, RunnerUp, SightingMessage
 from edge_lfr.pipeline.reporting.states import DeviceState, StatusMessage
-from simulators.appliance import jpeg_of, noise
+from simulators.appliance import TOPICS, jpeg_of, noise
 
 NOW = datetime(2026, 6, 1, 12, 30, tzinfo=UTC)
 BELL = "\x07"
@@ -162,3 +168,38 @@ def test_json_lines_carry_everything_but_pictures() -> None:
     assert "jpeg" not in stream.getvalue()
     assert {"schema": "lfr.watch/1", "event": "repeat", "alert_id": "01J", "seq": 1} == records[1]
     assert [3] == records[3]["missing"]
+
+
+class _Refusing(io.StringIO):
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self._error = error
+
+    def write(self, text: str, /) -> int:
+        assert text
+        raise self._error
+
+
+def watch_into(stream: _Refusing) -> None:
+    """No broker is there: that alone is an event."""
+    broker = BrokerConfig(host="127.0.0.1", port=1)
+    watch(broker, TOPICS, None, clock=SystemClock(), stop=threading.Event(), json_to=stream)
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), "No space left on device"),
+        (UnicodeEncodeError("ascii", "Subject Seven", 0, 1, "no"), "UnicodeEncodeError"),
+    ],
+)
+def test_a_watch_that_cannot_show_ends_and_says_so(error: Exception, reason: str) -> None:
+    """Nobody sits before a screen that shows nothing; the words name no subject."""
+    with pytest.raises(NotShownError) as caught:
+        watch_into(_Refusing(error))
+    assert f"what arrives cannot be shown any more: {reason}" == caught.value.message
+
+
+def test_a_watch_whose_reader_goes_away_just_ends() -> None:
+    """`alerts watch --json | head` is no failure."""
+    watch_into(_Refusing(BrokenPipeError(errno.EPIPE, "Broken pipe")))
