@@ -35,7 +35,8 @@ class DaemonReporter:
             self._counters.count("alerts.refused")
             log.error("alert.refused", camera=decision.camera_id, track=decision.track_id, code=error.code)
             return
-        self._counters.count("sightings" if alert.is_sighting else "alerts")
+        if alert is not None:  # a repetition on the same track is told to nobody
+            self._counters.count("sightings" if alert.is_sighting else "alerts")
 
     def discard(self, discard: Discard) -> None:
         self._counters.discard(discard)

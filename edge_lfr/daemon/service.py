@@ -7,6 +7,7 @@ technicians come from the control socket's threads and meet the path only betwee
 
 import itertools
 import os
+import resource
 import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -32,8 +33,7 @@ from edge_lfr.daemon.reporter import DaemonReporter
 from edge_lfr.errors import ControlError, WatchlistMissingError
 from edge_lfr.governance.keys import KeyEncryptingKey
 from edge_lfr.governance.trust import TrustStore
-from edge_lfr.inference.catalogue import load_catalogue
-from edge_lfr.inference.packs import open_pack
+from edge_lfr.inference.packs import open_configured
 from edge_lfr.pipeline.capture.camera import Camera
 from edge_lfr.pipeline.capture.source import CameraState
 from edge_lfr.pipeline.path import Path
@@ -90,6 +90,7 @@ def run_daemon(config: ApplianceConfig, *, once: bool = False, clock: Clock | No
     Raises:
         EdgeLfrError: It cannot start.
     """
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a crash writes no memory to the disk
     with hold_state(config.mode_directory):
         daemon = Daemon(config, SystemClock() if clock is None else clock, keep_track_ends=once)
         with daemon.running(is_watchlist_required=once):
@@ -108,8 +109,7 @@ class Daemon:
         self._is_signalled = False
         self._exit_status = os.EX_OK
         self._asking = threading.Lock()  # one technician's request at a time changes the appliance
-        entry = load_catalogue(config.models.catalogue).pack(config.models.pack)
-        self._pack = open_pack(entry, config.models_directory, config.models.provider, config.models.threads)
+        self._pack = open_configured(config.models, config.models_directory)
         run_selftest(self._pack)
         self._nets: Nets = open_nets(self._pack, config)
         kek = KeyEncryptingKey.load(config.mode_directory, create=True)
