@@ -6,6 +6,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
 from types import FrameType
 from typing import Annotated, Final, NoReturn
@@ -22,6 +23,14 @@ from edge_lfr.evaluation.demo_summary import DemoSummary, RunReport
 MISSED_TARGETS_STATUS: Final = 1
 """The run was sound and its figures were not: no exit status of sysexits says that."""
 
+
+class Portraits(StrEnum):
+    """Who walks by in the made clip."""
+
+    FOLDER = "folder"
+    BUILT_IN = "built-in"
+
+
 app = new_app(has_verbs=False)
 
 
@@ -36,6 +45,10 @@ def demo(
         Path | None, typer.Option(help="Your watchlist folder instead of the made one.", metavar="DIR")
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="A clip of some seconds.")] = False,
+    portraits: Annotated[
+        Portraits,
+        typer.Option(help="Who walks: people of the folder, if there is one, or two public-domain portraits."),
+    ] = Portraits.FOLDER,
     keep: Annotated[
         Path | None, typer.Option(help="Keep clip, configuration and logs in this new folder.", metavar="DIR")
     ] = None,
@@ -63,6 +76,7 @@ def demo(
                 source=source,
                 watchlist=watchlist,
                 is_quick=quick,
+                wants_built_in=portraits is Portraits.BUILT_IN,
             ),
             narrator,
         )

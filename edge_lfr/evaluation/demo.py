@@ -30,6 +30,15 @@ PACK_OF_FOLDER: Final = "yunet-0095"
 PACK_OF_NETWORK: Final = "yunet-sface"
 """What a networked machine installs from its publishers' addresses."""
 
+PASSAGE_GAP_S: Final = 5.0
+"""
+With the built-in crowd: after how long without a match the listed person's next passage is an alert of its own.
+
+Longer than the matches of one passage lie apart: a track that has alerted matches again after two looks, 2 s each
+(found: 4.0 to 4.4 s), and the passage is over before there are more. Shorter than from the last match of a passage to
+the first one of the next (found: 5.7 s and more): the pause in the clip (`TURN_PAUSE_S`) and what lies around it.
+"""
+
 RUN_GRACE_S: Final = 120.0
 """Time beyond the clip's own length in which the daemon has to start, finish and deliver."""
 
@@ -54,7 +63,7 @@ class DemoOptions:
     """Where everything is made."""
 
     shared: Path | None
-    """Folder with `models/` and `data/`; None: packs come from their addresses, portraits from installed packages."""
+    """Folder with `models/` and `data/`; None: packs come from their addresses, and portraits are the built-in ones."""
 
     models_directory: Path
     """Where packs are installed and found again by the next demo."""
@@ -67,6 +76,14 @@ class DemoOptions:
 
     is_quick: bool = False
     """A clip of some seconds."""
+
+    wants_built_in: bool = False
+    """The two portraits of installed packages walk, also where there is a folder of portraits."""
+
+    @property
+    def is_built_in(self) -> bool:
+        """Whether the made clip shows the two portraits of installed packages."""
+        return self.wants_built_in or self.shared is None
 
 
 class Narrator(Protocol):
@@ -169,6 +186,9 @@ class _Demo:
     def _write_config(self, port: int) -> None:
         """A configuration as a user would write it; JSON's strings are TOML's."""
         folder, source = self._options.folder, self._options.source
+        # One listed person comes many times within two minutes; an operation would call these sightings of one alert.
+        comes_again = source is None and self._options.is_built_in
+        reporting = f"[reporting]\npassage_gap_s = {PASSAGE_GAP_S}\n\n" if comes_again else ""
         if source is not None and "://" not in source:
             source = str(Path(source).absolute())
         self._config.touch(mode=0o600)  # a camera's address may hold its password
@@ -192,7 +212,7 @@ playback = "realtime"
 [gallery]
 index = "hnsw"
 
-[reporting.broker]
+{reporting}[reporting.broker]
 host = "127.0.0.1"
 port = {port}
 
@@ -223,10 +243,10 @@ directory = {json.dumps(str(folder / "trust.d"))}
         command += ["--watchlist-out", str(self._made_watchlist)]
         if self._options.is_quick or self._options.source is not None:
             command.append("--quick")
-        if self._options.shared is not None:
-            command += ["--data", str(self._options.shared / "data")]
-        else:
+        if self._options.shared is None or self._options.is_built_in:
             command.append("--built-in")
+        else:
+            command += ["--data", str(self._options.shared / "data")]
         self._children.run("make_walkby", command)
 
     def _load_watchlist(self) -> None:

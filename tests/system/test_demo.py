@@ -24,10 +24,10 @@ PROMISED = {
 }
 
 
-def start(folder: Path, shared: Path) -> subprocess.Popen[str]:
+def start(folder: Path, shared: Path, *options: str) -> subprocess.Popen[str]:
     """The quick demo with *folder* for everything that it makes."""
     return subprocess.Popen(
-        [PROGRAM, "demo", "--quick", "--json", "--shared", str(shared)],
+        [PROGRAM, "demo", "--quick", "--json", "--shared", str(shared), *options],
         env={"PATH": os.environ["PATH"], "TMPDIR": str(folder), "HOME": str(folder)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -63,6 +63,17 @@ def test_the_demo_finds_who_is_listed_and_nobody_else(tmp_path: Path, shared_mod
     assert "Person" not in output + words
     assert [] == list(tmp_path.iterdir())
     assert [] == processes_in(tmp_path)
+
+
+@pytest.mark.shared
+def test_the_built_in_portraits_make_a_demo(tmp_path: Path, shared_models: Path) -> None:
+    """Two packaged portraits are enough: the listed one alerts, the other one does not."""
+    demo = start(tmp_path, shared_models.parent, "--portraits", "built-in")
+    output, words = demo.communicate(timeout=280)
+    assert output, words
+    summary = json.loads(output.strip().rpartition("\n")[2])
+    found = {name: summary[name] for name in ("passages", "mated", "true_alerts", "false_alerts", "doubled")}
+    assert {"passages": 3, "mated": 1, "true_alerts": 1, "false_alerts": 0, "doubled": 0} == found, words
 
 
 @pytest.mark.shared

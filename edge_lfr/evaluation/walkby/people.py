@@ -74,7 +74,11 @@ class Cast:
     """Everybody that a clip needs."""
 
     mated: tuple[tuple[Portrait, str], ...]
-    """Who walks and is listed: the portrait that walks (another picture than the enrolled one) and the reference id."""
+    """
+    Who walks and is listed: the portrait that walks and the reference id.
+
+    From folders it is another picture than the enrolled one; built in, it is the enrolled one in another light.
+    """
 
     non_mated: tuple[Portrait, ...]
     listed: tuple[Listed, ...]
@@ -195,13 +199,17 @@ ASTRONAUT_BOX: Final = BoxXYXY(178.0, 63.0, 268.0, 176.0)
 HOPPER_BOX: Final = BoxXYXY(183.0, 120.0, 353.0, 332.0)
 """Where YuNet finds the two faces; the pictures never change, so no detector is needed to walk them."""
 
+STRETCH: Final = (0.95, 1.05)
+TILT_DEG: Final = 4.0
+"""How far the shape of a packaged portrait varies: enough to move every pixel, and still the same face; by eye."""
+
 
 def cast_built_in(*, mated: int, non_mated: int, rng: np.random.Generator) -> Cast:
     """
-    Make a small crowd from two public-domain portraits: the astronaut is listed, the rear admiral is not.
+    Make a crowd from two public-domain portraits: the astronaut is listed, the rear admiral is not.
 
-    There are only two faces, so the same people walk several times, each time in other light. Passages of
-    one subject within the time in which an alert stays fresh are sightings of that alert, not new ones.
+    There are only two faces, so the same people walk many times, each time in another light and a little out of shape;
+    the rear admiral mirrored, too. This exercises every stage, and says little about how well people are told apart.
 
     Raises:
         PortraitError: scikit-image or matplotlib is not installed.
@@ -211,7 +219,7 @@ def cast_built_in(*, mated: int, non_mated: int, rng: np.random.Generator) -> Ca
     reference_id = "ref-0001"
     return Cast(
         mated=tuple((_varied("astronaut", astronaut, ASTRONAUT_BOX, rng), reference_id) for _ in range(mated)),
-        non_mated=tuple(_varied("hopper", hopper, HOPPER_BOX, rng) for _ in range(non_mated)),
+        non_mated=tuple(_varied("hopper", hopper, HOPPER_BOX, rng, may_mirror=True) for _ in range(non_mated)),
         listed=(
             Listed(
                 reference_id=reference_id,
@@ -244,13 +252,26 @@ def _packaged(package: str, path: str) -> Path:
     raise PortraitError(f"the portrait {path} of {package} is not installed")
 
 
-def _varied(person: str, path: Path, box: BoxXYXY, rng: np.random.Generator) -> Portrait:
-    """The same picture in another light: warmth, gamma and a little noise."""
+def _varied(person: str, path: Path, box: BoxXYXY, rng: np.random.Generator, *, may_mirror: bool = False) -> Portrait:
+    """The same picture once more: turned and stretched a little about the face, in another light, with some noise."""
     loaded = cv2.imread(str(path), cv2.IMREAD_COLOR)
     if loaded is None:
         raise PortraitError(f"{path.name} is not readable")
-    pixels = loaded.astype(np.float32) / 255.0
+    height, width = loaded.shape[:2]
+    stretch, (x, y) = float(rng.uniform(*STRETCH)), box.centre_xy
+    onto = cv2.getRotationMatrix2D((x, y), float(rng.uniform(-TILT_DEG, TILT_DEG)), 1.0)
+    onto[0] = stretch * onto[0] + (0.0, 0.0, (1.0 - stretch) * x)
+    turned = cv2.warpAffine(loaded, onto, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101)
+    half = stretch * box.width / 2
+    if may_mirror and rng.random() < 0.5:  # noqa: PLR2004 - half of them
+        turned, x = turned[:, ::-1], width - x
+    pixels = turned.astype(np.float32) / 255.0
     pixels = pixels ** float(rng.uniform(0.8, 1.25))
     pixels *= np.asarray([rng.uniform(0.88, 1.08), 1.0, rng.uniform(0.92, 1.08)], dtype=np.float32)
     pixels += rng.normal(0.0, 0.01, pixels.shape).astype(np.float32)
-    return Portrait(person=person, path=path, pixels=(np.clip(pixels, 0.0, 1.0) * 255.0).astype(np.uint8), box_xyxy=box)
+    return Portrait(
+        person=person,
+        path=path,
+        pixels=(np.clip(pixels, 0.0, 1.0) * 255.0).astype(np.uint8),
+        box_xyxy=BoxXYXY(x - half, box.y0, x + half, box.y1),
+    )

@@ -8,11 +8,13 @@ and outwards as they come near, and cover one another only where their paths cro
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
 
 from edge_lfr.biometrics.geometry import BoxXYXY, SizeWH
+from edge_lfr.errors import EdgeLfrError
 
 HORIZON: Final = 0.06
 DESCENT: Final = 0.80
@@ -36,6 +38,20 @@ MAX_COVERED: Final = 0.2
 """Of a passage's time with a usable face, the mean share of the face that others may hide."""
 
 CANDIDATE_PATHS: Final = 24
+
+TURN_DURATION_S: Final = (5.0, 5.6)
+"""Whoever comes again and again walks briskly, so that many turns fit; shortest and longest."""
+
+TURN_PAUSE_S: Final = 4.0
+"""From the end of a turn to the next one's start, at least; see the demo's `PASSAGE_GAP_S`. Chosen, not measured."""
+
+
+class PlanError(EdgeLfrError):
+    """What was asked for does not fit into the clip."""
+
+    code = "walkby.plan"
+    exit_status = 64
+    remedy = "ask for a longer clip with --seconds, or for fewer passages"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,23 +140,38 @@ class Walk:
         )
 
 
-def plan_walks(scene: Scene, count: int, rng: np.random.Generator) -> tuple[Walk, ...]:
+def plan_turns(scene: Scene, count: int, rng: np.random.Generator) -> tuple[Walk, ...]:
     """
-    Lay *count* walks into the scene, in order of their start.
+    Lay *count* walks of one person into the scene, each well after the one before.
+
+    Raises:
+        PlanError: The scene is too short for so many.
+    """
+    gap = max(_last_start_s(scene) - 0.3, 0.0) / max(count - 1, 1)
+    walks = tuple(_random_walk(scene, 0.3 + number * gap, rng, TURN_DURATION_S) for number in range(count))
+    if any(after.starts_s - before.ends_s < TURN_PAUSE_S for before, after in pairwise(walks)):
+        raise PlanError(f"{count} passages of one person, one after the other, do not fit into {scene.seconds:g} s")
+    return walks
+
+
+def plan_walks(scene: Scene, count: int, rng: np.random.Generator, among: Sequence[Walk] = ()) -> tuple[Walk, ...]:
+    """
+    Lay *count* walks into the scene, in order of their start, beside those that are *among* them already.
 
     Starts are spread evenly with jitter. Of several random paths the first is taken on which nobody (neither
     the newcomer nor those already planned) is hidden by others for much of the passage; where there is none, the least
     bad.
     """
-    last_start = scene.seconds - 8.0 if scene.seconds > 12.0 else scene.seconds * 0.2  # noqa: PLR2004 - the longest walk takes 8 s
-    gap = max(last_start - 0.3, 0.0) / max(count - 1, 1)
+    gap = max(_last_start_s(scene) - 0.3, 0.0) / max(count - 1, 1)
     walks: list[Walk] = []
     for number in range(count):
         best: tuple[float, Walk] | None = None
         for _ in range(CANDIDATE_PATHS):
             jitter = float(rng.uniform(-0.35, 0.35)) * gap if 0 < number < count - 1 else 0.0
             walk = _random_walk(scene, 0.3 + number * gap + jitter, rng)
-            near_in_time = [other for other in walks if other.ends_s > walk.starts_s]
+            near_in_time = [
+                other for other in (*among, *walks) if other.ends_s > walk.starts_s and other.starts_s < walk.ends_s
+            ]
             covered = _worst_cover(scene, walk, near_in_time)
             if best is None or covered < best[0]:
                 best = (covered, walk)
@@ -161,11 +192,17 @@ def spread(mated: int, non_mated: int, rng: np.random.Generator) -> tuple[bool, 
     return tuple(number in places for number in range(count))
 
 
-def _random_walk(scene: Scene, starts_s: float, rng: np.random.Generator) -> Walk:
+def _last_start_s(scene: Scene) -> float:
+    return scene.seconds - 8.0 if scene.seconds > 12.0 else scene.seconds * 0.2  # noqa: PLR2004 - the longest walk takes 8 s
+
+
+def _random_walk(
+    scene: Scene, starts_s: float, rng: np.random.Generator, duration_s: tuple[float, float] = (5.0, 6.6)
+) -> Walk:
     begin = float(rng.choice(LANES)) + float(rng.uniform(-0.1, 0.1))
     crosses = rng.random() < 0.5  # noqa: PLR2004 - half of them change lanes
     end = float(rng.choice(LANES)) + float(rng.uniform(-0.1, 0.1)) if crosses else begin
-    shortest, longest = (5.0, 6.6) if scene.seconds > 12.0 else (0.55 * scene.seconds, 0.7 * scene.seconds)  # noqa: PLR2004 - as above
+    shortest, longest = duration_s if scene.seconds > 12.0 else (0.55 * scene.seconds, 0.7 * scene.seconds)  # noqa: PLR2004 - as above
     shades = [int(value) for value in rng.integers(20, 170, 6)]
     return Walk(
         scene=scene,

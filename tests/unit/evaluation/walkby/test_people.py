@@ -40,6 +40,24 @@ def test_the_packaged_portraits_differ_in_light() -> None:
     assert not np.array_equal(first[0].pixels, second[0].pixels)
 
 
+def test_only_who_is_not_listed_is_mirrored() -> None:
+    """The rear admiral's face lies on either side of his picture, the astronaut's never moves."""
+    cast = cast_built_in(mated=8, non_mated=8, rng=rng())
+    assert 1 == len({round(portrait.box_xyxy.centre_xy[0]) for portrait, _ in cast.mated})
+    assert 2 == len({round(portrait.box_xyxy.centre_xy[0]) for portrait in cast.non_mated})
+
+
+@pytest.mark.shared
+def test_a_varied_face_is_where_its_box_says(shared_models: Path) -> None:
+    """Turned, stretched or mirrored: the detector finds the face in the box that the truth is made from."""
+    cast = cast_built_in(mated=4, non_mated=8, rng=rng())
+    finder = FaceFinder(shared_models / MODEL)
+    for portrait in (*(portrait for portrait, _ in cast.mated), *cast.non_mated):
+        found = finder.find(portrait.pixels)
+        assert found is not None
+        assert found.iou(portrait.box_xyxy) > 0.75
+
+
 def test_the_watchlist_folder_names_pictures_that_open(tmp_path: Path) -> None:
     """Every row of the CSV file has the columns of a watchlist and a picture beside it."""
     cast = cast_built_in(mated=1, non_mated=0, rng=rng())

@@ -7,7 +7,16 @@ import numpy as np
 import pytest
 
 from edge_lfr.biometrics.geometry import SizeWH
-from edge_lfr.evaluation.walkby.plan import MAX_COVERED, Scene, Walk, plan_walks, spread
+from edge_lfr.evaluation.walkby.plan import (
+    MAX_COVERED,
+    TURN_PAUSE_S,
+    PlanError,
+    Scene,
+    Walk,
+    plan_turns,
+    plan_walks,
+    spread,
+)
 
 SCENE = Scene(size=SizeWH(1280, 720), fps=10.0, seconds=60.0)
 
@@ -75,6 +84,30 @@ def test_a_short_scene_can_be_planned() -> None:
     scene = replace(SCENE, seconds=3.0)
     (walk,) = plan_walks(scene, 1, rng())
     assert walk.ends_s <= 3.0
+
+
+def test_turns_come_one_after_the_other() -> None:
+    """Each turn is over for a while before the next one begins, and the last before the clip ends."""
+    turns = plan_turns(replace(SCENE, seconds=118.0), 12, rng())
+    assert 12 == len(turns)
+    assert all(after.starts_s - before.ends_s >= TURN_PAUSE_S for before, after in pairwise(turns))
+    assert turns[-1].ends_s <= 118.0
+
+
+def test_turns_that_do_not_fit_are_refused() -> None:
+    """More turns than the scene has time for are an error, not a crowd of one person."""
+    with pytest.raises(PlanError, match="12 passages of one person"):
+        plan_turns(SCENE, 12, rng())
+
+
+def test_others_walk_among_the_turns() -> None:
+    """Nobody hides one who was planned before, and the turns themselves are not returned again."""
+    scene = replace(SCENE, seconds=118.0)
+    turns = plan_turns(scene, 12, rng())
+    others = plan_walks(scene, 40, rng(), among=turns)
+    assert 40 == len(others)
+    assert not set(turns) & set(others)
+    assert others != plan_walks(scene, 40, rng())
 
 
 @pytest.mark.parametrize(("mated", "non_mated"), [(0, 3), (1, 0), (1, 5), (4, 12), (16, 40), (3, 3)])
