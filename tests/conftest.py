@@ -11,6 +11,7 @@ from edge_lfr.inference.packs import OpenPack
 from simulators.packs import install_0095, open_0095
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
+SYSTEM = Path(__file__).resolve().parent / "system"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -20,7 +21,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave the tests that need the shared folder out, by name, where there is none."""
+    """
+    Leave the tests that need the shared folder out, by name, where there is none.
+
+    Tests of whole processes form one group: they watch clocks, and follow one another where several workers run.
+    """
+    for item in items:
+        if SYSTEM in item.path.parents:
+            item.add_marker(pytest.mark.xdist_group("system"))
     if SHARED.is_dir():
         return
     if config.getoption("--require-shared"):
