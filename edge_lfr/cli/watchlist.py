@@ -30,7 +30,7 @@ from edge_lfr.watchlist.store import SealedStore
 app = new_app("Load, show, shorten or destroy the watchlist.")
 
 LOAD_NICENESS: Final = 10
-"""Enrolment beside a running daemon gets what the path leaves; chosen, not measured."""
+"""Enrolment beside a running daemon gets what the path leaves, and alone everything; chosen, not measured."""
 
 DAEMON_START_LIMIT_S: Final = 60.0
 """A daemon opens and proves its nets before it answers; chosen, not measured."""
@@ -55,7 +55,8 @@ def load(
     """
     loaded = load_config(config)
     rows = read_source(source)
-    os.nice(LOAD_NICENESS)
+    if ControlClient(loaded.control_socket).is_present():
+        os.nice(LOAD_NICENESS)
     report = _enrol(loaded, rows, all_or_nothing=all_or_nothing)
     in_use = _hand_over(loaded) if report.is_activated else None
     if json:
