@@ -154,11 +154,6 @@ class Decider:
             reason = DiscardReason.TRACK_NOT_LOOKED_AT
         return Discard(reason=reason, camera_id=camera_id, track_id=track_id)
 
-    def hits(self, track_id: int) -> int:
-        """Looks at or above the threshold since the track began or last matched."""
-        evidence = self._tracks.get(track_id)
-        return 0 if evidence is None else len(evidence.hits)
-
     def _waits_for_any_look(self, evidence: _Evidence) -> bool:
         """Whether (5) has asked, and the lead is still there: then even a look that is no hit brings the match."""
         return evidence.has_asked and self._agreements.weigh(evidence.hits).lead >= self._config.required_hits
