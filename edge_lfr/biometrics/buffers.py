@@ -12,6 +12,8 @@ from typing import Any, Generic, Self, TypeVar
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from edge_lfr.biometrics.locking import locked_zeros
+
 Scalar = TypeVar("Scalar", bound=np.generic)
 
 
@@ -46,14 +48,14 @@ class Slot(Generic[Scalar]):
 
 class Arena(Generic[Scalar]):
     """
-    Equal slots in one contiguous block, which is allocated once and keeps its address.
+    Equal slots in one contiguous block of locked memory, which is allocated once and keeps its address.
 
     Slots are handed out lowest index first, so that a pass of n samples usually is the block's first n rows and can be
     given to a session without a copy.
     """
 
     def __init__(self, slots: int, shape: tuple[int, ...], dtype: DTypeLike) -> None:
-        self.block: NDArray[Any] = np.zeros((slots, *shape), dtype=dtype)
+        self.block: NDArray[Any] = locked_zeros((slots, *shape), dtype)
         self._free = set(range(slots))
         self._lock = threading.Lock()
 

@@ -56,6 +56,7 @@ NOUNS: Final = (
     Noun("config", "config", "Check the configuration, show its schema or an example."),
     Noun("keys", "keys", "Make a control room's signing key."),
     Noun("pipeline", "pipeline", "Show the data path."),
+    Noun("bench", "bench", "Measure accuracy, cost, the gallery, memory and loading."),
     Noun("demo", "demo", "Make a street scene, run the appliance on it, and sum up."),
 )
 

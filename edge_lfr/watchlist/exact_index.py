@@ -11,6 +11,7 @@ from typing import Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_lfr.biometrics.locking import locked_zeros
 from edge_lfr.config.identification import IndexChoice
 from edge_lfr.watchlist.templates import TemplateMatrix
 
@@ -56,7 +57,7 @@ class ExactIndex:
         # last place (Higham, Accuracy and Stability of Numerical Algorithms, 2002, section 3.1); both the row that sets
         # the floor and the row below it may err.
         self._slack = 2.0 * 1.01 * templates.dimension * float(np.finfo(np.float32).eps)
-        self._scores = np.zeros(len(templates) * BATCH, dtype=np.float32)
+        self._scores = locked_zeros((len(templates) * BATCH,), np.float32)
         self._lock = threading.Lock()
 
     def propose(self, probes: NDArray[np.float32], k: int) -> tuple[NDArray[np.intp], ...]:

@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_lfr.biometrics.locking import locked_zeros
 from edge_lfr.biometrics.outcomes import Candidate
 
 UNIT_TOLERANCE: Final = 1e-3
@@ -53,8 +54,9 @@ class TemplateMatrix:
         if len(reference_ids) != len(vectors):
             raise ValueError(f"expected one reference id for each of {len(vectors)} rows, found {len(reference_ids)}")
         order = sorted(range(len(reference_ids)), key=reference_ids.__getitem__)
-        self.matrix: NDArray[np.float32] = vectors[np.asarray(order, dtype=np.intp)]
+        self.matrix: NDArray[np.float32] = locked_zeros(vectors.shape, np.float32)
         """float32 (n, d), C order, rows in order of reference id."""
+        np.take(vectors, np.asarray(order, dtype=np.intp), axis=0, out=self.matrix)
         self.reference_ids = tuple(sorted(set(reference_ids)))
         place = {reference_id: index for index, reference_id in enumerate(self.reference_ids)}
         self.owners: NDArray[np.intp] = np.asarray([place[reference_ids[row]] for row in order], dtype=np.intp)

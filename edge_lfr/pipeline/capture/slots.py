@@ -5,7 +5,6 @@ A slot is free, lent to the decoder, or held by a frame. Whoever gives it back z
 have left in the slots that it was lent is zeroed here. No lock is shared with the decoder: a killed one would keep it.
 """
 
-import ctypes
 import fcntl
 import mmap
 import os
@@ -17,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_lfr.biometrics.geometry import SizeWH
+from edge_lfr.biometrics.locking import lock_memory
 from edge_lfr.errors import FrameFormatError
 from edge_lfr.pipeline.capture.protocol import Limits
 
@@ -37,9 +37,7 @@ class Slots:
         block = mmap.mmap(self._descriptor, length)
         block.madvise(mmap.MADV_DONTDUMP)
         self._memory: NDArray[np.uint8] = np.frombuffer(block, dtype=np.uint8).reshape(limits.slots, limits.slot_bytes)
-        self.is_locked = (
-            ctypes.CDLL(None).mlock(ctypes.c_void_p(self._memory.ctypes.data), ctypes.c_size_t(length)) == 0
-        )
+        self.is_locked = lock_memory(self._memory.ctypes.data, length)
         """Whether the pages can never reach a swap device."""
 
         self._lent: set[int] = set()

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_lfr.biometrics.geometry import BoxXYXY, SizeWH
+from edge_lfr.biometrics.locking import locked_zeros
 from edge_lfr.biometrics.samples import Face
 from edge_lfr.config.faces import DetectionConfig
 from edge_lfr.errors import FrameFormatError
@@ -148,12 +149,13 @@ class FaceDetector:
             plane = (fitted.height, fitted.width)
             black = -self._spec.mean / self._spec.scale
             buffers = _WorkingBuffers(
-                feed=np.full((1, CHANNELS, working.height, working.width), black, dtype=np.float32),
+                feed=locked_zeros((1, CHANNELS, working.height, working.width), np.float32),
                 black=black,
-                shrunk=np.zeros((*plane, CHANNELS), dtype=np.uint8),
-                planes=[np.zeros(plane, dtype=np.uint8) for _ in range(CHANNELS)],
+                shrunk=locked_zeros((*plane, CHANNELS), np.uint8),
+                planes=[locked_zeros(plane, np.uint8) for _ in range(CHANNELS)],
                 decoder=decoder_for(self._spec.kind, working),
             )
+            buffers.destroy()  # the border is black in the net's terms
         self._buffers[fitted, working] = buffers  # at the end: the one used longest ago goes first
         return buffers
 

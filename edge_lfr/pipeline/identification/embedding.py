@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from edge_lfr.biometrics.buffers import Arena, Slot
 from edge_lfr.biometrics.features import Probe
+from edge_lfr.biometrics.locking import locked_zeros
 from edge_lfr.biometrics.samples import AlignedFace
 from edge_lfr.errors import InferenceError
 from edge_lfr.inference.catalogue import EmbedderSpec
@@ -32,8 +33,8 @@ class Embedder:
         self._slots = slots
         # Nets that end in a pooling layer return (n, d, 1, 1).
         self._tail = (spec.dimension,) + (1,) * (len(session.outputs[0].shape) - 2)
-        self._input: NDArray[np.float32] = np.zeros((slots, 3, spec.size, spec.size), dtype=np.float32)
-        self._scratch: NDArray[np.float32] = np.zeros((slots, spec.dimension), dtype=np.float32)
+        self._input: NDArray[np.float32] = locked_zeros((slots, 3, spec.size, spec.size), np.float32)
+        self._scratch: NDArray[np.float32] = locked_zeros((slots, spec.dimension), np.float32)
         self._largest_since_flush = 0
         self.arena: Arena[np.float32] = Arena(slots, (spec.dimension,), np.float32)
 

@@ -1,0 +1,75 @@
+"""`edge-lfr bench`: how good, how fast, how large; a table, or with --json one line of rows at the end."""
+
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from edge_lfr.cli.measuring import tell, watched
+from edge_lfr.cli.options import JsonOption, new_app
+from edge_lfr.evaluation.bench.accuracy import measure_accuracy
+from edge_lfr.evaluation.bench.gallery import measure_gallery
+from edge_lfr.evaluation.bench.memory import measure_memory
+from edge_lfr.evaluation.bench.speed import measure_speed
+from edge_lfr.evaluation.bench.watchlist import measure_watchlist
+
+app = new_app("Measure accuracy, cost and latency, the gallery, memory, and loading a watchlist.")
+
+SharedOption = Annotated[Path, typer.Option(help="Folder with models/ and data/.", metavar="DIR")]
+QuickOption = Annotated[bool, typer.Option("--quick", help="A first answer within a minute.")]
+DEFAULT_SHARED: Final = Path("../shared")
+
+
+@app.command(epilog="Example: edge-lfr bench accuracy --quick")
+def accuracy(shared: SharedOption = DEFAULT_SHARED, quick: QuickOption = False, json: JsonOption = False) -> None:
+    """Let listed and other people walk by, and count who was missed, at which stage, and who was alerted wrongly."""
+    with watched() as witness:
+        report = measure_accuracy(shared, witness, is_quick=quick)
+    tell(report, as_json=json)
+
+
+@app.command(epilog="Example: edge-lfr bench speed --cameras 2")
+def speed(
+    shared: SharedOption = DEFAULT_SHARED,
+    cameras: Annotated[int, typer.Option(min=1, max=32, help="Copies of the clip, as cameras.")] = 1,
+    clip: Annotated[Path | None, typer.Option(help="Your clip instead of a made one.", metavar="FILE")] = None,
+    quick: QuickOption = False,
+    json: JsonOption = False,
+) -> None:
+    """Compare the path with the bare nets on one clip, and time an alert on its whole way to the broker."""
+    with watched() as witness:
+        report = measure_speed(shared, witness, cameras=cameras, clip=clip, is_quick=quick)
+    tell(report, as_json=json)
+
+
+@app.command(epilog="Example: edge-lfr bench gallery --long")
+def gallery(
+    quick: QuickOption = False,
+    long: Annotated[bool, typer.Option("--long", help="A million templates, too; minutes, and gigabytes.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Search made templates exactly and in a graph: time, recall, time to the first search."""
+    with watched() as witness:
+        report = measure_gallery(witness, is_quick=quick, is_long=long)
+    tell(report, as_json=json)
+
+
+@app.command(epilog="Example: edge-lfr bench memory --quick")
+def memory(shared: SharedOption = DEFAULT_SHARED, quick: QuickOption = False, json: JsonOption = False) -> None:
+    """Run the daemon on a looped clip and watch its memory, descriptors, threads and children."""
+    with watched() as witness:
+        report = measure_memory(shared, witness, is_quick=quick)
+    tell(report, as_json=json)
+
+
+@app.command(epilog="Example: edge-lfr bench watchlist --quick")
+def watchlist(
+    shared: SharedOption = DEFAULT_SHARED,
+    pictures: Annotated[int, typer.Option(min=10, max=100_000, help="How many pictures are enrolled.")] = 20_000,
+    quick: QuickOption = False,
+    json: JsonOption = False,
+) -> None:
+    """Enrol many pictures: time, time beside the bare nets, and memory."""
+    with watched() as witness:
+        report = measure_watchlist(shared, witness, pictures=pictures, is_quick=quick)
+    tell(report, as_json=json)
