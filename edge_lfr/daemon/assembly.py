@@ -46,21 +46,23 @@ def assemble(
     nets: Nets, armament: Armament, config: ApplianceConfig, reporter: Reporter, new_track_id: Callable[[], int]
 ) -> Path:
     """A path that searches this watchlist; everything that a path remembers starts empty."""
-    return Path(
-        Stages(
-            detector=nets.detector,
-            trackers={
-                camera.id: Tracker(camera.id, config.tracking, config.detection.min_detection_score, new_track_id)
-                for camera in config.cameras
-            },
-            zones={camera.id: camera.zone_polygon for camera in config.cameras},
-            quality=config.quality,
-            planner=LookPlanner(config.looks),
-            aligner=nets.aligner,
-            embedder=nets.embedder,
-            matcher=Matcher(armament.gallery, pack_digest=nets.pack_digest),
-            decider=Decider(config.decision, armament.threshold, armament.watchlist.lookalikes),
-            max_gap_s=config.tracking.max_gap_s,
-        ),
-        reporter,
+    return Path(stages_of(nets, armament, config, new_track_id), reporter)
+
+
+def stages_of(nets: Nets, armament: Armament, config: ApplianceConfig, new_track_id: Callable[[], int]) -> Stages:
+    """The stages of such a path."""
+    return Stages(
+        detector=nets.detector,
+        trackers={
+            camera.id: Tracker(camera.id, config.tracking, config.detection.min_detection_score, new_track_id)
+            for camera in config.cameras
+        },
+        zones={camera.id: camera.zone_polygon for camera in config.cameras},
+        quality=config.quality,
+        planner=LookPlanner(config.looks),
+        aligner=nets.aligner,
+        embedder=nets.embedder,
+        matcher=Matcher(armament.gallery, pack_digest=nets.pack_digest),
+        decider=Decider(config.decision, armament.threshold, armament.watchlist.lookalikes),
+        max_gap_s=config.tracking.max_gap_s,
     )
