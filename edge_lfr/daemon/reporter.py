@@ -26,7 +26,13 @@ class DaemonReporter:
         self._track_ends: list[TrackEnd] = []
 
     def match(
-        self, decision: Decision, frame: Frame | None = None, face: Face | None = None, others: Sequence[Face] = ()
+        self,
+        decision: Decision,
+        frame: Frame | None = None,
+        face: Face | None = None,
+        others: Sequence[Face] = (),
+        *,
+        first_good_ns: int | None = None,  # noqa: ARG002 - the latency summary is to take it
     ) -> None:
         """Write the alert; if neither disk nor memory takes it, the loss is loud and the pass goes on for the rest."""
         try:

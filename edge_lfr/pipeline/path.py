@@ -23,6 +23,7 @@ from edge_lfr.pipeline.faces.tracking import Tracker
 from edge_lfr.pipeline.identification.decision import Decider
 from edge_lfr.pipeline.identification.embedding import Embedder
 from edge_lfr.pipeline.identification.matching import Matcher
+from edge_lfr.pipeline.stage_times import PassClock, StageTimes
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,15 @@ STAGES: Final = (
 """The order of `Path.identify`, for people; a test holds it to the code."""
 
 
+TIMED_STAGES: Final = tuple(line.stage for line in STAGES[1:])
+"""What a pass is timed by; capture is another process."""
+
+DETECTION, TRACKING, QUALITY, LOOKS, ALIGNMENT, EMBEDDING, MATCHING, DECISION, REPORTING = TIMED_STAGES
+
+SETTLE_AFTER_NS: Final = 300_000_000
+"""So long after the last embedding the runtime's copies are overwritten; a turn of the loop later is within 0.55 s."""
+
+
 UNCONFIRMED: Final = frozenset(
     {DecisionReason.TOO_FEW_HITS, DecisionReason.SUBJECTS_DISAGREE, DecisionReason.MARGIN_ASKS_LOOK}
 )
@@ -69,12 +79,28 @@ class Reporter(Protocol):
     """Where the path ends: a match becomes an alert, everything else a number."""
 
     def match(
-        self, decision: Decision, frame: Frame | None = None, face: Face | None = None, others: Sequence[Face] = ()
+        self,
+        decision: Decision,
+        frame: Frame | None = None,
+        face: Face | None = None,
+        others: Sequence[Face] = (),
+        *,
+        first_good_ns: int | None = None,
     ) -> None:
         """
         Tell a human; without frame and face when the track ended before its last look could be taken.
 
-        *others* are all other faces in the frame: no picture that leaves may show them.
+        Args:
+            decision: The match.
+
+            frame: The one whose look completed it.
+
+            face: Where in it.
+
+            others: All other faces in the frame: no picture that leaves may show them.
+
+            first_good_ns: When the first frame arrived (CLOCK_MONOTONIC) in which this track's face was good enough to
+                be compared.
         """
         ...
 
@@ -118,21 +144,41 @@ class _Look:
 
 @dataclass(slots=True)
 class _Seen:
-    """Where a track was first and last; forgotten when it ends."""
+    """Where a track was first and last, and since when its face is good enough; forgotten when it ends."""
 
     first_media_s: float | None
     last_media_s: float | None
     last_box_xyxy: BoxXYXY
+    first_good_ns: int | None = None
+
+    def good_at(self, arrived_ns: int) -> None:
+        """Its face was worth a comparison in the frame that arrived then."""
+        if self.first_good_ns is None:
+            self.first_good_ns = arrived_ns
 
 
 class Path:
     """The stages in their order, with what they have to remember between passes: tracks, looks and scores by number."""
 
-    def __init__(self, stages: Stages, reporter: Reporter) -> None:
+    def __init__(self, stages: Stages, reporter: Reporter, times: StageTimes | None = None) -> None:
+        """
+        Put the stages in their order.
+
+        Args:
+            stages: Used by this path alone, in one thread.
+
+            reporter: Told of matches while their frame is still there.
+
+            times: Where the time of each stage of `STAGES` but capture, and of the whole *pass*, is noted, pass by
+                pass; None where nobody asks.
+        """
         self._stages = stages
         self._reporter = reporter
+        self._clock = PassClock(StageTimes() if times is None else times, TIMED_STAGES)
         self._last_frame_ns: dict[str, int] = {}
         self._seen: dict[int, _Seen] = {}
+        self._has_embedded = False
+        self._settles_at_ns: int | None = None
 
     def identify(self, frames: Sequence[Frame]) -> int:
         """
@@ -144,20 +190,21 @@ class Path:
         Returns:
             How many faces were compared.
         """
-        with ExitStack() as owned:  # every frame, sample and probe of the pass ends with this block
+        with self._clock, ExitStack() as owned:  # every frame, sample and probe of the pass ends with this block
             for frame in frames:
                 owned.enter_context(frame)
             present = [look for frame in frames for look in self._follow(frame)]
             due = self._choose(present)
             samples = self._align(due, owned)
             probes = self._extract([sample for _, sample in samples], owned)
-            candidates = self._stages.matcher.search(probes)
-            for probe in probes:  # the search is over: nobody needs the vectors or the samples any more
-                probe.destroy()
-            for _, sample in samples:
+            candidates = self._search(probes)
+            for _, sample in samples:  # nobody needs them any more
                 sample.destroy()
             for (look, _), found in zip(samples, candidates, strict=True):
                 self._conclude(look, found)
+            with self._clock[REPORTING]:
+                for frame in frames:
+                    frame.destroy()
         return len(samples)
 
     def expire(self, now_ns: int) -> None:
@@ -169,10 +216,31 @@ class Path:
                 del self._last_frame_ns[camera_id]
                 self._stages.detector.destroy_buffers()  # nothing else overwrites what is left of its last frame
 
+    def settle(self, now_ns: int) -> None:
+        """
+        Overwrite what the runtime keeps of the last embedded faces, once no face has been embedded for a moment.
+
+        To be called after every turn of the loop, whether it had frames or not: on a street where frames never cease,
+        `rest` never comes.
+
+        Args:
+            now_ns: CLOCK_MONOTONIC.
+        """
+        if self._has_embedded:
+            self._has_embedded = False
+            self._settles_at_ns = now_ns + SETTLE_AFTER_NS
+        elif self._settles_at_ns is not None and now_ns >= self._settles_at_ns:
+            self._flush()
+
     def rest(self) -> None:
         """No camera has a frame: overwrite what the stages and the runtime keep of the last ones."""
         self._stages.detector.destroy_buffers()
+        self._flush()
+
+    def _flush(self) -> None:
         self._stages.embedder.flush()
+        self._has_embedded = False
+        self._settles_at_ns = None
 
     def end_all(self) -> None:
         """End every track: the cameras are paused, gone, or the watchlist changes."""
@@ -181,8 +249,11 @@ class Path:
 
     def _follow(self, frame: Frame) -> list[_Look]:
         """Detection, tracking and the geometric part of quality for one frame."""
-        faces = self._stages.detector.detect(frame.pixels)
-        followed = self._stages.trackers[frame.camera_id].follow(faces, frame.arrived_ns)
+        clock = self._clock
+        with clock[DETECTION]:
+            faces = self._stages.detector.detect(frame.pixels)
+        with clock[TRACKING]:
+            followed = self._stages.trackers[frame.camera_id].follow(faces, frame.arrived_ns)
         self._last_frame_ns[frame.camera_id] = frame.arrived_ns
         self._end(frame.camera_id, followed.ended)
         for track in followed.present:
@@ -191,30 +262,35 @@ class Path:
             )
             seen.last_media_s, seen.last_box_xyxy = frame.media_time_s, track.face.box_xyxy
         zone = self._stages.zones[frame.camera_id]
-        return [
-            _Look(frame, faces, track, assess_geometry(track.face, frame.size, self._stages.quality, zone))
-            for track in followed.present
-        ]
+        with clock[QUALITY]:
+            return [
+                _Look(frame, faces, track, assess_geometry(track.face, frame.size, self._stages.quality, zone))
+                for track in followed.present
+            ]
 
     def _choose(self, present: Sequence[_Look]) -> list[_Look]:
         """The looks that this pass takes; those it cannot take are counted as postponed."""
-        now_ns = max((look.frame.arrived_ns for look in present), default=0)
-        plan = self._stages.planner.choose([(look.track, look.geometry) for look in present], now_ns)
-        by_track = {look.track.track_id: look for look in present}
-        for track in plan.postponed:
-            self._reporter.discard(_discard(DiscardReason.LOOK_POSTPONED, track))
-        return [by_track[track.track_id] for track in plan.due]
+        with self._clock[LOOKS]:
+            now_ns = max((look.frame.arrived_ns for look in present), default=0)
+            plan = self._stages.planner.choose([(look.track, look.geometry) for look in present], now_ns)
+            by_track = {look.track.track_id: look for look in present}
+            for track in plan.postponed:
+                self._seen[track.track_id].good_at(by_track[track.track_id].frame.arrived_ns)
+                self._reporter.discard(_discard(DiscardReason.LOOK_POSTPONED, track))
+            return [by_track[track.track_id] for track in plan.due]
 
     def _align(self, due: Iterable[_Look], owned: ExitStack) -> list[tuple[_Look, AlignedFace]]:
         """The canonical samples of the faces that are due and good enough, each owned by the pass."""
         samples: list[tuple[_Look, AlignedFace]] = []
         for look in due:
-            sample = owned.enter_context(
-                self._stages.aligner.align(look.frame.pixels, look.track.face, look.track.track_id)
-            )
-            quality = assess_sample(look.geometry, sample.pixels, self._stages.quality)
-            self._stages.planner.taken(look.track.track_id, quality, look.frame.arrived_ns)
+            track_id, arrived_ns = look.track.track_id, look.frame.arrived_ns
+            with self._clock[ALIGNMENT]:
+                sample = owned.enter_context(self._stages.aligner.align(look.frame.pixels, look.track.face, track_id))
+            with self._clock[QUALITY]:
+                quality = assess_sample(look.geometry, sample.pixels, self._stages.quality)
+            self._stages.planner.taken(track_id, quality, arrived_ns)
             if quality.is_sufficient:
+                self._seen[track_id].good_at(arrived_ns)
                 samples.append((look, sample))
             else:
                 sample.destroy()
@@ -223,33 +299,50 @@ class Path:
 
     def _extract(self, samples: Sequence[AlignedFace], owned: ExitStack) -> tuple[Probe, ...]:
         """One batch of vectors over faces and cameras, each owned by the pass."""
-        probes = self._stages.embedder.extract(samples) if samples else ()
+        if not samples:
+            return ()
+        self._has_embedded = True  # also where it fails half-way
+        with self._clock[EMBEDDING]:
+            probes = self._stages.embedder.extract(samples)
         for probe in probes:
             owned.enter_context(probe)
         return probes
 
+    def _search(self, probes: Sequence[Probe]) -> tuple[tuple[Candidate, ...] | None, ...]:
+        """One search for all probes, which end with it."""
+        if not probes:
+            return ()
+        with self._clock[MATCHING]:
+            candidates = self._stages.matcher.search(probes)
+            for probe in probes:
+                probe.destroy()
+        return candidates
+
     def _conclude(self, look: _Look, candidates: tuple[Candidate, ...] | None) -> None:
         """One decision: a match is reported while its frame is still there, everything else waits for the next look."""
         track = look.track
-        decision = self._stages.decider.decide(track, candidates)
+        with self._clock[DECISION]:
+            decision = self._stages.decider.decide(track, candidates)
         if decision.outcome is Outcome.MATCH:
             self._stages.planner.settled(track.track_id)
             others = [face for face in look.faces if face is not track.face]
-            self._reporter.match(decision, look.frame, track.face, others)
+            first_good_ns = self._seen[track.track_id].first_good_ns
+            with self._clock[REPORTING]:
+                self._reporter.match(decision, look.frame, track.face, others, first_good_ns=first_good_ns)
         elif decision.reason in UNCONFIRMED:
             self._stages.planner.hit(track.track_id, look.frame.arrived_ns)
 
     def _end(self, camera_id: str, track_ids: Iterable[int]) -> None:
         """Forget tracks that ended, and count what became of them."""
         for track_id in track_ids:
+            seen = self._seen.pop(track_id)
             history = self._stages.planner.end(track_id)
             verdict = self._stages.decider.end(track_id, camera_id)
             if isinstance(verdict, Decision):  # its last look could not be taken any more; the match is not lost
-                self._reporter.match(verdict)
+                self._reporter.match(verdict, first_good_ns=seen.first_good_ns)
                 verdict = None
             elif verdict is not None and not history.was_sufficient:
                 verdict = Discard(reason=DiscardReason.TRACK_LOW_QUALITY, camera_id=camera_id, track_id=track_id)
-            seen = self._seen.pop(track_id)
             self._reporter.track_ended(
                 TrackEnd(
                     track_id=track_id,

@@ -3,13 +3,18 @@
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Final
+from types import TracebackType
+from typing import Final, Self
 
 KEPT: Final = 2_000
 """Latest durations of a stage that its percentiles are taken of; some three minutes at ten frames a second."""
+
+
+ALL_STAGES: Final = "pass"
+"""Stands among the stages for all of one pass."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +51,16 @@ class StageTimes:
             self.add(stage, time.perf_counter_ns() - began_ns)
 
     def add(self, stage: str, duration_ns: int) -> None:
+        self.add_all(((stage, duration_ns),))
+
+    def add_all(self, found: Iterable[tuple[str, int]]) -> None:
+        """Add durations in nanoseconds by stage; a reader sees all of them or none."""
         with self._lock:
-            durations = self._stages.setdefault(stage, _Durations())
-            durations.count += 1
-            durations.total_ns += duration_ns
-            durations.latest_ns.append(duration_ns)
+            for stage, duration_ns in found:
+                durations = self._stages.setdefault(stage, _Durations())
+                durations.count += 1
+                durations.total_ns += duration_ns
+                durations.latest_ns.append(duration_ns)
 
     def summary(self) -> dict[str, StageSummary]:
         """What each stage came to, in the order in which they first ran."""
@@ -68,6 +78,56 @@ class StageTimes:
             )
             for stage, (count, total_ns, latest_ns) in found.items()
         }
+
+
+class StageClock:
+    """Adds up what one stage takes within one pass: `with clock:` around each of its parts; not to be nested."""
+
+    __slots__ = ("_began_ns", "elapsed_ns", "stage")
+
+    def __init__(self, stage: str) -> None:
+        self.stage = stage
+        self.elapsed_ns = 0
+        self._began_ns = 0
+
+    def __enter__(self) -> None:
+        self._began_ns = time.perf_counter_ns()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.elapsed_ns += time.perf_counter_ns() - self._began_ns
+
+
+class PassClock:
+    """
+    Times one pass after the other: `with pass_clock:` around the pass, `with pass_clock[stage]:` around each part.
+
+    A stage with many parts in a pass comes to one duration of it, and one without any to none, so that the percentiles
+    of the stages are of passes. The clocks are made once: a pass takes and frees nothing for them.
+    """
+
+    def __init__(self, times: StageTimes, stages: Iterable[str]) -> None:
+        self._times = times
+        self._whole = StageClock(ALL_STAGES)
+        self._clocks = {stage: StageClock(stage) for stage in stages}
+
+    def __getitem__(self, stage: str) -> StageClock:
+        return self._clocks[stage]
+
+    def __enter__(self) -> Self:
+        self._whole.elapsed_ns = 0
+        for clock in self._clocks.values():
+            clock.elapsed_ns = 0
+        self._whole.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._whole.__exit__(kind, error, trace)
+        clocks = (*self._clocks.values(), self._whole)
+        self._times.add_all((clock.stage, clock.elapsed_ns) for clock in clocks if clock.elapsed_ns)
 
 
 def nearest_rank(ordered: list[int], percent: int) -> int:

@@ -27,7 +27,8 @@ from edge_lfr.pipeline.faces.tracking import Tracker
 from edge_lfr.pipeline.identification.decision import Decider
 from edge_lfr.pipeline.identification.embedding import Embedder
 from edge_lfr.pipeline.identification.matching import Matcher
-from edge_lfr.pipeline.path import STAGES, Path, Stages, describe
+from edge_lfr.pipeline.path import SETTLE_AFTER_NS, STAGES, TIMED_STAGES, Path, Stages, describe
+from edge_lfr.pipeline.stage_times import ALL_STAGES, StageTimes
 from edge_lfr.watchlist.gallery import Gallery
 
 pytestmark = pytest.mark.shared
@@ -41,15 +42,23 @@ class Told:
     """A reporter that remembers what it was told."""
 
     matches: list[Decision] = field(default_factory=list)
+    first_good_ns: list[int | None] = field(default_factory=list)
     others: list[int] = field(default_factory=list)
     discards: list[Discard] = field(default_factory=list)
     ends: list[TrackEnd] = field(default_factory=list)
 
     def match(
-        self, decision: Decision, frame: Frame | None = None, face: Face | None = None, others: Sequence[Face] = ()
+        self,
+        decision: Decision,
+        frame: Frame | None = None,
+        face: Face | None = None,
+        others: Sequence[Face] = (),
+        *,
+        first_good_ns: int | None = None,
     ) -> None:
         assert frame is None or (frame.pixels.any() and face is not None), "told while its frame is still there"
         self.matches.append(decision)
+        self.first_good_ns.append(first_good_ns)
         self.others.append(len(others))
 
     def discard(self, discard: Discard) -> None:
@@ -216,6 +225,70 @@ def test_tracks_of_a_silent_camera_end(stages: Stages, shared_data: FilePath, pe
     assert [] == told.ends
     path.expire(round(5e9))
     assert 1 == len(told.ends)
+
+
+def test_a_match_says_since_when_the_face_was_good_enough(
+    stages: Stages, shared_data: FilePath, people: list[str]
+) -> None:
+    """It is the first frame that could have been compared: not one before, with a face too dark to be."""
+    told = Told()
+    path = Path(stages, told)
+    pixels = read(shared_data / "london" / "smiling" / people[0])
+    path.identify([frame_of((pixels // 12).astype(np.uint8), 0)])
+    for number in range(1, 6):
+        path.identify([frame_of(pixels, number)])
+    assert [round(0.25e9)] == told.first_good_ns
+    assert DiscardReason.LOOK_LOW_QUALITY in [discard.reason for discard in told.discards]
+
+
+def test_every_stage_of_a_pass_is_timed(stages: Stages, shared_data: FilePath, people: list[str]) -> None:
+    """By its printed name, once a pass in which it had anything to do; together they are no more than the pass."""
+    times = StageTimes()
+    path = Path(stages, Told(), times)
+    pixels = read(shared_data / "london" / "smiling" / people[0])
+    path.identify([frame_of(pixels, 0)])
+    path.identify([frame_of(np.zeros_like(pixels), 1)])
+    found = times.summary()
+    assert {*TIMED_STAGES, ALL_STAGES} == set(found)
+    assert 2 == found[ALL_STAGES].count
+    assert 1 == found["identification.embedding"].count
+    assert sum(found[stage].total_ms for stage in TIMED_STAGES) <= found[ALL_STAGES].total_ms
+
+
+class CountedFlushes:
+    """An embedder that says how often it was flushed."""
+
+    def __init__(self, embedder: Embedder) -> None:
+        self._embedder = embedder
+        self.extract = embedder.extract
+        self.flushes = 0
+
+    def flush(self) -> None:
+        self.flushes += 1
+        self._embedder.flush()
+
+
+def test_what_the_runtime_keeps_is_overwritten_though_frames_keep_coming(
+    stages: Stages, shared_data: FilePath, people: list[str]
+) -> None:
+    """Once, a moment after the last embedding; a turn without one does not put it off, and nothing is flushed twice."""
+    embedder: Any = CountedFlushes(stages.embedder)
+    path = Path(replace(stages, embedder=embedder), Told())
+    pixels = read(shared_data / "london" / "smiling" / people[2])
+    path.settle(0)
+    path.identify([frame_of(pixels, 0)])
+    flushes = []
+    for turn in range(8):
+        path.settle(turn * SETTLE_AFTER_NS // 3)
+        flushes.append(embedder.flushes)
+        path.identify([frame_of(np.zeros_like(pixels), turn + 1, interval_s=0.1)])
+    assert [0, 0, 0, 1, 1, 1, 1, 1] == flushes
+    path.identify([frame_of(pixels, 20, interval_s=0.1)])
+    path.settle(10 * SETTLE_AFTER_NS)
+    path.rest()
+    assert 2 == embedder.flushes
+    path.settle(20 * SETTLE_AFTER_NS)
+    assert 2 == embedder.flushes
 
 
 def test_the_printed_path_names_real_stages() -> None:

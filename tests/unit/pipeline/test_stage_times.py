@@ -1,6 +1,10 @@
+"""What the stages' clocks add up to."""
+
+from contextlib import suppress
+
 import pytest
 
-from edge_lfr.pipeline.stage_times import KEPT, StageTimes
+from edge_lfr.pipeline.stage_times import KEPT, ALL_STAGES, PassClock, StageTimes
 
 
 def test_percentiles_are_nearest_rank_over_the_latest_runs() -> None:
@@ -20,3 +24,29 @@ def test_a_stage_that_fails_is_measured_too() -> None:
     with pytest.raises(ZeroDivisionError), times.measured("decision"):
         _ = 1 / 0
     assert 1 == times.summary()["decision"].count
+
+
+def test_a_pass_gives_each_stage_one_duration() -> None:
+    """However many parts a stage has in a pass; one that had nothing to do in it is not counted."""
+    times = StageTimes()
+    clock = PassClock(times, ("detection", "embedding"))
+    for _ in range(2):
+        with clock:
+            for _ in range(3):
+                with clock["detection"]:
+                    pass
+    summary = times.summary()
+    assert {"detection", ALL_STAGES} == set(summary)
+    assert [2, 2] == [stage.count for stage in summary.values()]
+    assert summary["detection"].total_ms <= summary[ALL_STAGES].total_ms
+
+
+def test_a_pass_that_fails_is_timed_as_well() -> None:
+    """What was measured until then is kept, and the next pass starts at nothing."""
+    times = StageTimes()
+    clock = PassClock(times, ("detection",))
+    with suppress(RuntimeError), clock, clock["detection"]:
+        raise RuntimeError
+    with clock:
+        pass
+    assert {"detection": 1, ALL_STAGES: 2} == {stage: found.count for stage, found in times.summary().items()}
