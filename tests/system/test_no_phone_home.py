@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_lfr.evaluation.demo_children import Children, start_broker
+from edge_lfr.evaluation.processes import Children, start_broker
 
 PROGRAM = Path(sys.executable).with_name("edge-lfr")
 PICTURES = 15

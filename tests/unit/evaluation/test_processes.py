@@ -1,4 +1,4 @@
-"""Processes of the demo end with it, the last one first, and their words are kept."""
+"""Processes of a rehearsal end with it, the last one first, and their words are kept."""
 
 import socket
 import sys
@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from edge_lfr.evaluation.demo_children import Children, DemoError, start_broker
+from edge_lfr.evaluation.processes import Children, RehearsalError, start_broker
 
 SLEEPER = [sys.executable, "-c", "import time; time.sleep(600)"]
 
 
 def test_leaving_the_block_ends_every_process(tmp_path: Path) -> None:
-    """Nothing that the demo started outlives it."""
+    """Nothing that a rehearsal started outlives it."""
     with Children(tmp_path, {}) as children:
         started = [children.start(f"sleeper-{number}", SLEEPER) for number in range(2)]
         assert [None, None] == [child.process.poll() for child in started]
@@ -21,7 +21,7 @@ def test_leaving_the_block_ends_every_process(tmp_path: Path) -> None:
 
 def test_a_process_that_does_not_listen_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """SIGTERM first; after the time for good order, SIGKILL."""
-    monkeypatch.setattr("edge_lfr.evaluation.demo_children.TERMINATION_S", 0.2)
+    monkeypatch.setattr("edge_lfr.evaluation.processes.TERMINATION_S", 0.2)
     deaf = (
         "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(600)"
     )
@@ -35,7 +35,7 @@ def test_a_process_that_does_not_listen_is_killed(tmp_path: Path, monkeypatch: p
 def test_a_failed_command_is_told_with_its_last_words(tmp_path: Path) -> None:
     """The user reads why a part failed, not only that it did."""
     command = [sys.executable, "-c", "import sys; print('first'); sys.exit('no such camera')"]
-    with Children(tmp_path, {}) as children, pytest.raises(DemoError, match="status 1:\nno such camera"):
+    with Children(tmp_path, {}) as children, pytest.raises(RehearsalError, match="status 1:\nno such camera"):
         children.run("broken", command)
 
 

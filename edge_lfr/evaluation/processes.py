@@ -1,8 +1,8 @@
 """
-The demo's other processes: a broker on a free loopback port, and whatever else is started, all of which end with it.
+The other processes of a rehearsal: a broker on a free loopback port, and whatever else is started; all end with it.
 
-Children stand in a session of their own, so that a ctrl-C at the terminal reaches the demo alone, which then ends them
-in reverse order: the daemon before the subscriber, and both before the broker.
+Children stand in a session of their own, so that a ctrl-C at the terminal reaches this process alone, which then
+ends them in reverse order: the daemon before the subscriber, and both before the broker.
 """
 
 import os
@@ -28,10 +28,10 @@ MESSAGE_LIMIT_BYTES: Final = 128 * 1024
 """The largest message of the appliance; its broker takes no larger ones."""
 
 
-class DemoError(EdgeLfrError):
-    """A part of the demo did not do its work."""
+class RehearsalError(EdgeLfrError):
+    """A part of the rehearsal did not do its work."""
 
-    code = "demo"
+    code = "rehearsal"
     exit_status = os.EX_SOFTWARE
 
 
@@ -85,12 +85,12 @@ class Children:
         Run a command to its end and give back what it printed.
 
         Raises:
-            DemoError: It failed; the message holds its last words.
+            RehearsalError: It failed; the message holds its last words.
         """
         child = self.start(name, command, stdout=subprocess.PIPE)
         output, _ = child.process.communicate()
         if child.process.returncode != 0:
-            raise DemoError(f"{name} ended with status {child.process.returncode}:\n{child.last_words()}")
+            raise RehearsalError(f"{name} ended with status {child.process.returncode}:\n{child.last_words()}")
         return output
 
     def stop(self, child: Child) -> None:
