@@ -55,6 +55,24 @@ class TrackReport(Numbers):
     """None after a match."""
 
 
+class LatencyPart(Numbers):
+    """Percentiles of one part of an alert's way; None before the first."""
+
+    count: int = 0
+    p50_ms: float | None = None
+    p99_ms: float | None = None
+    max_ms: float | None = None
+
+
+class StageReport(Numbers):
+    """How often a stage of the path ran, and how long it took."""
+
+    count: int
+    total_ms: float
+    p50_ms: float
+    p99_ms: float
+
+
 class RunReport(Numbers):
     """The last line of `edge-lfr run --once`."""
 
@@ -64,6 +82,8 @@ class RunReport(Numbers):
     counters: dict[str, int] = {}
     latency_ms_p50: float | None = None
     latency_ms_p99: float | None = None
+    latency: dict[str, LatencyPart] = {}
+    stages: dict[str, StageReport] = {}
     alerts: int = 0
     sightings: int = 0
     track_ends: tuple[TrackReport, ...] = ()
