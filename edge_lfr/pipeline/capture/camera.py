@@ -13,7 +13,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from pathlib import Path
 
 import numpy as np
 import structlog
@@ -23,13 +22,14 @@ from edge_lfr.biometrics.geometry import SizeWH
 from edge_lfr.biometrics.outcomes import Discard, DiscardReason
 from edge_lfr.biometrics.samples import Frame
 from edge_lfr.clock import Clock
-from edge_lfr.config.capture import CameraConfig, Playback
-from edge_lfr.errors import ConfigError, FrameFormatError
+from edge_lfr.config.capture import CameraConfig
+from edge_lfr.errors import FrameFormatError
 from edge_lfr.pipeline.capture.backoff import Backoff
 from edge_lfr.pipeline.capture.handover import Handover
 from edge_lfr.pipeline.capture.listening import Patience, listen
+from edge_lfr.pipeline.capture.ordering import order_for
 from edge_lfr.pipeline.capture.process import DecoderProcess
-from edge_lfr.pipeline.capture.protocol import Fault, Limits, Message, MessageKind, Order
+from edge_lfr.pipeline.capture.protocol import Fault, Limits, Message, MessageKind
 from edge_lfr.pipeline.capture.slots import SLOTS, Slots
 from edge_lfr.pipeline.capture.source import CameraState, CameraStatus
 
@@ -86,7 +86,7 @@ class Camera:
         self._clock = clock
         width, height = config.frame_limit
         self._limits = Limits(slots=SLOTS, size=SizeWH(width=width, height=height))
-        self._order = _order_for(config, self._limits)
+        self._order = order_for(config, self._limits)
         self._is_live = self._order.is_live
         self._handover = Handover(every_frame=self._order.every_frame)
         self._patience = Patience(
@@ -107,6 +107,9 @@ class Camera:
         self._is_known_down = False
         self._fault: Fault | None = None
         self._starts = 0
+        self.turns: int | None = None
+        """Waits that its thread has ended, with a frame or without; None while it has nothing to wait for."""
+
         self._landlock_version: int | None = None
 
     def start(self) -> None:
@@ -172,6 +175,11 @@ class Camera:
         return self._handover.take()
 
     @property
+    def waits_since_ns(self) -> int | None:
+        """CLOCK_MONOTONIC of the arrival of the frame that has waited longest for the path; None when none waits."""
+        return self._handover.waits_since_ns
+
+    @property
     def status(self) -> CameraStatus:
         counts = self._handover
         slots, state, fault = self._slots, self._state, self._fault  # other threads change them meanwhile
@@ -212,6 +220,7 @@ class Camera:
     def _live(self, slots: Slots) -> None:
         while not self._is_stopping:
             try:
+                self._turn()
                 if self._is_paused or self._has_ended:
                     self._park()
                 else:
@@ -220,6 +229,12 @@ class Camera:
                 if self._fault is not Fault.CAMERA_FAILED:
                     self._say(log.error, "camera.failed", error=type(error).__name__)
                 self._settle(_Ending(Fault.CAMERA_FAILED))
+        self.turns = None
+
+    def _turn(self) -> bool:
+        """Say that the thread goes on, also when it waited in vain; whether somebody interrupts it."""
+        self.turns = (self.turns or 0) + 1
+        return self._is_interrupted()
 
     def _settle(self, ending: _Ending) -> None:
         if ending.was_interrupted:
@@ -236,6 +251,7 @@ class Camera:
             if not self._has_ended:
                 self._state = CameraState.STOPPED
             self._is_parked.set()
+        self.turns = None
         self._sleep(None)
         if not self._is_paused and not self._has_ended:
             self._state = CameraState.STARTING
@@ -314,7 +330,7 @@ class Camera:
                 self._limits,
                 self._patience,
                 wake=self._wake,
-                is_interrupted=self._is_interrupted,
+                is_interrupted=self._turn,
                 clock=self._clock,
             ):
                 if message.kind is MessageKind.ENDED or not self._take_in(message, slots):
@@ -370,28 +386,3 @@ class Camera:
 
     def _discard(self, reason: DiscardReason) -> None:
         self._on_discard(Discard(reason=reason, camera_id=self._config.id))
-
-
-def _order_for(config: CameraConfig, limits: Limits) -> Order:
-    """All of an order that stays the same from one decoder to the next."""
-    order = Order(
-        source=config.source.get_secret_value(),
-        kind=config.kind.value,
-        parent_pid=0,
-        every_frame=config.playback is Playback.EVERY_FRAME,
-        pictures_per_second=config.pictures_per_second,
-        open_timeout_s=config.open_timeout_s,
-        read_timeout_s=config.read_timeout_s,
-        slots=limits.slots,
-        width=limits.size.width,
-        height=limits.size.height,
-        lent=tuple(range(limits.slots)),
-        masks=config.privacy_mask,
-    )
-    if order.kind in {"file", "pictures"}:
-        order = replace(order, source=str(Path(order.source).absolute()))  # a decoder's working folder is another
-    try:
-        order.to_line()
-    except ValueError as error:
-        raise ConfigError(f"cameras.{config.id}.privacy_mask: too many corners: {error}") from None
-    return order

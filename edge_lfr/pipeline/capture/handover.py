@@ -37,6 +37,12 @@ class Handover:
     def waiting(self) -> int:
         return len(self._waiting)
 
+    @property
+    def waits_since_ns(self) -> int | None:
+        """Arrival of the frame that has waited longest; None when none waits."""
+        with self._lock:
+            return self._waiting[0].arrived_ns if self._waiting else None
+
     def offer(self, frame: Frame) -> Frame | None:
         """Let *frame* wait; the frame that it superseded, to be destroyed by the caller."""
         with self._lock:

@@ -98,6 +98,9 @@ class MqttLink:
         self._stopping = threading.Event()
         self._announce = threading.Event()
         self._thread: threading.Thread | None = None
+        self.turns = 0
+        """Finished turns of its thread, also those that waited in vain."""
+
         self._status = LinkStatus(
             state=LinkState.STOPPED,
             reason=None,
@@ -147,6 +150,7 @@ class MqttLink:
     def _run(self) -> None:
         self._set_state(LinkState.CONNECTING)
         while True:
+            self.turns += 1
             try:
                 self._keep_connection()
                 self._housekeep()

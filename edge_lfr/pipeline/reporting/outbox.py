@@ -59,6 +59,7 @@ class Outbox:
         """
         self._file = RowFile(path, kek, max_rows=config.max_stored)
         self._clock = clock
+        self._ttl_s = config.alert_ttl_s
         self.boot_id: Final = new_ulid(clock.utc_now())
         self._changed = threading.Condition()
         self._last_seq = 0
@@ -300,6 +301,21 @@ class Outbox:
                 spooled=len(self._spool),
                 lost=self._lost,
             )
+
+    def oldest_age_s(self) -> float | None:
+        """
+        How long the oldest message has waited for the broker, seconds since its capture; None when none waits.
+
+        Reckoned back from the end of its time, so a time to live that was configured anew meanwhile moves it.
+        """
+        with self._changed:
+            ends = [kept.row.expires_at for kept in self._spool.values() if kept.state is RowState.STORED]
+            stored = self._file.first_expiry(self._unwritten)
+        if stored is not None:
+            ends.append(stored)
+        if not ends:
+            return None
+        return max(0.0, self._ttl_s - (min(ends) - self._clock.utc_now()).total_seconds())
 
     def remember(self, message_id: str, expires_at: datetime) -> Refusal | None:
         """Keep the id of a signed message until it expires: `governance.signed.SeenIds`."""

@@ -8,7 +8,7 @@ a row is there or it is not.
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -249,6 +249,16 @@ class RowFile:
                     counts[RowState(found[0])] -= 1
                     counts[state] += 1
         return counts
+
+    def first_expiry(self, without: Collection[int]) -> datetime | None:
+        """End of the time of the oldest row that no broker took; *without* those whose new state is not written."""
+        with self._reading() as db:
+            found = db.execute(
+                "SELECT id, expires_at FROM rows WHERE state = 'stored' ORDER BY expires_at LIMIT ?",
+                (len(without) + 1,),
+            ).fetchall()
+        ends = [expires_at for row_id, expires_at in found if row_id not in without]
+        return datetime.fromtimestamp(ends[0], UTC) if ends else None
 
     def remember(self, message_id: str, expires_at: datetime) -> Refusal | None:
         """Keep the id of a signed message until it expires: `governance.signed.SeenIds`."""

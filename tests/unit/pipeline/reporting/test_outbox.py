@@ -335,3 +335,19 @@ def test_nothing_is_remembered_of_what_has_expired(open_outbox: Open, clock: Sto
     clock.advance(10)
     assert Purged(deleted=2, lost=2) == outbox.purge()
     assert ({kept: 7}, {}) == (outbox._arrivals, outbox._moved)
+
+
+def test_the_oldest_message_that_waits_has_an_age(open_outbox: Open, clock: StoppedClock) -> None:
+    """The age is that of the oldest row that no broker took, on disk or in memory; without one there is none."""
+    outbox = open_outbox()
+    ttl_s = CONFIG.alert_ttl_s
+    assert outbox.oldest_age_s() is None
+    first = put(outbox, clock, "first", ttl_s=ttl_s)
+    clock.advance(5.0)
+    refuse_writes(outbox, is_refusing=True)
+    put(outbox, clock, "second", ttl_s=ttl_s)
+    clock.advance(2.0)
+    assert 7.0 == outbox.oldest_age_s()
+    outbox.mark_accepted(first)  # which the disk does not take
+    assert 2.0 == outbox.oldest_age_s()
+    refuse_writes(outbox, is_refusing=False)
