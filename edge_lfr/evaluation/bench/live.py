@@ -79,7 +79,7 @@ def live_rows(report: RunReport, scene: LiveScene) -> Iterator[Row]:
     yield Row.shown("live: frames decoded", report.frames_decoded, "frames")
     yield Row.shown("live: frames processed", report.frames_processed, "frames")
     yield Row.shown("live: frames dropped", report.frames_dropped, "frames")
-    yield Row.shown("live: looks postponed", report.counters.get("look-postponed", 0), "looks")
+    yield Row.shown("live: looks postponed", report.counters.get("discard.look-postponed", 0), "looks")
     yield Row.shown("live: alerts and sightings", report.alerts + report.sightings, "messages")
     for name, words in PARTS.items():
         part = report.latency.get(name, LatencyPart())

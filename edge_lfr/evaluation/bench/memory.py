@@ -1,11 +1,173 @@
-"""Run the daemon on a looped clip and watch what it holds."""
+"""
+What the daemon holds over time: a looped clip enters as fast as it is taken, growth of memory and handles leaves.
 
+The daemon is a process of its own with broker and control room beside it; every alert, picture and message of the
+clip comes again with every loop, so that whatever is kept by mistake adds up.
+"""
+
+import json
+import shutil
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
-from edge_lfr.evaluation.bench.ground import BenchError
-from edge_lfr.evaluation.bench.report import Report, Witness
+import edge_lfr
+from edge_lfr.evaluation.bench.ground import PACK, BenchError, prepared_ground
+from edge_lfr.evaluation.bench.report import Report, Row, Witness
+from edge_lfr.evaluation.processes import RehearsalError
+from edge_lfr.evaluation.rehearsal import Rehearsal, Scenario, rehearsal
+
+MAX_GROWTH_PERCENT: Final = 2.0
+KIBIBYTE: Final = 1024
+LOOK_EVERY_S: Final = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Course:
+    """How long one measurement goes on."""
+
+    first_frame: int
+    """Until here everything warms up: buffers, caches, the allocator."""
+
+    last_frame: int
+    clip: tuple[str, ...]
+    clip_frames: int
+
+
+FULL: Final = _Course(
+    first_frame=2_000,
+    last_frame=20_000,
+    clip=("--seconds", "60", "--mated", "9", "--non-mated", "23"),
+    clip_frames=600,
+)
+QUICK: Final = _Course(first_frame=200, last_frame=500, clip=("--quick",), clip_frames=150)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """What the daemon held at one moment."""
+
+    frames: int
+    resident_mb: float
+    children_mb: float
+    descriptors: int
+    threads: int
+    children: int
 
 
 def measure_memory(shared: Path, witness: Witness, *, is_quick: bool) -> Report:
-    """Run the daemon on a looped clip and watch what it holds."""
-    raise BenchError(f"not measured yet: {(shared, witness, is_quick)!r}")
+    """
+    Run the daemon over many loops of a clip, and watch it from outside.
+
+    Raises:
+        BenchError: There are no weights, or nothing could be read off the daemon.
+        BrokerUnavailableError: There is no Mosquitto, or it does not listen.
+        RehearsalError: A process did not do its work.
+    """
+    course = QUICK if is_quick else FULL
+    with prepared_ground(shared) as ground, rehearsal(ground.folder) as staged:
+        witness.stage("making a clip and its watchlist")
+        once, looped = ground.folder / "once.h264", ground.folder / "looped.h264"
+        watchlist = ground.folder / "watchlist"
+        script = Path(edge_lfr.__file__).parents[1] / "scripts" / "make_walkby"
+        staged.script(
+            script,
+            *("--out", str(once), "--watchlist-out", str(watchlist), "--data", str(ground.shared / "data")),
+            *course.clip,
+        )
+        _join(once, looped, 1 + -(-course.last_frame // course.clip_frames))
+        staged.configure(
+            Scenario(
+                pack=PACK, models_directory=ground.models_directory, cameras=(str(looped),), playback="every-frame"
+            )
+        )
+        witness.stage("enrolling the watchlist")
+        staged.load_watchlist(watchlist)
+        staged.start_control_room(lambda _: None)
+        witness.stage(f"running the daemon for {course.last_frame} frames")
+        return Report.of(memory_rows(_watch(staged, course, witness), course.first_frame))
+
+
+def memory_rows(samples: Sequence[Sample], first_frame: int) -> Iterator[Row]:
+    """Compare what was held from *first_frame* on; growth is the highest later value over the first one."""
+    warm = [sample for sample in samples if sample.frames >= first_frame]
+    if not warm:
+        message = "no sample was taken after the first frames"
+        raise BenchError(message, remedy="run it on a machine that is less busy")
+    first, last = warm[0], warm[-1]
+    yield Row.shown("from frame", first.frames, "frames")
+    yield Row.shown("to frame", last.frames, "frames")
+    yield Row.shown("samples", len(warm))
+    yield Row.shown("daemon's resident set at the beginning", round(first.resident_mb, 1), "MB")
+    yield Row.shown("daemon's resident set at the end", round(last.resident_mb, 1), "MB")
+    yield Row.at_most("daemon's resident set, range", _range_percent(warm, "resident_mb"), MAX_GROWTH_PERCENT, "%")
+    yield Row.shown("decoder's resident set at the end", round(last.children_mb, 1), "MB")
+    yield Row.at_most("decoder's resident set, range", _range_percent(warm, "children_mb"), MAX_GROWTH_PERCENT, "%")
+    for name in ("descriptors", "threads", "children"):
+        growth = max(getattr(sample, name) for sample in warm) - getattr(first, name)
+        yield Row.at_most(f"growth of {name}", growth, 0, f"beyond {getattr(first, name)}")
+
+
+def _range_percent(samples: Iterable[Sample], name: str) -> float:
+    values = [getattr(sample, name) for sample in samples]
+    return float(round(100.0 * (max(values) - min(values)) / max(min(values), 1e-9), 2))
+
+
+def _join(once: Path, looped: Path, loops: int) -> None:
+    """Bare H.264 streams are joined by joining their bytes."""
+    with looped.open("wb") as target:
+        for _ in range(loops):
+            with once.open("rb") as source:
+                shutil.copyfileobj(source, target)
+
+
+def _watch(staged: Rehearsal, course: _Course, witness: Witness) -> list[Sample]:
+    child = staged.start_daemon()
+    daemon = child.process
+    samples: list[Sample] = []
+    while not samples or samples[-1].frames < course.last_frame:
+        time.sleep(LOOK_EVERY_S)
+        if daemon.poll() is not None:
+            message = f"the daemon ended with status {daemon.returncode} before its time:\n{child.last_words()}"
+            raise RehearsalError(message)
+        frames = _frames(staged)
+        if frames is not None:
+            samples.append(_sample(daemon.pid, frames))
+            witness.count(min(frames, course.last_frame), course.last_frame)
+    return samples
+
+
+def _frames(staged: Rehearsal) -> int | None:
+    """How many frames the path has taken; None while the daemon is still starting."""
+    try:
+        status = json.loads(staged.command("status", "--json"))
+    except RehearsalError:
+        return None
+    return int(status["counters"].get("frames-processed.street", 0))
+
+
+def _sample(process_id: int, frames: int) -> Sample:
+    children = _children_of(process_id)
+    facts = _status_of(process_id)
+    return Sample(
+        frames=frames,
+        resident_mb=facts["VmRSS"] / KIBIBYTE,
+        children_mb=sum(_status_of(child)["VmRSS"] for child in children) / KIBIBYTE,
+        descriptors=len(list(Path(f"/proc/{process_id}/fd").iterdir())),
+        threads=facts["Threads"],
+        children=len(children),
+    )
+
+
+def _status_of(process_id: int) -> dict[str, int]:
+    """Numbers of `/proc/PID/status`; sizes in kibibytes."""
+    lines = Path(f"/proc/{process_id}/status").read_text(encoding="ascii", errors="replace").splitlines()
+    fields = (line.split(":", 1) for line in lines if line.startswith(("VmRSS:", "Threads:")))
+    return {name: int(value.split()[0]) for name, value in fields}
+
+
+def _children_of(process_id: int) -> list[int]:
+    lists = Path(f"/proc/{process_id}/task").glob("*/children")
+    return [int(child) for entry in lists for child in entry.read_text(encoding="ascii").split()]

@@ -1,0 +1,40 @@
+import os
+
+import pytest
+
+from edge_lfr.evaluation.bench.ground import BenchError
+from edge_lfr.evaluation.bench.memory import Sample, _sample, memory_rows
+
+
+def sample(frames: int, resident_mb: float, descriptors: int = 30) -> Sample:
+    return Sample(
+        frames=frames, resident_mb=resident_mb, children_mb=80.0, descriptors=descriptors, threads=12, children=1
+    )
+
+
+def test_what_was_held_while_warming_up_does_not_count() -> None:
+    """Only from the first frame on is the resident set to be flat."""
+    rows = memory_rows([sample(10, 90.0), sample(2_000, 200.0), sample(20_000, 203.0)], 2_000)
+    assert [] == [row.name for row in rows if not row.ok]
+
+
+def test_growth_misses_the_target_wherever_it_shows() -> None:
+    """A peak in the middle is growth, too, and so is one descriptor."""
+    samples = [sample(2_000, 200.0), sample(9_000, 205.0, descriptors=31), sample(20_000, 200.0)]
+    missed = [row.name for row in memory_rows(samples, 2_000) if not row.ok]
+    assert ["daemon's resident set, range", "growth of descriptors"] == missed
+
+
+def test_nothing_seen_is_no_result() -> None:
+    """A run in which nobody looked proves nothing."""
+    with pytest.raises(BenchError):
+        list(memory_rows([sample(10, 90.0)], 2_000))
+
+
+def test_a_process_is_read_from_outside() -> None:
+    """This very process has memory, a thread and standard streams."""
+    seen = _sample(os.getpid(), 7)
+    assert 7 == seen.frames
+    assert seen.resident_mb > 1.0
+    assert seen.threads >= 1
+    assert seen.descriptors >= 3
