@@ -20,6 +20,9 @@ from edge_lfr.inference.contract import SCRFD_ANCHORS, STRIDES
 MAX_CELLS: Final = 1000
 """Cells that enter the comparison of boxes, best first (chosen, not measured): 50 faces light up a few hundred."""
 
+NEARLY: Final = 0.999
+"""Slack for rounding where cells are chosen before their exact scores are known; the exact score decides."""
+
 Floats = NDArray[np.float32]
 
 
@@ -62,16 +65,23 @@ class YunetDecoder:
         self._cells, self._strides = _grid(working, anchors=1)
 
     def decode(self, outputs: Sequence[Floats], min_score: float) -> Detections:
-        face, objectness, offsets, points = (_stacked(outputs, part) for part in range(4))
+        face, objectness = _column(outputs, 0), _column(outputs, 1)
+        # Clipping raises no product of positive factors: whoever reaches the score has a product of its square. So the
+        # root and the clipping are for few cells, and boxes and landmarks are read at the kept ones alone.
+        products = face * objectness
+        _check_scores(products)
+        near = np.flatnonzero(products >= NEARLY * min_score**2) if min_score > 0.0 else np.arange(len(products))
         # The nets' sigmoids may leave 0 to 1 by a rounding error; OpenCV clips them as well.
-        scores = np.sqrt(np.clip(face[:, 0], 0.0, 1.0) * np.clip(objectness[:, 0], 0.0, 1.0))
-        kept = _best(scores, min_score)
+        scores = np.sqrt(np.clip(face[near], 0.0, 1.0) * np.clip(objectness[near], 0.0, 1.0))
+        chosen = _best(scores, min_score)
+        kept = near[chosen]
+        offsets, points = _rows(outputs, 2, kept), _rows(outputs, 3, kept)
         cells, strides = self._cells[kept], self._strides[kept]
-        centres = (cells + offsets[kept, :2]) * strides
-        half_sizes = np.exp(offsets[kept, 2:]) * strides / 2
+        centres = (cells + offsets[:, :2]) * strides
+        half_sizes = np.exp(offsets[:, 2:]) * strides / 2
         boxes = np.concatenate([centres - half_sizes, centres + half_sizes], axis=1)
-        landmarks = (cells[:, None] + points[kept].reshape(-1, LANDMARK_COUNT, 2)) * strides[:, None]
-        return _finite(Detections(boxes_xyxy=boxes, landmarks_xy=landmarks, scores=scores[kept]))
+        landmarks = (cells[:, None] + points.reshape(-1, LANDMARK_COUNT, 2)) * strides[:, None]
+        return _finite(Detections(boxes_xyxy=boxes, landmarks_xy=landmarks, scores=scores[chosen]))
 
 
 class ScrfdDecoder:
@@ -81,14 +91,15 @@ class ScrfdDecoder:
         self._cells, self._strides = _grid(working, anchors=SCRFD_ANCHORS)
 
     def decode(self, outputs: Sequence[Floats], min_score: float) -> Detections:
-        face, distances, points = (_stacked(outputs, part) for part in range(3))
-        scores = face[:, 0]
+        scores = _column(outputs, 0)
+        _check_scores(scores)
         kept = _best(scores, min_score)
+        distances, points = _rows(outputs, 1, kept), _rows(outputs, 2, kept)
         cells, strides = self._cells[kept], self._strides[kept]
-        top_left = (cells - distances[kept, :2]) * strides
-        bottom_right = (cells + distances[kept, 2:]) * strides
+        top_left = (cells - distances[:, :2]) * strides
+        bottom_right = (cells + distances[:, 2:]) * strides
         boxes = np.concatenate([top_left, bottom_right], axis=1)
-        landmarks = (cells[:, None] + points[kept].reshape(-1, LANDMARK_COUNT, 2)) * strides[:, None]
+        landmarks = (cells[:, None] + points.reshape(-1, LANDMARK_COUNT, 2)) * strides[:, None]
         return _finite(Detections(boxes_xyxy=boxes, landmarks_xy=landmarks, scores=scores[kept]))
 
 
@@ -104,17 +115,19 @@ def suppress_overlaps(found: Detections, max_iou: float) -> list[int]:
     Returns:
         Rows of *found*, best score first.
     """
-    boxes = found.boxes_xyxy
-    areas = np.prod(np.maximum(boxes[:, 2:] - boxes[:, :2], 0.0), axis=1)
+    x0, y0, x1, y1 = found.boxes_xyxy.T
+    areas = np.maximum(x1 - x0, 0.0) * np.maximum(y1 - y0, 0.0)
     kept: list[int] = []
-    alive = np.ones(len(boxes), dtype=bool)
-    for row in range(len(boxes)):
-        if not alive[row]:
-            continue
-        kept.append(row)
-        corners = np.minimum(boxes[row, 2:], boxes[row:, 2:]) - np.maximum(boxes[row, :2], boxes[row:, :2])
-        intersections = np.prod(np.maximum(corners, 0.0), axis=1)
-        alive[row:] &= intersections <= max_iou * (areas[row] + areas[row:] - intersections)
+    left = np.arange(len(areas))
+    while len(left):
+        best = left[0]
+        kept.append(int(best))
+        widths = np.minimum(x1[best], x1[left]) - np.maximum(x0[best], x0[left])
+        heights = np.minimum(y1[best], y1[left]) - np.maximum(y0[best], y0[left])
+        intersections = np.maximum(widths, 0.0) * np.maximum(heights, 0.0)
+        is_apart = intersections <= max_iou * (areas[best] + areas[left] - intersections)
+        is_apart[0] = False  # an empty box does not even overlap itself
+        left = left[is_apart]
     return kept
 
 
@@ -128,15 +141,35 @@ def _grid(working: SizeWH, *, anchors: int) -> tuple[Floats, Floats]:
     return np.concatenate(cells), np.concatenate(strides)
 
 
-def _stacked(outputs: Sequence[Floats], part: int) -> Floats:
+def _levels(outputs: Sequence[Floats], part: int) -> list[Floats]:
     levels = outputs[part * len(STRIDES) : (part + 1) * len(STRIDES)]
-    return np.concatenate([level.reshape(-1, level.shape[-1]) for level in levels])
+    return [level.reshape(-1, level.shape[-1]) for level in levels]
 
 
-def _best(scores: Floats, min_score: float) -> NDArray[np.intp]:
+def _column(outputs: Sequence[Floats], part: int) -> Floats:
+    """float32 (cells,): a part with one number a cell, of all levels."""
+    return np.concatenate([level[:, 0] for level in _levels(outputs, part)])
+
+
+def _rows(outputs: Sequence[Floats], part: int, kept: NDArray[np.intp]) -> Floats:
+    """float32 (kept, columns): a part at some cells, whose numbers go on from level to level."""
+    levels = _levels(outputs, part)
+    rows = np.empty((len(kept), levels[0].shape[-1]), dtype=np.float32)
+    first = 0
+    for level in levels:
+        here = np.flatnonzero((kept >= first) & (kept < first + len(level)))
+        rows[here] = level[kept[here] - first]
+        first += len(level)
+    return rows
+
+
+def _check_scores(scores: Floats) -> None:
     if not np.isfinite(scores).all():
         message = "the detector gave scores that are no numbers"
         raise InferenceError(message)
+
+
+def _best(scores: Floats, min_score: float) -> NDArray[np.intp]:
     kept = np.flatnonzero(scores >= min_score)
     return kept[np.argsort(-scores[kept], kind="stable")][:MAX_CELLS]
 
