@@ -14,6 +14,7 @@ from edge_lfr.pipeline.identification.decision import Decider
 from edge_lfr.pipeline.identification.embedding import Embedder
 from edge_lfr.pipeline.identification.matching import Matcher
 from edge_lfr.pipeline.path import Path, Reporter, Stages
+from edge_lfr.pipeline.stage_times import StageTimes
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,10 +44,16 @@ def open_nets(pack: OpenPack, config: ApplianceConfig) -> Nets:
 
 
 def assemble(
-    nets: Nets, armament: Armament, config: ApplianceConfig, reporter: Reporter, new_track_id: Callable[[], int]
+    nets: Nets,
+    armament: Armament,
+    config: ApplianceConfig,
+    reporter: Reporter,
+    new_track_id: Callable[[], int],
+    *,
+    times: StageTimes,
 ) -> Path:
     """A path that searches this watchlist; everything that a path remembers starts empty."""
-    return Path(stages_of(nets, armament, config, new_track_id), reporter)
+    return Path(stages_of(nets, armament, config, new_track_id), reporter, times)
 
 
 def stages_of(nets: Nets, armament: Armament, config: ApplianceConfig, new_track_id: Callable[[], int]) -> Stages:

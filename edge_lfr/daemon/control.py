@@ -53,6 +53,9 @@ MAX_PEERS: Final = 8
 REQUEST_LIMIT_S: Final = 5.0
 """A peer has this long for its whole line, and for taking the answer; a program needs milliseconds."""
 
+ACCEPT_WAIT_S: Final = 1.0
+"""Longest wait for a peer; a turn that waited in vain still counts as progress. Chosen."""
+
 PLACE_WAIT_S: Final = 0.1
 """How often the server looks whether it is to stop while all places are taken. Chosen."""
 
@@ -91,6 +94,13 @@ class ControlServer:
         self._places = threading.BoundedSemaphore(MAX_PEERS)
         self._listener: socket.socket | None = None
         self._thread: threading.Thread | None = None
+        self.turns = 0
+        """Finished turns of the accepting thread, also those that waited in vain."""
+
+    @property
+    def is_alive(self) -> bool:
+        """The accepting thread runs."""
+        return self._thread is not None and self._thread.is_alive()
 
     def start(self) -> None:
         """
@@ -113,6 +123,7 @@ class ControlServer:
             listener.bind(str(partial))
             _give_to_technicians(partial)
             listener.listen(MAX_PEERS)
+            listener.settimeout(ACCEPT_WAIT_S)
             partial.replace(self._path)
         except OSError as error:
             listener.close()
@@ -147,10 +158,14 @@ class ControlServer:
     def _accept(self, listener: socket.socket) -> None:
         """Take a peer only when there is a place for it; until then it waits in the kernel's queue."""
         while self._listener is not None:
+            self.turns += 1
             if not self._places.acquire(timeout=PLACE_WAIT_S):
                 continue
             try:
                 peer, _ = listener.accept()
+            except TimeoutError:
+                self._places.release()
+                continue
             except OSError:
                 self._places.release()
                 time.sleep(PLACE_WAIT_S)  # ended, or out of descriptors: then wait for peers to end, do not spin

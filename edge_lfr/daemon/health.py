@@ -1,16 +1,19 @@
-"""What the appliance says about itself: to the broker, and in more words to a technician at the local socket."""
+"""What the appliance says about itself: how it is, what is wrong, what it counted, how long things take and wait."""
 
-import resource
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 import edge_lfr
+from edge_lfr.biometrics.locking import TALLY
 from edge_lfr.clock import Clock
 from edge_lfr.daemon.armament import Armament
 from edge_lfr.daemon.latency import LatencyLog
 from edge_lfr.daemon.path_loop import PathLoop
+from edge_lfr.daemon.process_use import process_use
+from edge_lfr.daemon.progress import Progress
+from edge_lfr.errors import OutboxError
 from edge_lfr.inference.packs import OpenPack
 from edge_lfr.pipeline.capture.camera import Camera
 from edge_lfr.pipeline.capture.source import CameraState, CameraStatus
@@ -22,11 +25,19 @@ from edge_lfr.pipeline.reporting.states import (
     CameraMessage,
     DeviceState,
     HealthMessage,
+    Spans,
     StatusMessage,
     WatchlistMessage,
 )
+from edge_lfr.pipeline.stage_times import StageTimes
 
-STATUS_SCHEMA: Final = "lfr.local-status/1"
+MB: Final = 1e6
+
+MAX_REASONS: Final = 64
+"""As many as the status message holds; 32 cameras and all else that can be wrong stay below."""
+
+HARMLESS: Final = frozenset({"threshold-extrapolated", "metrics-unavailable"})
+"""Reasons that are said, and do not make a running appliance a degraded one."""
 
 
 @dataclass(slots=True, eq=False)
@@ -40,10 +51,18 @@ class Health:
     outbox: Outbox
     counters: Counters
     latency: LatencyLog
+    times: StageTimes
+    progress: Progress
     link: MqttLink | None = None
     """Set once it exists: the link asks this record, and this record asks the link."""
 
     armament: Armament | None = None
+    stalled: tuple[str, ...] = ()
+    """Threads that are over their limit: the watchdog is not fed."""
+
+    has_metrics: bool = True
+    """False where the metrics that were asked for cannot be served."""
+
     state: DeviceState = DeviceState.STARTING
     _began_ns: int = field(init=False)
     _since: datetime = field(init=False)
@@ -71,18 +90,32 @@ class Health:
             found.extend(self.link.status.complaints)
         if self.outbox.counts().spooled:
             found.append("disk-refuses")
+        if TALLY.unlocked_bytes > 0:
+            found.append("memory-unlocked")
+        if not self.has_metrics:
+            found.append("metrics-unavailable")
+        found.extend(f"stalled-{name}" for name in self.stalled)
         armament = self.armament  # a wipe in another thread may take it away
         if armament is None:
             found.append("no-watchlist")
         elif armament.floor.evidence == "extrapolated":
             found.append("threshold-extrapolated")
-        return tuple(found)
+        return tuple(found[:MAX_REASONS])
+
+    def in_words(self) -> str:
+        """One line for `systemctl status`."""
+        up = sum(camera.status.state is CameraState.UP for camera in self.cameras.values())
+        try:
+            state, waiting = self.status().state.value, f"{self.outbox.counts().stored} alerts waiting"
+        except OutboxError:
+            state, waiting = self.state.value, "outbox unreadable"
+        return f"{state}: {up} of {len(self.cameras)} cameras up, {waiting}"
 
     def status(self) -> StatusMessage:
         """The appliance in one line; what the broker and the outbox say is added by the link."""
         reasons = self.reasons()
         state = self.state
-        if state is DeviceState.RUNNING and any(reason != "threshold-extrapolated" for reason in reasons):
+        if state is DeviceState.RUNNING and not HARMLESS.issuperset(reasons):
             state = DeviceState.DEGRADED
         return StatusMessage(
             state=state,
@@ -98,20 +131,49 @@ class Health:
 
     def health(self) -> HealthMessage:
         """Counters and numbers of the moment."""
-        latency = self.latency.summary()
-        measures = {
-            "memory_peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-            "path_idle_s": (self.clock.monotonic_ns() - self.loop.last_turn_ns) / 1e9,
-        }
-        if latency.p50_ms is not None and latency.p99_ms is not None:
-            measures |= {"latency_p50_ms": latency.p50_ms, "latency_p99_ms": latency.p99_ms}
         return HealthMessage(
             boot_id=self.outbox.boot_id,
             at=self.clock.utc_now(),
             uptime_s=self.uptime_s,
             counters=self.all_counters(),
-            measures=measures,
+            measures=self.measures(),
+            stages={
+                name: Spans(count=spans.count, p50_ms=round(spans.p50_ms, 3), p99_ms=round(spans.p99_ms, 3))
+                for name, spans in self.times.summary().items()
+            },
+            latency={
+                name: Spans(count=spans.count, p50_ms=spans.p50_ms, p99_ms=spans.p99_ms)
+                for name, spans in self.latency.summary().items()
+            },
         )
+
+    def measures(self) -> dict[str, float]:
+        """Values of the moment by name, the unit in it; nothing that stands for a person."""
+        use = process_use()
+        found: dict[str, float] = {
+            "memory_resident_mb": use.resident_bytes / MB,
+            "memory_peak_mb": use.peak_bytes / MB,
+            "memory_children_mb": use.children_bytes / MB,
+            "memory_locked_mb": use.locked_bytes / MB,
+            "memory_unlocked_mb": use.unlocked_bytes / MB,
+            "descriptors": use.descriptors,
+            "threads": use.threads,
+            "children": use.children,
+        }
+        found |= {f"idle_s.{name}": age_s for name, age_s in self.progress.ages_s().items()}
+        found |= {f"frame_waiting_s.{camera_id}": age_s for camera_id, age_s in self.waiting_frames()}
+        oldest_s = self.outbox.oldest_age_s()
+        if oldest_s is not None:
+            found["outbox_oldest_s"] = oldest_s
+        return {name: round(value, 3) for name, value in found.items()}
+
+    def waiting_frames(self) -> Iterator[tuple[str, float]]:
+        """Each camera that has a frame waiting for the path, and for how long, seconds."""
+        now_ns = self.clock.monotonic_ns()
+        for camera_id, camera in self.cameras.items():
+            since_ns = camera.waits_since_ns
+            if since_ns is not None:
+                yield camera_id, max(0, now_ns - since_ns) / 1e9
 
     def watchlist(self) -> WatchlistMessage:
         """Which watchlist is searched; digests and counts, no names."""
@@ -119,6 +181,8 @@ class Health:
         armament = self.armament
         if armament is None:
             return WatchlistMessage(digest=None, pack_id=pack_id, pack_digest=pack_digest)
+        choice = armament.gallery.choice
+        times = choice.times
         return WatchlistMessage(
             digest=armament.watchlist.digest,
             references=armament.gallery.references,
@@ -128,7 +192,12 @@ class Health:
             pack_digest=pack_digest,
             threshold=armament.threshold,
             threshold_evidence=armament.floor.evidence,
-            index=armament.gallery.index.value,
+            index=choice.serving.value,
+            index_reason=choice.reason.value,
+            index_recall=choice.recall,
+            index_exact_ms=None if times is None else (times.exact_1_ms, times.exact_8_ms),
+            index_graph_ms=None if times is None else (times.graph_1_ms, times.graph_8_ms),
+            index_build_s=choice.build_s,
         )
 
     @property
@@ -144,45 +213,6 @@ class Health:
             found[f"frames-processed.{camera_id}"] = self.loop.frames_processed[camera_id]
         found["path-failures"] = self.loop.failures
         return found
-
-    def local_status(self) -> dict[str, Any]:
-        """Everything, for `edge-lfr status`."""
-        armament = self.armament
-        floor = None if armament is None else armament.floor
-        status = self.status().model_copy(
-            update={"last_seq": self.outbox.last_seq, "outbox": self.outbox.counts()},
-        )
-        return {
-            "schema": STATUS_SCHEMA,
-            "status": status.model_dump(mode="json", by_alias=True),
-            "watchlist": self.watchlist().model_dump(mode="json", by_alias=True),
-            "expected_false_alerts_per_1000": None if floor is None else floor.false_alerts_per_1000,
-            "cameras": [_camera_facts(camera.status) for camera in self.cameras.values()],
-            "broker": _link_facts(self.link),
-            "provider": {"detector": self.pack.detector.provider, "embedder": self.pack.embedder.provider},
-            "latency": asdict(self.latency.summary()),
-            "counters": self.all_counters(),
-            "uptime_s": round(self.uptime_s, 1),
-        }
-
-
-def _link_facts(link: MqttLink | None) -> dict[str, Any]:
-    if link is None:
-        return {"state": LinkState.STOPPED.value, "reason": None, "nobody_listening": False}
-    status = link.status
-    return {
-        "state": status.state.value,
-        "reason": status.reason,
-        "since": status.since.isoformat(),
-        "nobody_listening": status.nobody_listening,
-        "in_flight": status.in_flight,
-    }
-
-
-def _camera_facts(status: CameraStatus) -> dict[str, Any]:
-    """All that a camera says of itself; its decoder's confinement and locks among it."""
-    size = None if status.size is None else str(status.size)
-    return {**asdict(status), "state": status.state.value, "size": size}
 
 
 def _camera_message(status: CameraStatus) -> CameraMessage:

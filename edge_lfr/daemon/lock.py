@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from edge_lfr.errors import DaemonBusyError
+from edge_lfr.errors import ConfigError, DaemonBusyError
 
 
 @contextmanager
@@ -16,9 +16,14 @@ def hold_state(directory: Path) -> Iterator[None]:
 
     Raises:
         DaemonBusyError: Another process holds it.
+        ConfigError: It cannot be made or used.
     """
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor = os.open(directory / "daemon.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(directory / "daemon.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        message = f"{directory}: the state folder cannot be used: {error.strerror}"
+        raise ConfigError(message, remedy="make state_directory a folder that the daemon's user may write") from error
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

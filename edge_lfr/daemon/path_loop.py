@@ -8,6 +8,7 @@ import structlog
 
 from edge_lfr.biometrics.samples import Frame
 from edge_lfr.clock import Clock
+from edge_lfr.daemon.latency import LatencyLog, LatencyPart
 from edge_lfr.pipeline.capture.camera import Camera
 from edge_lfr.pipeline.path import Path
 
@@ -23,10 +24,13 @@ MAX_FAILURES_IN_A_ROW: Final = 10
 class PathLoop:
     """Runs passes until told to stop; without a path (no watchlist, paused) frames are destroyed unseen."""
 
-    def __init__(self, cameras: Mapping[str, Camera], clock: Clock, on_broken: Callable[[], None]) -> None:
+    def __init__(
+        self, cameras: Mapping[str, Camera], clock: Clock, latency: LatencyLog, on_broken: Callable[[], None]
+    ) -> None:
         """Nothing runs until `start`; *on_broken* is called from the loop's thread after too many failures in a row."""
         self._cameras = cameras
         self._clock = clock
+        self._latency = latency
         self._on_broken = on_broken
         self._frame_waits = threading.Event()
         self._stopping = threading.Event()
@@ -35,7 +39,8 @@ class PathLoop:
         self._thread = threading.Thread(target=self._run, name="path")
         self.frames_processed: dict[str, int] = dict.fromkeys(cameras, 0)
         self.failures = 0
-        self.last_turn_ns = clock.monotonic_ns()
+        self.turns = 0
+        """Finished turns, also those that waited in vain or failed."""
 
     def notify(self) -> None:
         """A camera has a new frame; called from the cameras' threads."""
@@ -93,7 +98,7 @@ class PathLoop:
                 if failures_in_a_row >= MAX_FAILURES_IN_A_ROW:
                     self._on_broken()
                     return
-            self.last_turn_ns = self._clock.monotonic_ns()
+            self.turns += 1
 
     def _turn(self) -> bool:
         """One pass over what waits; whether anything did."""
@@ -102,15 +107,24 @@ class PathLoop:
             if self._path is None:
                 for frame in frames:
                     frame.destroy()
-            elif frames:
-                self._path.identify(frames)
-                for frame in frames:
-                    self.frames_processed[frame.camera_id] += 1
-            if self._path is not None:
-                self._path.expire(self._clock.monotonic_ns())
-                if not frames:
-                    self._path.rest()
+                return bool(frames)
+            try:
+                self._pass(self._path, frames)
+            finally:
+                self._path.settle(self._clock.monotonic_ns())
             return bool(frames)
+
+    def _pass(self, path: Path, frames: list[Frame]) -> None:
+        if frames:
+            began_ns = self._clock.monotonic_ns()
+            for frame in frames:
+                self._latency.add(LatencyPart.HANDOVER, frame.arrived_ns, began_ns)
+            path.identify(frames)
+            for frame in frames:
+                self.frames_processed[frame.camera_id] += 1
+        path.expire(self._clock.monotonic_ns())
+        if not frames:
+            path.rest()
 
     def _newest_frames(self) -> list[Frame]:
         return [frame for camera in self._cameras.values() if (frame := camera.take_newest()) is not None]

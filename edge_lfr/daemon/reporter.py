@@ -7,6 +7,8 @@ import structlog
 
 from edge_lfr.biometrics.outcomes import Decision, Discard, TrackEnd
 from edge_lfr.biometrics.samples import Face, Frame
+from edge_lfr.clock import Clock
+from edge_lfr.daemon.latency import LatencyLog
 from edge_lfr.errors import ReportingError
 from edge_lfr.pipeline.reporting.alert import AlertWriter
 from edge_lfr.pipeline.reporting.discard import Counters
@@ -17,10 +19,14 @@ log = structlog.get_logger()
 class DaemonReporter:
     """The `Reporter` of `pipeline.path`; also keeps how tracks ended when an evaluation asks for it."""
 
-    def __init__(self, alerts: AlertWriter, counters: Counters, *, keep_track_ends: bool) -> None:
+    def __init__(
+        self, alerts: AlertWriter, counters: Counters, latency: LatencyLog, clock: Clock, *, keep_track_ends: bool
+    ) -> None:
         """With *keep_track_ends* a record of numbers for each track of this run is kept, for a truth file."""
         self._alerts = alerts
         self._counters = counters
+        self._latency = latency
+        self._clock = clock
         self._keep_track_ends = keep_track_ends
         self._lock = threading.Lock()
         self._track_ends: list[TrackEnd] = []
@@ -32,7 +38,7 @@ class DaemonReporter:
         face: Face | None = None,
         others: Sequence[Face] = (),
         *,
-        first_good_ns: int | None = None,  # noqa: ARG002 - the latency summary is to take it
+        first_good_ns: int | None = None,
     ) -> None:
         """Write the alert; if neither disk nor memory takes it, the loss is loud and the pass goes on for the rest."""
         try:
@@ -41,8 +47,11 @@ class DaemonReporter:
             self._counters.count("alerts.refused")
             log.error("alert.refused", camera=decision.camera_id, track=decision.track_id, code=error.code)
             return
-        if alert is not None:  # a repetition on the same track is told to nobody
-            self._counters.count("sightings" if alert.is_sighting else "alerts")
+        if alert is None:  # a repetition on the same track is told to nobody
+            return
+        self._counters.count("sightings" if alert.is_sighting else "alerts")
+        if frame is not None:
+            self._latency.stored(alert.alert_id, frame.arrived_ns, self._clock.monotonic_ns(), first_good_ns)
 
     def discard(self, discard: Discard) -> None:
         self._counters.discard(discard)

@@ -8,6 +8,7 @@ from pydantic import AwareDatetime, Field
 from edge_lfr.pipeline.reporting.messages import Count, Digest, Evidence, Message, Name, Part
 
 Measure = Annotated[float, Field(allow_inf_nan=False)]
+Milliseconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class DeviceState(StrEnum):
@@ -78,6 +79,16 @@ class CameraMessage(Message):
     restarts: Count = 0
 
 
+class Spans(Part):
+    """How long something takes: percentiles over its latest runs; None before the first."""
+
+    count: Count = 0
+    """Since the daemon started."""
+
+    p50_ms: Measure | None = None
+    p99_ms: Measure | None = None
+
+
 class HealthMessage(Message):
     """Numbers of the moment; sent at an interval, not retained."""
 
@@ -88,10 +99,16 @@ class HealthMessage(Message):
     at: AwareDatetime
     uptime_s: Annotated[float, Field(ge=0, allow_inf_nan=False)]
     counters: Annotated[dict[Name, Count], Field(max_length=2_000)] = Field(default_factory=dict)
-    """Since the daemon started."""
+    """Since the daemon started; `discard.REASON.CAMERA` are the drops by cause."""
 
     measures: Annotated[dict[Name, Measure], Field(max_length=500)] = Field(default_factory=dict)
-    """Values of the moment, the unit in the name."""
+    """Values of the moment, the unit in the name: memory, and the ages of what waits and of threads' turns."""
+
+    stages: Annotated[dict[Name, Spans], Field(max_length=64)] = Field(default_factory=dict)
+    """Each stage of a pass, and `pass` for a whole one."""
+
+    latency: Annotated[dict[Name, Spans], Field(max_length=64)] = Field(default_factory=dict)
+    """Parts of an alert's way from the camera to the broker."""
 
 
 class WatchlistMessage(Message):
@@ -112,3 +129,16 @@ class WatchlistMessage(Message):
     threshold: Annotated[float, Field(ge=-1, le=1)] | None = None
     threshold_evidence: Evidence | None = None
     index: Name | None = None
+    """What serves: `exact` or `hnsw`."""
+
+    index_reason: Name | None = None
+    """Why, as a code."""
+
+    index_recall: Annotated[float, Field(ge=0, le=1)] | None = None
+    """Share of perturbed templates for which the graph named the same first reference as exact search."""
+
+    index_exact_ms: tuple[Milliseconds, Milliseconds] | None = None
+    """Median time of one probe, and of eight at once, in runs that took turns with those of the graph."""
+
+    index_graph_ms: tuple[Milliseconds, Milliseconds] | None = None
+    index_build_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None

@@ -1,17 +1,64 @@
-"""Percentiles of the delivery time."""
+"""The percentiles that tell whether an alert is in time."""
 
-from edge_lfr.daemon.latency import LatencyLog
+from edge_lfr.daemon.latency import LatencyLog, LatencyPart, LatencySummary
+
+MS = 1_000_000
 
 
-def test_percentiles_are_nearest_rank() -> None:
-    """Of 1 to 100 ms, half do not exceed 50 and 99 do not exceed 99."""
+def test_percentiles_are_nearest_ranks() -> None:
+    """Half of the alerts were at most as late as p50, and 99 in 100 at most as late as p99."""
     log = LatencyLog()
-    for span_ms in range(100, 0, -1):
-        log.add(0, span_ms * 1_000_000)
-    summary = log.summary()
-    assert (100, 50.0, 99.0, 100.0) == (summary.count, summary.p50_ms, summary.p99_ms, summary.max_ms)
+    for late_ms in range(1, 101):
+        log.add(LatencyPart.HANDOVER, 0, late_ms * MS)
+    assert LatencySummary(count=100, p50_ms=50.0, p99_ms=99.0, max_ms=100.0) == log.summary()["handover"]
 
 
-def test_no_alert_has_no_latency() -> None:
-    """Before the first alert there is no number, not a zero."""
-    assert LatencyLog().summary().p50_ms is None
+def test_without_alerts_there_is_no_latency() -> None:
+    """No alert is not a fast alert."""
+    assert {part.value: LatencySummary() for part in LatencyPart} == LatencyLog().summary()
+
+
+def maxima(log: LatencyLog) -> dict[str, float | None]:
+    return {part: spans.max_ms for part, spans in log.summary().items() if spans.count}
+
+
+def test_an_alert_is_timed_in_its_parts() -> None:
+    """The frame, the first good face, the disk and the broker: each part from its own beginning."""
+    log = LatencyLog()
+    log.stored("a", 100 * MS, 130 * MS, 40 * MS)
+    log.accepted("a", 100 * MS, 142 * MS)
+    expected = {
+        "frame_to_stored": 30.0,
+        "stored_to_puback": 12.0,
+        "frame_to_puback": 42.0,
+        "first_good_face_to_puback": 102.0,
+    }
+    assert expected == maxima(log)
+
+
+def test_an_answer_may_come_before_the_path_has_noted_the_storing() -> None:
+    """Two threads tell of one alert in any order, and no part is negative."""
+    log = LatencyLog()
+    log.accepted("a", 100 * MS, 120 * MS)
+    log.stored("a", 100 * MS, 121 * MS, None)
+    assert {"frame_to_stored": 21.0, "stored_to_puback": 0.0, "frame_to_puback": 20.0} == maxima(log)
+
+
+def test_a_sighting_is_timed_by_its_own_frame() -> None:
+    """It has the alert's id, and another moment."""
+    log = LatencyLog()
+    log.stored("a", 100 * MS, 110 * MS, 100 * MS)
+    log.stored("a", 900 * MS, 905 * MS, 800 * MS)
+    log.accepted("a", 900 * MS, 910 * MS)
+    log.accepted("a", 100 * MS, 111 * MS)
+    assert 110.0 == log.summary()["first_good_face_to_puback"].max_ms
+    assert 5.0 == log.summary()["stored_to_puback"].max_ms
+
+
+def test_what_is_never_acknowledged_is_forgotten() -> None:
+    """A broker that is away for days costs no memory."""
+    log = LatencyLog()
+    for number in range(2_000):
+        log.stored(f"{number}", number, number, None)
+    log.accepted("0", 0, 10 * MS)
+    assert 0 == log.summary()["stored_to_puback"].count

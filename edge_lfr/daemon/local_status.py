@@ -1,0 +1,66 @@
+"""Everything about the running appliance, for `edge-lfr status`: what a technician at the box may know."""
+
+from dataclasses import asdict
+from typing import Any, Final
+
+from edge_lfr.daemon.health import Health
+from edge_lfr.pipeline.capture.source import CameraStatus
+from edge_lfr.pipeline.reporting.link import MqttLink
+from edge_lfr.pipeline.reporting.link_status import LinkState
+
+STATUS_SCHEMA: Final = "lfr.local-status/1"
+
+
+def local_status(health: Health) -> dict[str, Any]:
+    """
+    Gather it; the answer to the `status` verb, which bounds its length.
+
+    Raises:
+        OutboxError: The outbox cannot be read.
+    """
+    armament = health.armament
+    floor = None if armament is None else armament.floor
+    status = health.status().model_copy(
+        update={"last_seq": health.outbox.last_seq, "outbox": health.outbox.counts()},
+    )
+    return {
+        "schema": STATUS_SCHEMA,
+        "status": status.model_dump(mode="json", by_alias=True),
+        "in_words": health.in_words(),
+        "watchlist": health.watchlist().model_dump(mode="json", by_alias=True),
+        "expected_false_alerts_per_1000": None if floor is None else floor.false_alerts_per_1000,
+        "cameras": camera_facts(health),
+        "broker": _link_facts(health.link),
+        "provider": {"detector": health.pack.detector.provider, "embedder": health.pack.embedder.provider},
+        "latency": {part: asdict(spans) for part, spans in health.latency.summary().items()},
+        "stages": {
+            stage: {"count": spans.count, "p50_ms": round(spans.p50_ms, 3), "p99_ms": round(spans.p99_ms, 3)}
+            for stage, spans in health.times.summary().items()
+        },
+        "measures": health.measures(),
+        "counters": health.all_counters(),
+        "uptime_s": round(health.uptime_s, 1),
+    }
+
+
+def camera_facts(health: Health) -> list[dict[str, Any]]:
+    """All that each camera says of itself; its decoder's confinement and locks among it."""
+    return [_facts(camera.status) for camera in health.cameras.values()]
+
+
+def _facts(status: CameraStatus) -> dict[str, Any]:
+    size = None if status.size is None else str(status.size)
+    return {**asdict(status), "state": status.state.value, "size": size}
+
+
+def _link_facts(link: MqttLink | None) -> dict[str, Any]:
+    if link is None:
+        return {"state": LinkState.STOPPED.value, "reason": None, "nobody_listening": False}
+    status = link.status
+    return {
+        "state": status.state.value,
+        "reason": status.reason,
+        "since": status.since.isoformat(),
+        "nobody_listening": status.nobody_listening,
+        "in_flight": status.in_flight,
+    }

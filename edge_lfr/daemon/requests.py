@@ -1,0 +1,110 @@
+"""What technicians may ask of the running appliance: one method a verb, called from the control socket's threads."""
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Final
+
+from edge_lfr.daemon.control import Handler
+from edge_lfr.daemon.control_protocol import Request, Verb
+from edge_lfr.daemon.health import Health
+from edge_lfr.daemon.local_status import camera_facts, local_status
+from edge_lfr.daemon.operation import Operation
+from edge_lfr.daemon.progress import Progress, request_limit_s
+from edge_lfr.errors import ControlError
+from edge_lfr.pipeline.reporting.alert import AlertWriter
+from edge_lfr.pipeline.reporting.outbox import Outbox
+from edge_lfr.pipeline.reporting.states import DeviceState
+
+TEST_ALERT_LIMIT_S: Final = 15.0
+"""How long a test alert waits for the control room, unless the request says otherwise."""
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class Requests:
+    """Answers; what changes the appliance runs one at a time, and never once it is ending."""
+
+    operation: Operation
+    health: Health
+    outbox: Outbox
+    alerts: AlertWriter
+    progress: Progress
+    ending: threading.Event
+    """Set by `stop`, and by whatever else ends the daemon."""
+
+    on_changed: Callable[[], None]
+    """What the appliance says of itself is to be said anew."""
+
+    one_at_a_time: threading.Lock = field(default_factory=threading.Lock)
+    """Held by a request that changes something; who ends the daemon waits for it."""
+
+    def handlers(self) -> Mapping[str, Handler]:
+        changing: Mapping[Verb, Handler] = {
+            Verb.RELOAD: self._reload,
+            Verb.REMOVE: self._remove,
+            Verb.WIPE: self._wipe,
+            Verb.PAUSE: self._pause,
+            Verb.RESUME: self._resume,
+        }
+        return {
+            Verb.STATUS: lambda _: local_status(self.health),
+            Verb.CAMERAS: lambda _: {"cameras": camera_facts(self.health)},
+            Verb.TEST_ALERT: self._test_alert,
+            Verb.STOP: self._stop,
+            **{verb: partial(self._change, handler) for verb, handler in changing.items()},
+        }
+
+    def _change(self, handler: Handler, request: Request) -> Mapping[str, object]:
+        """Run a request that changes the appliance, one at a time, and tell the broker what came of it."""
+        with self.one_at_a_time:
+            if self.ending.is_set():
+                message = "the daemon is stopping"
+                raise ControlError(message, remedy="ask again when it runs")
+            with self.progress.span(f"request-{request.verb.value}", request_limit_s(request.verb)):
+                answer = handler(request)
+        self.on_changed()
+        return answer
+
+    def _reload(self, _: Request) -> Mapping[str, object]:
+        self.operation.take_watchlist()
+        if self.health.state is not DeviceState.PAUSED:
+            self.operation.wake()
+        return self._watchlist_facts()
+
+    def _remove(self, request: Request) -> Mapping[str, object]:
+        remaining = self.operation.store.remove(request.texts("reference_ids"))
+        if remaining:
+            return self._reload(request)
+        self.operation.fall_silent()
+        return self._watchlist_facts()
+
+    def _wipe(self, _: Request) -> Mapping[str, object]:
+        """Stop matching, destroy the data key, zero the matrix, unlink the files: in this order."""
+        self.operation.stop_cameras()
+        self.operation.loop.swap(None)
+        try:
+            wiped = self.operation.store.wipe()
+        finally:
+            self.operation.fall_silent()
+        return {"keys": wiped.keys, "lists": wiped.lists}
+
+    def _pause(self, _: Request) -> Mapping[str, object]:
+        self.operation.pause()
+        return {"state": self.health.state.value}
+
+    def _resume(self, _: Request) -> Mapping[str, object]:
+        self.operation.wake()
+        return {"state": self.health.state.value}
+
+    def _test_alert(self, request: Request) -> Mapping[str, object]:
+        alert = self.alerts.write_test()
+        state = self.outbox.wait_acknowledged(alert.alert_id, request.seconds("timeout_s", TEST_ALERT_LIMIT_S))
+        return {"alert_id": alert.alert_id, "state": None if state is None else state.value}
+
+    def _stop(self, _: Request) -> Mapping[str, object]:
+        self.ending.set()
+        return {"state": DeviceState.STOPPED.value}
+
+    def _watchlist_facts(self) -> dict[str, Any]:
+        return self.health.watchlist().model_dump(mode="json", by_alias=True)
