@@ -22,10 +22,10 @@ class GalleryConfig(Section):
     index: IndexChoice = IndexChoice.AUTO
     """`exact`: one matrix product. `hnsw`: a graph proposes, exact scores decide. `auto`: the graph where it pays."""
 
-    hnsw_m: Annotated[int, Field(ge=4, le=128)] = 48
+    hnsw_m: Annotated[int, Field(ge=4, le=128)] = 32
     """Links a node; more is better recall and more memory."""
 
-    hnsw_ef_construction: Annotated[int, Field(ge=16, le=2000)] = 500
+    hnsw_ef_construction: Annotated[int, Field(ge=16, le=2000)] = 200
     """Breadth of the search while building."""
 
     hnsw_ef: Annotated[int, Field(ge=16, le=2000)] = 400

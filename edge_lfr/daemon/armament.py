@@ -1,7 +1,9 @@
 """What a loaded watchlist turns into before it can be searched: a gallery, a threshold, and who looks like whom."""
 
+import os
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Final
 
 import structlog
 
@@ -15,7 +17,14 @@ from edge_lfr.watchlist.store import SealedStore
 log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+TRIAL_NICENESS: Final = 10
+"""The trial takes what the path leaves: Linux weighs such a thread about a tenth of one that is not nice."""
+
+TRIAL_END_S: Final = 2.0
+"""A trial ends within one step, a tenth of a second, more where it gets little of a core; nobody waits longer."""
+
+
+@dataclass(slots=True, eq=False)
 class Armament:
     """A watchlist in use; `destroy` ends its vectors."""
 
@@ -25,19 +34,27 @@ class Armament:
     floor: CalibrationRow
     """The pack's calibration for this number of templates: the threshold may not lie below it."""
 
+    _trial: threading.Thread | None = field(default=None, init=False)
+
     def destroy(self) -> None:
-        """End the vectors; a graph that is still being built is given up."""
+        """End the vectors, those of a graph that is being built included: its thread has ended on return."""
         self.gallery.destroy()
         self.watchlist.close()
+        if self._trial is not None:
+            self._trial.join(TRIAL_END_S)
+            if self._trial.is_alive():
+                log.warning("gallery.trial-lingers", waited_s=TRIAL_END_S)
 
     def begin_index(self) -> None:
-        """Build the graph, if one is wanted, in a thread; exact search serves until it is adopted (large: minutes)."""
-        threading.Thread(target=self._build_index, name="index", daemon=True).start()
+        """Try the graph, if one is wanted, in a nice thread; exact search serves until it has won (large: minutes)."""
+        self._trial = threading.Thread(target=self._choose_index, name="index", daemon=True)
+        self._trial.start()
 
-    def _build_index(self) -> None:
-        measured = self.gallery.build_index()
-        if measured is not None:
-            self.gallery.adopt(measured)
+    def _choose_index(self) -> None:
+        # On Linux niceness belongs to a thread, and more of it needs no privilege.
+        thread = threading.get_native_id()
+        os.setpriority(os.PRIO_PROCESS, thread, os.getpriority(os.PRIO_PROCESS, thread) + TRIAL_NICENESS)
+        self.gallery.choose_index()
 
 
 def arm(store: SealedStore, entry: PackEntry, gallery: GalleryConfig, decision: DecisionConfig) -> Armament:

@@ -1,8 +1,8 @@
 """
 Exact search: probes enter, the rows leave among which their nearest references certainly are.
 
-One matrix product gives all scores in float32. They would give the probe away to anyone who holds the templates, so
-the buffer is zeroed after each search.
+Products with all templates give all scores in float32. They would give the probe away to anyone who holds the
+templates, so the buffer is zeroed after each search.
 """
 
 import threading
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from edge_lfr.biometrics.locking import locked_zeros
 from edge_lfr.config.identification import IndexChoice
-from edge_lfr.watchlist.templates import TemplateMatrix
+from edge_lfr.watchlist.templates import ROWS_A_BLOCK, TemplateMatrix
 
 BATCH: Final = 16
 """Probes a product. Twice the usual burst; a larger one gains nothing and its score buffer leaves the cache."""
@@ -21,8 +21,18 @@ BATCH: Final = 16
 HEADROOM: Final = 4
 """Templates looked at for each reference asked for: one more than the three pictures that a person usually has."""
 
-BLOCKS: Final = 64
-"""Chosen, not measured: one fast pass for the maxima, and 1/64 of the scores are left to be ordered."""
+FIRST_LOOK: Final = 2
+"""Templates looked at first for each reference asked for: mostly enough for a probe of nobody, whose nearest templates
+are of different people; for a mated one, with all its reference's pictures on top, a second look is taken."""
+
+BLOCKS_A_ROUND: Final = 8
+"""Chosen, not measured: maxima over the rounds are one fast pass, and 512 sets are enough for their best to tell."""
+
+NO_TEMPLATE: Final = np.float32(-np.inf)
+"""Stands where a block or a round has no template."""
+
+BELOW_ALL: Final = -2.0
+"""Below every score, and above `NO_TEMPLATE`."""
 
 
 class Index(Protocol):
@@ -57,7 +67,8 @@ class ExactIndex:
         # last place (Higham, Accuracy and Stability of Numerical Algorithms, 2002, section 3.1); both the row that sets
         # the floor and the row below it may err.
         self._slack = 2.0 * 1.01 * templates.dimension * float(np.finfo(np.float32).eps)
-        self._scores = locked_zeros((len(templates) * BATCH,), np.float32)
+        self._rounds = -(-len(templates.blocks) // BLOCKS_A_ROUND)
+        self._scores = locked_zeros((self._rounds * BLOCKS_A_ROUND * BATCH * ROWS_A_BLOCK,), np.float32)
         self._lock = threading.Lock()
 
     def propose(self, probes: NDArray[np.float32], k: int) -> tuple[NDArray[np.intp], ...]:
@@ -68,53 +79,66 @@ class ExactIndex:
         return tuple(rows)
 
     def _propose(self, probes: NDArray[np.float32], k: int) -> list[NDArray[np.intp]]:
-        """Search one batch; (templates, probes) is the order in which the product is fastest on the tall matrix."""
-        count = len(self._templates)
-        scores = self._scores[: count * len(probes)].reshape(count, len(probes))
+        """Search one batch: a small product for each block of templates, then the rows that reach a floor."""
+        blocks, count = self._templates.blocks, len(probes)
+        used = self._scores[: self._rounds * BLOCKS_A_ROUND * count * ROWS_A_BLOCK]
+        scores = used.reshape(-1, count, ROWS_A_BLOCK)
+        rounds = used.reshape(self._rounds, BLOCKS_A_ROUND, count, ROWS_A_BLOCK)
         try:
-            np.matmul(self._templates.matrix, probes.T, out=scores)
-            rows = self._above(scores, self._floors(scores, HEADROOM * k))
-            for place, found in enumerate(rows):
-                rows[place] = self._with_enough_references(found, scores[:, place : place + 1], k)
+            np.matmul(probes, blocks, out=scores[: len(blocks)])
+            scores[len(blocks) :] = NO_TEMPLATE
+            scores[len(blocks) - 1, :, (len(self._templates) - 1) % ROWS_A_BLOCK + 1 :] = NO_TEMPLATE
+            maxima = np.max(rounds, axis=0)
+            found = [self._rows(rounds[:, :, place], maxima[:, place], k) for place in range(count)]
+            maxima.fill(0)
         finally:
-            scores.fill(0)
-        return rows
+            used.fill(0)
+        return found
 
-    def _with_enough_references(self, rows: NDArray[np.intp], scores: NDArray[np.float32], k: int) -> NDArray[np.intp]:
-        """Look further down the column while *rows* belong to too few references, because one has many templates."""
+    def _rows(self, scores: NDArray[np.float32], maxima: NDArray[np.float32], k: int) -> NDArray[np.intp]:
+        """Look further down the scores while the rows belong to too few references, because one has many templates."""
         wanted = min(k, len(self._templates.reference_ids))
-        templates = HEADROOM * k
-        while len(np.unique(self._templates.owners[rows])) < wanted:
+        templates = FIRST_LOOK * k
+        while True:
+            rows = _reaching(scores, maxima, self._floor(scores, maxima, templates))
+            owners = self._templates.owners[rows]  # ascending
+            if 1 + np.count_nonzero(np.diff(owners)) >= wanted:
+                return rows
             templates *= HEADROOM
-            rows = self._above(scores, self._floors(scores, templates))[0]
-        return rows
 
-    def _floors(self, scores: NDArray[np.float32], templates: int) -> NDArray[np.float32]:
+    def _floor(self, scores: NDArray[np.float32], maxima: NDArray[np.float32], templates: int) -> float:
         """
-        Find for each column a score that at least *templates* rows reach, or all when there are fewer.
+        Find a score that at least *templates* rows reach, or all when there are fewer.
 
         The n-th largest of the maxima of disjoint sets of rows is reached by n rows at least; so only the maxima are
-        ordered, not the scores.
+        ordered, not the scores, unless there are too few sets.
         """
-        count, columns = scores.shape
-        length = count // BLOCKS
-        if count - length * (BLOCKS - 1) <= templates:
-            maxima = scores.copy()
-        else:
-            maxima = np.empty((count - length * (BLOCKS - 1), columns), dtype=np.float32)
-            blocks = scores[: length * BLOCKS].reshape(BLOCKS, length * columns)
-            np.max(blocks, axis=0, out=maxima[:length].reshape(length * columns))
-            maxima[length:] = scores[length * BLOCKS :]
-        last = len(maxima) - min(templates, len(maxima))
-        maxima.partition(last, axis=0)
-        floors = maxima[last].copy()
-        maxima.fill(0)
+        is_few = min(maxima.size, len(self._templates)) < templates
+        ordered = (scores if is_few else maxima).flatten()
+        last = len(ordered) - min(templates, len(self._templates))
+        ordered.partition(last)
+        floor = float(ordered[last])
+        ordered.fill(0)
         # Beyond 1 and -1 lies only rounding, which is clipped from the score; so there all rows tie.
-        floors = np.minimum(floors, np.float32(1.0)) - np.float32(self._slack)
-        return np.where(floors <= -1.0, -np.inf, floors)
+        floor = min(floor, 1.0) - self._slack
+        return BELOW_ALL if floor <= -1.0 else floor
 
-    @staticmethod
-    def _above(scores: NDArray[np.float32], floors: NDArray[np.float32]) -> list[NDArray[np.intp]]:
-        columns = scores.shape[1]
-        rows, places = np.divmod(np.flatnonzero(scores >= floors), columns)  # one pass over memory as it lies
-        return [rows[places == column] for column in range(columns)]
+
+def _reaching(scores: NDArray[np.float32], maxima: NDArray[np.float32], floor: float) -> NDArray[np.intp]:
+    """
+    Find the rows that reach the floor, ascending; only sets whose best does are looked into.
+
+    Args:
+        scores: float32 (rounds, `BLOCKS_A_ROUND`, `ROWS_A_BLOCK`), in the order of the templates.
+
+        maxima: float32 (`BLOCKS_A_ROUND`, `ROWS_A_BLOCK`), over the rounds: a set is one place in all rounds.
+
+        floor: Cosine.
+    """
+    block, place = np.nonzero(maxima >= floor)
+    looked_into = scores[:, block, place]
+    turn, chosen = np.nonzero(looked_into >= floor)
+    looked_into.fill(0)
+    rows: NDArray[np.intp] = (turn * BLOCKS_A_ROUND + block[chosen]) * ROWS_A_BLOCK + place[chosen]
+    rows.sort()
+    return rows

@@ -5,9 +5,11 @@ Exact search serves from the first moment. A graph, where one is asked for or pa
 was seen to find whom exact search finds. `destroy` zeroes the matrix in place and drops the graph.
 """
 
+import threading
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final, Self
+from dataclasses import asdict, replace
+from typing import Final
 
 import numpy as np
 import structlog
@@ -18,13 +20,21 @@ from edge_lfr.config.identification import GalleryConfig, IndexChoice
 from edge_lfr.errors import WatchlistFormatError
 from edge_lfr.watchlist.exact_index import ExactIndex, Index
 from edge_lfr.watchlist.hnsw_index import BuildStoppedError, HnswIndex
+from edge_lfr.watchlist.index_report import IndexReason, IndexReport, SearchTimes
+from edge_lfr.watchlist.race import is_clearly_faster, race, race_probes
 from edge_lfr.watchlist.recall import measure_recall
 from edge_lfr.watchlist.templates import TemplateMatrix, check_unit_rows
 
-GRAPH_PAYS_FROM: Final = 200_000
-"""Templates from which `auto` builds a graph; extrapolated. Measured with made faces of 256 dimensions, one thread, at
-60,000 templates and a recall of 0.997: one probe takes 7.9 ms exactly and 5.1 ms in the graph, eight take 18 and 43 ms,
-because a graph gains nothing in a batch; the build took 6 minutes of a core. At 17,000 even one is faster exactly."""
+TRIED_FROM: Final = 50_000
+"""Templates from which `auto` tries a graph; a quarter of where one could begin to pay on the machine of development
+(PENDING)."""
+
+PILOT_TEMPLATES: Final = 4096
+"""`auto` first builds a graph of so few, in seconds. The time of a search in a graph grows with its size: where this
+one is not clearly faster than exact search among all, the whole graph, minutes of a core, would not be either."""
+
+CANDIDATES: Final = 5
+"""Asked for in a race; as many as the path asks for."""
 
 MIN_RECALL: Final = 0.999
 """Below it a graph misses more people than the camera's worst second does; the architecture's figure."""
@@ -34,19 +44,11 @@ class GalleryDestroyedError(RuntimeError):
     """A search after `destroy`: a caller's mistake, and no answer, because an empty one would be a silent non-match."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class MeasuredIndex:
-    """A graph and how often it found whom exact search finds; `Gallery.adopt` takes it when that is often enough."""
-
-    graph: Index
-    recall: float
-
-
 class Gallery:
     """
     The templates of one watchlist, and the index in use.
 
-    Searches come from one thread; `build_index` may run in another one meanwhile, and `destroy` stops it.
+    Searches come from one thread; `choose_index` may run in another one meanwhile, and `destroy` stops it.
     """
 
     def __init__(
@@ -84,24 +86,8 @@ class Gallery:
         self._threshold = threshold
         self._exact = ExactIndex(self._templates)
         self._serving: Index = self._exact
-        self._recall: float | None = None
-
-    @classmethod
-    def build(
-        cls,
-        vectors: NDArray[np.float32],
-        reference_ids: Sequence[str],
-        *,
-        pack_digest: str,
-        config: GalleryConfig,
-        threshold: float,
-    ) -> Self:
-        """Take the templates as the constructor does, and come back with the index that will serve them."""
-        gallery = cls(vectors, reference_ids, pack_digest=pack_digest, config=config, threshold=threshold)
-        measured = gallery.build_index()
-        if measured is not None:
-            gallery.adopt(measured)
-        return gallery
+        self._choice = IndexReport(serving=IndexChoice.EXACT, reason=self._first_reason())
+        self._swapping = threading.Lock()
 
     @property
     def templates(self) -> int:
@@ -120,12 +106,12 @@ class Gallery:
     @property
     def index(self) -> IndexChoice:
         """What serves now: `exact` or `hnsw`, never `auto`."""
-        return self._serving.choice
+        return self._choice.serving
 
     @property
-    def recall(self) -> float | None:
-        """Of the graph that was last offered, whether it serves or not; None when there was none."""
-        return self._recall
+    def choice(self) -> IndexReport:
+        """What serves now, why, and what was measured; one record, swapped whole."""
+        return self._choice
 
     def search(self, probes: NDArray[np.float32], k: int = 5) -> tuple[tuple[Candidate, ...], ...]:
         """
@@ -154,75 +140,112 @@ class Gallery:
             raise ValueError(f"expected C order, found strides {probes.strides}: a copy would be nobody's to destroy")
         if not self.templates or not len(probes):
             return ((),) * len(probes)
-        serving = self._serving  # another thread may adopt a graph meanwhile
-        found = self._rank(serving, probes, k)
-        if serving is not self._exact:
-            near = [place for place, candidates in enumerate(found) if self._needs_exact(candidates)]
-            if near:
-                chosen = probes[near]
-                for place, candidates in zip(near, self._rank(self._exact, chosen, k), strict=True):
-                    found[place] = candidates
-                chosen.fill(0)
-        return tuple(found)
+        return tuple(self._found(self._serving, self._exact, probes, k))
 
-    def build_index(self) -> MeasuredIndex | None:
+    def choose_index(self) -> None:
         """
-        Build the graph that the configuration and the number of templates ask for, and measure it; changes nothing.
+        Build the graph that the configuration or the number of templates asks for, measure it, and serve it if it won.
 
-        May take minutes, in any one thread, while searches go on.
-
-        Returns:
-            The graph, good or not; None when exact search is the right one, or the gallery was destroyed meanwhile.
+        May take minutes, in any one thread, while searches go on; `choice` then says what was found. Ends soon after
+        `destroy`.
         """
-        if not self._wants_graph():
-            return None
+        if self._choice.reason is not IndexReason.TRYING:
+            return
+        graph = None
         try:
-            graph = HnswIndex(self._templates, self._config, self._is_destroyed)
+            graph, report = self._trial()
         except BuildStoppedError:
-            return None
-        recall = self._measure(graph)
-        if recall < MIN_RECALL:
-            graph.set_ef(2 * graph.ef)
-            recall = self._measure(graph)
-        return None if self._is_destroyed() else MeasuredIndex(graph=graph, recall=recall)
-
-    def adopt(self, measured: MeasuredIndex) -> None:
-        """Serve from this graph from the next search on, if it is good enough; else stay exact and say so."""
-        if self._is_destroyed():
             return
-        log = structlog.get_logger()
-        self._recall = measured.recall
-        facts = {"recall": measured.recall, "templates": self.templates}
-        if measured.recall < MIN_RECALL:
-            log.warning("gallery.index-refused", required=MIN_RECALL, serving=self.index, **facts)
-            return
-        self._serving = measured.graph
-        log.info("gallery.index", serving=self.index, **facts)
+        except (RuntimeError, MemoryError) as error:
+            structlog.get_logger().error("gallery.graph-failed", error=type(error).__name__)
+            report = IndexReport(serving=IndexChoice.EXACT, reason=IndexReason.FAILED)
+        with self._swapping:
+            if self._is_destroyed():
+                return
+            if graph is not None:
+                self._serving = graph
+            self._choice = report
+        self._tell(report)
 
     def destroy(self) -> None:
-        """Zero the matrix, drop the graph and stop a build; not while a search is running."""
-        self._templates.destroy()
-        self._serving = self._exact
+        """Zero the matrix, drop the graph and stop a trial; not while a search is running."""
+        with self._swapping:
+            self._templates.destroy()
+            self._serving = self._exact
+            self._choice = replace(self._choice, serving=IndexChoice.EXACT)
+
+    def _tell(self, report: IndexReport) -> None:
+        facts = asdict(report)
+        facts |= {name: round(ms, 3) for name, ms in (facts.pop("times") or {}).items()}
+        is_fault = report.reason in {IndexReason.MISSES, IndexReason.FAILED}
+        log = structlog.get_logger()
+        (log.warning if is_fault else log.info)("gallery.index", templates=self.templates, **facts)
 
     def _is_destroyed(self) -> bool:
         return self._templates.is_destroyed
 
-    def _wants_graph(self) -> bool:
+    def _first_reason(self) -> IndexReason:
         match self._config.index:
             case IndexChoice.EXACT:
-                return False
+                return IndexReason.CONFIGURED
             case IndexChoice.HNSW:
-                return self.templates > 0
+                return IndexReason.TRYING if self.templates else IndexReason.SMALL
             case IndexChoice.AUTO:
-                return self.templates >= GRAPH_PAYS_FROM
+                return IndexReason.TRYING if self.templates >= TRIED_FROM else IndexReason.SMALL
 
-    def _measure(self, graph: HnswIndex) -> float:
-        reference = ExactIndex(self._templates)  # its own score buffer: the serving one belongs to the searching thread
-        return measure_recall(graph, reference, self._templates, self._threshold, self._is_destroyed)
+    def _trial(self) -> tuple[Index | None, IndexReport]:
+        """Give what shall serve from now on, None for exact search, and the report that says why."""
+        is_forced = self._config.index is IndexChoice.HNSW
+        exact = ExactIndex(self._templates)  # its own score buffer: the serving one belongs to the searching thread
+        stays = IndexReport(serving=IndexChoice.EXACT, reason=IndexReason.NOT_FASTER)
+        if not is_forced:
+            pilot, seconds = self._built(PILOT_TEMPLATES)
+            times = self._race(exact, pilot)
+            if not is_clearly_faster(times):
+                return None, replace(stays, reason=IndexReason.FEW_NOT_FASTER, times=times, build_s=seconds)
+            del pilot
+        graph, seconds = self._built()
+        recall = measure_recall(graph, exact, self._templates, self._threshold, self._is_destroyed)
+        if recall < MIN_RECALL:
+            graph.set_ef(2 * graph.ef)
+            recall = measure_recall(graph, exact, self._templates, self._threshold, self._is_destroyed)
+        times = self._race(exact, graph)
+        stays = replace(stays, recall=recall, times=times, build_s=seconds)
+        if recall < MIN_RECALL:
+            return None, replace(stays, reason=IndexReason.MISSES)
+        if not is_forced and not is_clearly_faster(times):
+            return None, stays
+        reason = IndexReason.FORCED if is_forced else IndexReason.FASTER
+        return graph, replace(stays, serving=IndexChoice.HNSW, reason=reason)
 
-    def _rank(self, index: Index, probes: NDArray[np.float32], k: int) -> list[tuple[Candidate, ...]]:
-        proposals = zip(probes, index.propose(probes, k), strict=True)
-        return [self._templates.nearest(probe, rows, k) for probe, rows in proposals]
+    def _built(self, only: int | None = None) -> tuple[HnswIndex, float]:
+        began = time.perf_counter()
+        graph = HnswIndex(self._templates, self._config, self._is_destroyed, only=only)
+        return graph, time.perf_counter() - began
+
+    def _race(self, exact: ExactIndex, graph: Index) -> SearchTimes:
+        if self._is_destroyed():
+            raise BuildStoppedError
+        probes = race_probes(self._templates, self._threshold)
+        return race(
+            lambda probes: self._found(exact, exact, probes, CANDIDATES),
+            lambda probes: self._found(graph, exact, probes, CANDIDATES),
+            probes,
+            self._is_destroyed,
+        )
+
+    def _found(
+        self, serving: Index, exact: ExactIndex, probes: NDArray[np.float32], k: int
+    ) -> list[tuple[Candidate, ...]]:
+        """Search with one index; what a graph places near the threshold is searched exactly too."""
+        found = self._templates.nearest(probes, serving.propose(probes, k), k)
+        near = [] if serving is exact else [place for place, who in enumerate(found) if self._needs_exact(who)]
+        if near:
+            chosen = probes[near]
+            for place, who in zip(near, self._templates.nearest(chosen, exact.propose(chosen, k), k), strict=True):
+                found[place] = who
+            chosen.fill(0)
+        return found
 
     def _needs_exact(self, candidates: tuple[Candidate, ...]) -> bool:
         """Whether the decision could rest on what the graph found: a runner-up from a graph is not to be trusted."""

@@ -52,10 +52,14 @@ def measure_recall(
         if should_stop():
             return 0.0
         probes = perturbed(templates, rows[start : start + BATCH], threshold, random)
-        proposals = zip(probes, graph.propose(probes, 1), exact.propose(probes, 1), strict=True)
-        for probe, proposed, certain in proposals:
-            first = templates.nearest(probe, proposed, 1)
-            found += bool(first) and first[0].reference_id == templates.nearest(probe, certain, 1)[0].reference_id
+        found += sum(
+            bool(first) and first[0].reference_id == certain[0].reference_id
+            for first, certain in zip(
+                templates.nearest(probes, graph.propose(probes, 1), 1),
+                templates.nearest(probes, exact.propose(probes, 1), 1),
+                strict=True,
+            )
+        )
         probes.fill(0)
     return found / len(rows)
 
@@ -64,8 +68,8 @@ def perturbed(
     templates: TemplateMatrix, rows: NDArray[np.intp], cosine: float, random: np.random.Generator
 ) -> NDArray[np.float32]:
     """Unit vectors at *cosine* from the templates of *rows*: float32 (len(rows), d)."""
-    origins = templates.matrix[rows]
-    mixed = templates.matrix[random.permutation(len(templates))[:MIXED_TEMPLATES]]
+    origins = templates.rows(rows)
+    mixed = templates.rows(random.permutation(len(templates))[:MIXED_TEMPLATES])
     noise = random.standard_normal((len(rows), len(mixed)), dtype=np.float32) @ mixed / np.sqrt(len(mixed))
     noise += ISOTROPIC_SHARE * random.standard_normal(noise.shape) / np.sqrt(templates.dimension)
     noise -= np.sum(noise * origins, axis=1, keepdims=True) * origins

@@ -5,10 +5,10 @@ import pytest
 from numpy.typing import NDArray
 
 from edge_lfr.config.identification import GalleryConfig, IndexChoice
+from edge_lfr.evaluation.made_templates import make_mates, make_templates
 from edge_lfr.watchlist.exact_index import ExactIndex, Index
 from edge_lfr.watchlist.hnsw_index import HnswIndex
 from edge_lfr.watchlist.templates import TemplateMatrix
-from simulators.templates import make_mates, make_templates
 
 
 class IndexContract:
@@ -33,29 +33,29 @@ class IndexContract:
 
     def test_finds_the_templates_themselves(self, built: Index, templates: TemplateMatrix) -> None:
         """Each template is among the rows proposed for itself."""
-        proposals = built.propose(templates.matrix, 1)
+        proposals = built.propose(templates.rows(np.arange(len(templates))), 1)
         assert [True] * len(templates) == [row in rows for row, rows in enumerate(proposals)]
 
     def test_finds_mates(self, built: Index, templates: TemplateMatrix) -> None:
         """Each template is among the rows proposed for a mate at 0.6."""
-        proposals = built.propose(make_mates(templates.matrix, 0.6), 1)
+        proposals = built.propose(make_mates(templates.rows(np.arange(len(templates))), 0.6), 1)
         assert [True] * len(templates) == [row in rows for row, rows in enumerate(proposals)]
 
     @pytest.mark.parametrize("k", [1, 5, 200, 10_000])
     def test_rows_are_different_and_enough(self, built: Index, templates: TemplateMatrix, k: int) -> None:
         """Rows are valid and different, and belong to k references, or to all where there are fewer."""
-        for rows in built.propose(make_mates(templates.matrix[:9], 0.6), k):
+        for rows in built.propose(make_mates(templates.rows(np.arange(9)), 0.6), k):
             assert len(set(rows.tolist())) == len(rows)
             assert np.all((rows >= 0) & (rows < len(templates)))
             assert len(set(templates.owners[rows].tolist())) >= min(k, 200)
 
     def test_answers_do_not_depend_on_the_company(self, built: Index, templates: TemplateMatrix) -> None:
         """The first reference of a probe is the same alone and in a batch."""
-        probes = make_mates(templates.matrix[:40], 0.6)
+        probes = make_mates(templates.rows(np.arange(40)), 0.6)
         together = built.propose(probes, 5)
-        for place, rows in enumerate(together):
-            (alone,) = built.propose(probes[place : place + 1], 5)
-            assert templates.nearest(probes[place], rows, 5) == templates.nearest(probes[place], alone, 5)
+        for place, candidates in enumerate(templates.nearest(probes, together, 5)):
+            one = probes[place : place + 1]
+            assert candidates == templates.nearest(one, built.propose(one, 5), 5)[0]
 
     def test_one_template(self) -> None:
         """The smallest list that can be searched."""
@@ -65,7 +65,7 @@ class IndexContract:
 
     def test_no_probes(self, built: Index, templates: TemplateMatrix) -> None:
         """An empty batch has no answers."""
-        assert () == built.propose(templates.matrix[:0], 5)
+        assert () == built.propose(templates.rows(np.arange(0)), 5)
 
 
 class TestExactIndex(IndexContract):

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from edge_lfr.biometrics.outcomes import Candidate
 from edge_lfr.config.identification import GalleryConfig, IndexChoice
-from edge_lfr.watchlist.gallery import Gallery
+from edge_lfr.evaluation.made_templates import make_mates, make_templates
+from simulators.galleries import settled_gallery
 
 DIMENSION = 3
 
@@ -49,14 +50,12 @@ def test_search_agrees_with_sorting_all_scores(
     watchlist: tuple[NDArray[np.float32], list[str]], probes: NDArray[np.float32], k: int
 ) -> None:
     """The candidate list is the head of the full ranking, ties broken by reference id."""
-    gallery = Gallery.build(
-        *watchlist, pack_digest="pack", config=GalleryConfig(index=IndexChoice.EXACT), threshold=0.6
-    )
+    gallery = settled_gallery(*watchlist, config=GalleryConfig(index=IndexChoice.EXACT), threshold=0.6)
     expected = [ranking(*watchlist, probe)[:k] for probe in probes]
     assert expected == [list(candidates) for candidates in gallery.search(probes, k)]
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(watchlists(), unit_rows(1, 5), st.floats(0.05, 0.95))
 def test_a_decision_never_rests_on_the_graph(
     watchlist: tuple[NDArray[np.float32], list[str]], probes: NDArray[np.float32], threshold: float
@@ -64,10 +63,44 @@ def test_a_decision_never_rests_on_the_graph(
     """Every probe that the graph places at or near the threshold gets the answer of exact search."""
     vectors, reference_ids = watchlist
     config = GalleryConfig(index=IndexChoice.HNSW, hnsw_m=8, hnsw_ef_construction=50, hnsw_ef=300)
-    gallery = Gallery.build(vectors, reference_ids, pack_digest="pack", config=config, threshold=threshold)
+    gallery = settled_gallery(vectors, reference_ids, config=config, threshold=threshold)
     for probe, candidates in zip(probes, gallery.search(probes), strict=True):
         if candidates and candidates[0].score >= threshold - config.rescore_band:
             assert ranking(vectors, reference_ids, probe)[:5] == list(candidates)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(20, 120), st.floats(0.35, 0.9), st.floats(-0.09, 0.3), st.integers(0, 2**31))
+def test_either_index_gives_the_same_candidates_where_a_decision_may_rest(
+    references: int, threshold: float, above: float, seed: int
+) -> None:
+    """For a probe whose nearest template scores threshold less band or more, scores, ranks and runner-up are equal."""
+    vectors, reference_ids = make_templates(references, seed=seed)
+    probes = make_mates(vectors[:16], min(threshold + above, 0.999), seed=seed)
+    exact, graph = (
+        settled_gallery(vectors, reference_ids, config=GalleryConfig(index=choice), threshold=threshold)
+        for choice in (IndexChoice.EXACT, IndexChoice.HNSW)
+    )
+    assert IndexChoice.HNSW == graph.index
+    assert exact.search(probes) == graph.search(probes)
+
+
+@settings(max_examples=25, deadline=None)
+@given(watchlists(), unit_rows(1, 5), st.floats(0.05, 0.95))
+def test_scores_are_exact_whichever_index_serves(
+    watchlist: tuple[NDArray[np.float32], list[str]], probes: NDArray[np.float32], threshold: float
+) -> None:
+    """Whoever the graph proposes, however far off, never carries a score that exact search would not give."""
+    vectors, reference_ids = watchlist
+    config = GalleryConfig(index=IndexChoice.HNSW, hnsw_m=8, hnsw_ef_construction=50, hnsw_ef=300)
+    gallery = settled_gallery(vectors, reference_ids, config=config, threshold=threshold)
+    templates: dict[str, list[NDArray[np.float64]]] = {}
+    for reference_id, vector in zip(reference_ids, vectors.astype(np.float64), strict=True):
+        templates.setdefault(reference_id, []).append(vector)
+    for probe, candidates in zip(probes.astype(np.float64), gallery.search(probes), strict=True):
+        for candidate in candidates:
+            scores = [float(np.clip(np.sum(vector * probe), -1, 1)) for vector in templates[candidate.reference_id]]
+            assert candidate.score in scores
 
 
 @given(watchlists(), unit_rows(1, 5), st.randoms(use_true_random=False))
@@ -79,8 +112,6 @@ def test_the_order_of_the_source_means_nothing(
     order = list(range(len(vectors)))
     shuffling.shuffle(order)
     config = GalleryConfig(index=IndexChoice.EXACT)
-    one = Gallery.build(vectors, reference_ids, pack_digest="pack", config=config, threshold=0.6)
-    other = Gallery.build(
-        vectors[order], [reference_ids[row] for row in order], pack_digest="pack", config=config, threshold=0.6
-    )
+    one = settled_gallery(vectors, reference_ids, config=config, threshold=0.6)
+    other = settled_gallery(vectors[order], [reference_ids[row] for row in order], config=config, threshold=0.6)
     assert one.search(probes) == other.search(probes)

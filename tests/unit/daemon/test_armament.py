@@ -1,5 +1,7 @@
 """From a sealed list to one that is searched."""
 
+import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,7 @@ from edge_lfr.config.identification import DecisionConfig, GalleryConfig, IndexC
 from edge_lfr.daemon.armament import arm
 from edge_lfr.errors import ConfigError, WatchlistMissingError, WatchlistModelError
 from edge_lfr.inference.catalogue import CalibrationRow
+from edge_lfr.watchlist.index_report import IndexReason
 from simulators.appliance import eventually
 from simulators.nets import embedder_like, entry_of, yunet_like
 from simulators.watchlists import entry, new_store, picture, templates
@@ -37,18 +40,33 @@ def test_an_armed_list_is_searched_exactly_at_once_and_by_graph_later(tmp_path: 
         assert 0.6 == armed.threshold
         armed.begin_index()
         assert eventually(lambda: armed.gallery.index is IndexChoice.HNSW)
-        assert 1.0 == armed.gallery.recall
+        assert (IndexReason.FORCED, 1.0) == (armed.gallery.choice.reason, armed.gallery.choice.recall)
     finally:
         armed.destroy()
 
 
-def test_destruction_does_not_wait_for_the_graph(tmp_path: Path) -> None:
-    """A wipe while the graph is being built ends the build, and what was built is not taken."""
+def test_destruction_ends_the_trial(tmp_path: Path) -> None:
+    """A wipe while the graph is being built ends the build at once, and what was built is not taken."""
     loaded(tmp_path, PACK.digest, 300)
-    armed = arm(new_store(tmp_path), PACK, GalleryConfig(index=IndexChoice.HNSW), DecisionConfig())
+    slow = GalleryConfig(index=IndexChoice.HNSW, hnsw_m=128, hnsw_ef_construction=2000)
+    armed = arm(new_store(tmp_path), PACK, slow, DecisionConfig())
     armed.begin_index()
     armed.destroy()
-    assert not eventually(lambda: armed.gallery.index is IndexChoice.HNSW, timeout_s=0.5)
+    assert "index" not in {thread.name for thread in threading.enumerate()}
+    assert IndexChoice.EXACT is armed.gallery.index
+
+
+def test_the_trial_is_nice(tmp_path: Path) -> None:
+    """It takes what the path leaves, and the path's own thread stays as it was."""
+    loaded(tmp_path, PACK.digest, 1)
+    armed = arm(new_store(tmp_path), PACK, GalleryConfig(index=IndexChoice.HNSW), DecisionConfig())
+    before = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+    seen: list[int] = []
+    armed.gallery.choose_index = lambda: seen.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))  # type: ignore[method-assign]
+    armed.begin_index()
+    armed.destroy()
+    assert [min(before + 10, 19)] == seen
+    assert before == os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
 
 
 def test_a_list_of_another_pack_is_refused(tmp_path: Path) -> None:

@@ -105,7 +105,7 @@ def people(shared_data: FilePath) -> list[str]:
 def gallery(pack: OpenPack, shared_data: FilePath, people: list[str]) -> Iterator[Gallery]:
     """The first two people, enrolled with their neutral pictures."""
     vectors = np.stack([template(pack, read(shared_data / "london" / "neutral" / name, 480)) for name in people[:2]])
-    built = Gallery.build(
+    built = Gallery(
         vectors, ["listed-0", "listed-1"], pack_digest=pack.digest, config=GalleryConfig(), threshold=THRESHOLD
     )
     yield built

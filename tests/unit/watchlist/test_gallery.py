@@ -6,16 +6,17 @@ from numpy.typing import NDArray
 
 from edge_lfr.config.identification import GalleryConfig, IndexChoice
 from edge_lfr.errors import WatchlistFormatError
+from edge_lfr.evaluation.made_templates import make_mates, make_templates
 from edge_lfr.watchlist import exact_index
 from edge_lfr.watchlist.gallery import Gallery, GalleryDestroyedError
-from simulators.templates import make_mates, make_templates
+from simulators.galleries import settled_gallery
 
 EXACT = GalleryConfig(index=IndexChoice.EXACT)
 THRESHOLD = 0.6
 
 
 def build(vectors: NDArray[np.float32], reference_ids: list[str], config: GalleryConfig = EXACT) -> Gallery:
-    return Gallery.build(vectors, reference_ids, pack_digest="pack", config=config, threshold=THRESHOLD)
+    return settled_gallery(vectors, reference_ids, config=config, threshold=THRESHOLD)
 
 
 def unit(*components: float) -> NDArray[np.float32]:
@@ -27,7 +28,7 @@ def test_counts() -> None:
     """Templates are rows, references are different ids."""
     gallery = build(np.vstack([unit(1, 0, 0), unit(0, 1, 0), unit(0, 0, 1)]), ["b", "a", "b"])
     assert (3, 2, 3) == (gallery.templates, gallery.references, gallery.dimension)
-    assert ("pack", IndexChoice.EXACT, None) == (gallery.pack_digest, gallery.index, gallery.recall)
+    assert ("pack", IndexChoice.EXACT) == (gallery.pack_digest, gallery.index)
 
 
 def test_nearest_template_of_a_reference_counts() -> None:
@@ -150,12 +151,13 @@ def test_destroy_zeroes_in_place() -> None:
     """After `destroy` the same memory holds zeros and a search is refused; a second call does nothing."""
     vectors, ids = make_templates(50)
     gallery = build(vectors, ids)
-    matrix = gallery._templates.matrix
-    assert not np.shares_memory(matrix, vectors)
-    assert matrix.flags.c_contiguous
+    blocks = gallery._templates.blocks
+    assert not np.shares_memory(blocks, vectors)
+    assert blocks.flags.c_contiguous
+    assert 0 < np.count_nonzero(blocks)
     gallery.destroy()
     gallery.destroy()
-    assert 0 == np.count_nonzero(matrix)
+    assert 0 == np.count_nonzero(blocks)
     with pytest.raises(GalleryDestroyedError):
         gallery.search(vectors[:1])
 

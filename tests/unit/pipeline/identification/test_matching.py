@@ -16,7 +16,7 @@ AXES = np.eye(3, dtype=np.float32)
 
 
 def gallery(*names: str, pack_digest: str = "pack") -> Gallery:
-    return Gallery.build(
+    return Gallery(
         AXES[: len(names)],
         names,
         pack_digest=pack_digest,
@@ -53,7 +53,7 @@ def test_no_probes_need_no_search() -> None:
 
 def test_nobody_listed_is_an_answer() -> None:
     """An empty list gives empty candidates, not a failure."""
-    empty = Gallery.build(AXES[:0], [], pack_digest="pack", config=GalleryConfig(), threshold=0.6)
+    empty = Gallery(AXES[:0], [], pack_digest="pack", config=GalleryConfig(), threshold=0.6)
     assert ((),) == Matcher(empty, pack_digest="pack").search([probe(AXES[0])])
 
 
