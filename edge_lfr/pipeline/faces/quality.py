@@ -2,9 +2,11 @@
 A face, and later its aligned sample, enter; what speaks for and against a comparison leaves; nothing is kept.
 
 One pure function per measure, one reason per measure (the manner of ISO/IEC 29794-5: a native value for each
-component). Live faces and watchlist pictures are judged by the same measures.
+component). Live faces and watchlist pictures are judged by the same measures. Geometry is taken in plain floats: every
+face of every frame is judged, and five points are too few for arrays to be fast.
 """
 
+import math
 from dataclasses import replace
 from typing import Final
 
@@ -41,28 +43,34 @@ HALF_SHARPNESS: Final = 0.3
 
 def inter_eye_px(landmarks_xy: PointsXY) -> float:
     """Distance between the eyes, in source pixels."""
-    return float(np.linalg.norm(landmarks_xy[1] - landmarks_xy[0]))
+    (left_x, left_y), (right_x, right_y) = landmarks_xy[:2].tolist()
+    return math.hypot(right_x - left_x, right_y - left_y)
 
 
 def yaw_share(landmarks_xy: PointsXY) -> float:
     """Nose tip's shift from the middle of the eyes along the eye line, in eye distances; positive to the right."""
-    along, _, eyes = _axes(landmarks_xy)
-    distance = inter_eye_px(landmarks_xy)
-    return float(np.dot(landmarks_xy[2] - eyes, along)) / distance if distance > 0.0 else 0.0
+    (left_x, left_y), (right_x, right_y), (nose_x, nose_y) = landmarks_xy[:3].tolist()
+    dx, dy = right_x - left_x, right_y - left_y
+    shift_x, shift_y = nose_x - (left_x + right_x) / 2, nose_y - (left_y + right_y) / 2
+    squared = dx * dx + dy * dy
+    return float((shift_x * dx + shift_y * dy) / squared) if squared > 0.0 else 0.0
 
 
 def pitch_share(landmarks_xy: PointsXY) -> float:
     """Nose tip's place between eye line (0) and mouth line (1), across the eye line; 0 where the two lines coincide."""
-    _, across, eyes = _axes(landmarks_xy)
-    mouth = (landmarks_xy[3] + landmarks_xy[4]) / 2
-    depth = float(np.dot(mouth - eyes, across))
-    return float(np.dot(landmarks_xy[2] - eyes, across)) / depth if depth > 0.0 else 0.0
+    (left_x, left_y), (right_x, right_y), (nose_x, nose_y), one_corner, other_corner = landmarks_xy.tolist()
+    # Downwards in an upright face, of any length, since it cancels; where the eyes coincide, down the picture.
+    across_x, across_y = (left_y - right_y, right_x - left_x) if (left_x, left_y) != (right_x, right_y) else (0.0, 1.0)
+    eyes_x, eyes_y = (left_x + right_x) / 2, (left_y + right_y) / 2
+    mouth_x, mouth_y = (one_corner[0] + other_corner[0]) / 2, (one_corner[1] + other_corner[1]) / 2
+    depth = (mouth_x - eyes_x) * across_x + (mouth_y - eyes_y) * across_y
+    return float(((nose_x - eyes_x) * across_x + (nose_y - eyes_y) * across_y) / depth) if depth > 0.0 else 0.0
 
 
 def roll_deg(landmarks_xy: PointsXY) -> float:
     """Turn of the eye line, -180 to 180 degrees; clockwise (image-right eye lower) is positive."""
-    dx, dy = landmarks_xy[1] - landmarks_xy[0]
-    return float(np.degrees(np.arctan2(dy, dx)))
+    (left_x, left_y), (right_x, right_y) = landmarks_xy[:2].tolist()
+    return math.degrees(math.atan2(right_y - left_y, right_x - left_x))
 
 
 def inside_share(box_xyxy: BoxXYXY, size: SizeWH) -> float:
@@ -73,28 +81,34 @@ def inside_share(box_xyxy: BoxXYXY, size: SizeWH) -> float:
 # Measures of the aligned sample ----------------------------------------------------------------------------------
 
 
-def sharpness(sample_bgr: NDArray[np.uint8]) -> float:
+def luminance(sample_bgr: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """float32 (SHARPNESS_SIDE, SHARPNESS_SIDE), 0 to 255: what the measures of a sample are taken of."""
+    grey = cv2.cvtColor(sample_bgr, cv2.COLOR_BGR2GRAY)
+    shrunk = cv2.resize(grey, (SHARPNESS_SIDE, SHARPNESS_SIDE), interpolation=cv2.INTER_AREA)
+    return np.asarray(shrunk, dtype=np.float32)
+
+
+def sharpness(light: NDArray[np.float32]) -> float:
     """
-    Detail of a sample relative to its contrast, measured at a fixed size.
+    Detail of a sample's luminance relative to its contrast, measured at a fixed size.
 
     The deviation of the Laplacian over that of the luminance: dimensionless, about 0 (blurred) to 1 (crisp). It does
     not change with brightness, contrast or the side of the sample. 0 for a picture of one colour.
     """
-    luminance = _luminance(sample_bgr, SHARPNESS_SIDE)
-    deviation = float(luminance.std())
+    deviation = contrast(light)
     if deviation < 1.0:  # less than one level of 255: nothing but rounding
         return 0.0
-    return float(cv2.Laplacian(luminance, cv2.CV_32F).std()) / deviation
+    return float(cv2.Laplacian(light, cv2.CV_32F).std()) / deviation
 
 
-def brightness(sample_bgr: NDArray[np.uint8]) -> float:
-    """Mean luminance of a sample, 0 to 255."""
-    return float(_luminance(sample_bgr, SHARPNESS_SIDE).mean())
+def brightness(light: NDArray[np.float32]) -> float:
+    """Mean luminance, 0 to 255."""
+    return float(light.mean())
 
 
-def contrast(sample_bgr: NDArray[np.uint8]) -> float:
-    """Standard deviation of the luminance of a sample, 0 to about 127."""
-    return float(_luminance(sample_bgr, SHARPNESS_SIDE).std())
+def contrast(light: NDArray[np.float32]) -> float:
+    """Standard deviation of the luminance, 0 to about 127."""
+    return float(light.std())
 
 
 # Judgement -------------------------------------------------------------------------------------------------------
@@ -150,13 +164,14 @@ def assess_sample(quality: Quality, sample_bgr: NDArray[np.uint8], config: Quali
 
         config: The limits.
     """
-    sharp, light, spread = sharpness(sample_bgr), brightness(sample_bgr), contrast(sample_bgr)
-    measured = replace(quality, sharpness=sharp, brightness=light, contrast=spread)
+    light = luminance(sample_bgr)
+    sharp, mean, spread = sharpness(light), brightness(light), contrast(light)
+    measured = replace(quality, sharpness=sharp, brightness=mean, contrast=spread)
     darkest, brightest = config.brightness_range
     found = (
         (QualityReason.BLURRED, sharp < config.min_sharpness),
-        (QualityReason.DARK, light < darkest),
-        (QualityReason.BRIGHT, light > brightest),
+        (QualityReason.DARK, mean < darkest),
+        (QualityReason.BRIGHT, mean > brightest),
         (QualityReason.FLAT, spread < config.min_contrast),
     )
     reasons = quality.reasons + tuple(reason for reason, applies in found if applies)
@@ -176,18 +191,3 @@ def value(quality: Quality) -> float:
     level = 1.0 / (1.0 + ((quality.pitch_share - LEVEL_PITCH) / HALF_PITCH) ** 2)
     crisp = 1.0 if quality.sharpness is None else quality.sharpness / (quality.sharpness + HALF_SHARPNESS)
     return size * frontal * level * crisp * quality.detection_score
-
-
-def _axes(landmarks_xy: PointsXY) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Unit vectors along the eye line and across it (downwards in an upright face), and the middle of the eyes."""
-    left, right = landmarks_xy[0].astype(np.float64), landmarks_xy[1].astype(np.float64)
-    length = float(np.linalg.norm(right - left))
-    along = (right - left) / length if length > 0.0 else np.asarray([1.0, 0.0])
-    return along, np.asarray([-along[1], along[0]]), (left + right) / 2
-
-
-def _luminance(sample_bgr: NDArray[np.uint8], side: int) -> NDArray[np.float32]:
-    """float32 (side, side), 0 to 255."""
-    grey = cv2.cvtColor(sample_bgr, cv2.COLOR_BGR2GRAY)
-    shrunk = cv2.resize(grey, (side, side), interpolation=cv2.INTER_AREA)
-    return np.asarray(shrunk, dtype=np.float32)

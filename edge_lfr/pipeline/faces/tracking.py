@@ -8,9 +8,8 @@ by the frame count, so that dropped frames and changing frame rates do not matte
 no frame has missed: where frames are far apart, the next one may continue its track.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import product
 from typing import Final
 
 from edge_lfr.biometrics.geometry import BoxXYXY
@@ -195,13 +194,11 @@ def associate(
     Returns:
         Pairs of track id and index into *boxes*; each at most once.
     """
-    affinities = (
-        (_affinity(predicted[track_id], box, min_iou, may_jump=may_jump), track_id, index)
-        for track_id, (index, box) in product(sorted(predicted), enumerate(boxes))
-    )
-    ranked: Iterable[tuple[float, int, int]] = sorted(
-        ((affinity, track_id, index) for affinity, track_id, index in affinities if affinity is not None),
-        key=lambda pair: (-pair[0], pair[1], pair[2]),
+    ranked = sorted(
+        (-affinity, track_id, index)
+        for track_id, place in predicted.items()
+        for index, box in enumerate(boxes)
+        if (affinity := _affinity(place, box, min_iou, may_jump=may_jump)) is not None
     )
     pairs: list[tuple[int, int]] = []
     used_tracks: set[int] = set()
@@ -216,14 +213,16 @@ def associate(
 
 def _affinity(one: BoxXYXY, other: BoxXYXY, min_iou: float, *, may_jump: bool) -> float | None:
     """Overlap (0 to 1), or minus the distance of the centres in face sizes; None: not one face."""
-    overlap = one.iou(other)
-    if overlap > 0.0 and overlap >= min_iou:
-        return overlap
-    size_one, size_other = (max(box.width, 0.0) + max(box.height, 0.0) for box in (one, other))
-    if not may_jump or min(size_one, size_other) <= 0.0:
+    if one.x0 < other.x1 and other.x0 < one.x1:  # most pairs lie side by side
+        overlap = one.iou(other)
+        if overlap > 0.0 and overlap >= min_iou:
+            return overlap
+    if not may_jump:
         return None
-    if max(size_one, size_other) > MAX_SIZE_RATIO * min(size_one, size_other):
+    size_one, size_other = max(one.width, 0.0) + max(one.height, 0.0), max(other.width, 0.0) + max(other.height, 0.0)
+    smaller, larger = (size_one, size_other) if size_one <= size_other else (size_other, size_one)
+    if smaller <= 0.0 or larger > MAX_SIZE_RATIO * smaller:
         return None
-    dx, dy = one.centre_xy[0] - other.centre_xy[0], one.centre_xy[1] - other.centre_xy[1]
+    dx, dy = (one.x0 + one.x1 - other.x0 - other.x1) / 2, (one.y0 + one.y1 - other.y0 - other.y1) / 2
     shift = float((dx * dx + dy * dy) ** 0.5) / ((size_one + size_other) / 4.0)
     return -shift if shift <= MAX_SHIFT else None

@@ -102,17 +102,17 @@ def test_an_empty_box_is_not_inside() -> None:
 
 def test_sharpness_falls_with_blur_and_not_with_light() -> None:
     """More blur is less sharp; brightness, contrast and the side of the sample hardly count."""
-    crisp = quality.sharpness(pattern())
-    blurred = [quality.sharpness(pattern(sigma)) for sigma in (2.0, 4.0, 8.0)]
+    crisp = quality.sharpness(quality.luminance(pattern()))
+    blurred = [quality.sharpness(quality.luminance(pattern(sigma))) for sigma in (2.0, 4.0, 8.0)]
     assert sorted([crisp, *blurred], reverse=True) == [crisp, *blurred]
     dimmed = np.clip(pattern() * 0.5 + 20, 0, 255).astype(np.uint8)
-    assert crisp == pytest.approx(quality.sharpness(dimmed), rel=0.1)
-    assert crisp == pytest.approx(quality.sharpness(pattern(side=112)), rel=0.1)
+    assert crisp == pytest.approx(quality.sharpness(quality.luminance(dimmed)), rel=0.1)
+    assert crisp == pytest.approx(quality.sharpness(quality.luminance(pattern(side=112))), rel=0.1)
 
 
 def test_a_picture_of_one_colour_has_no_sharpness() -> None:
     """Without contrast there is no detail; nothing is divided by zero."""
-    assert 0.0 == quality.sharpness(np.full((128, 128, 3), 90, dtype=np.uint8))
+    assert 0.0 == quality.sharpness(quality.luminance(np.full((128, 128, 3), 90, dtype=np.uint8)))
 
 
 @pytest.mark.parametrize(
