@@ -57,6 +57,7 @@ NOUNS: Final = (
     Noun("keys", "keys", "Make a control room's signing key."),
     Noun("pipeline", "pipeline", "Show the data path."),
     Noun("bench", "bench", "Measure accuracy, cost, the gallery, memory and loading."),
+    Noun("evaluate", "evaluate", "Find out what a pack's scores are worth."),
     Noun("demo", "demo", "Make a street scene, run the appliance on it, and sum up."),
 )
 

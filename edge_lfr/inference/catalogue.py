@@ -122,9 +122,23 @@ class CalibrationRow(Section):
     """Cosine at or above which a look is a hit."""
 
     false_alerts_per_1000: Annotated[float, Field(ge=0.0)]
-    """Expected among 1,000 passages of people who are not listed."""
+    """Expected among 1,000 passages of people who are not listed; of the worst group, where groups were told apart."""
+
+    upper_per_1000: Annotated[float, Field(ge=0.0)] | None = None
+    """The same, upper end of the 95 % bound; None: nobody has bounded it."""
+
+    worst_group: Annotated[str, Field(max_length=80)] | None = None
+    """The labelled group that decided; None: groups were not told apart."""
 
     evidence: Literal["measured", "extrapolated"]
+    """`measured`: the bound rests on pairs that were seen at this threshold; `extrapolated`: on a tail beyond them."""
+
+    @property
+    def false_alerts_in_words(self) -> str:
+        """What to expect at this threshold: the bound where there is one."""
+        if self.upper_per_1000 is None:
+            return f"about {self.false_alerts_per_1000:g} false alerts in 1,000 passages, not bounded"
+        return f"at most {self.upper_per_1000:g} false alerts in 1,000 passages (95 %)"
 
     def threshold_for(self, configured: float | None) -> float:
         """
@@ -199,6 +213,12 @@ class PackEntry(Section):
     embedder: EmbedderSpec
     quality: QualitySpec | None = None
     calibration: tuple[CalibrationRow, ...] = ()
+    calibration_data: Annotated[str, Field(max_length=80)] | None = None
+    """The data that the calibration was made from; None: it was put together by hand."""
+
+    calibration_command: Annotated[str, Field(max_length=200)] | None = None
+    """The command that made the calibration; None: likewise."""
+
     golden: Golden | None = None
 
     @model_validator(mode="after")
