@@ -9,6 +9,7 @@ another distance. The appliance sees every frame (`accuracy_watch`). Nobody retu
 
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -36,16 +37,21 @@ SEED: Final = 20_240
 NEAR_PX: Final = (140, 108, 84, 56)
 """Width of a face where the picture ends, round by round: a short street, and ever longer ones."""
 
-FULL: Final = Size(pictured_twice=None, strangers=300, fillers=None, rounds=4)
-FULL_BLOCKS: Final = 4
-"""Clips a round: some 45 passages each, so that one is drawn while another is looked at."""
 
-FULL_MISSES: Final = 6
-"""Of 204 mated passages."""
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How large a measurement is."""
 
-QUICK: Final = Size(pictured_twice=6, strangers=6, fillers=40, rounds=2)
-QUICK_BLOCKS: Final = 1
-QUICK_MISSED_SHARE: Final = FULL_MISSES / 204
+    size: Size
+    blocks: int
+    """Clips a round, so that one is drawn while another is looked at."""
+
+    allowed_missed_share: float
+    """Of the mated passages."""
+
+
+FULL: Final = Plan(Size(pictured_twice=None, strangers=300, fillers=None, rounds=4), 4, 6 / 204)
+QUICK: Final = Plan(Size(pictured_twice=6, strangers=4, fillers=24, rounds=2), 1, 6 / 204)
 
 
 def measure_accuracy(shared: Path, witness: Witness, *, is_quick: bool) -> Report:
@@ -57,19 +63,25 @@ def measure_accuracy(shared: Path, witness: Witness, *, is_quick: bool) -> Repor
 
         witness: Told what happens.
 
-        is_quick: A few people and two rounds, with targets to scale.
+        is_quick: A few people and two rounds; the targets are the same shares.
 
     Raises:
         EdgeLfrError: It cannot be measured here.
     """
-    size, blocks = (QUICK, QUICK_BLOCKS) if is_quick else (FULL, FULL_BLOCKS)
+    return measure(shared, witness, QUICK if is_quick else FULL)
+
+
+def measure(shared: Path, witness: Witness, plan: Plan) -> Report:
+    """Measure as `measure_accuracy` does, as much as is planned."""
     rng = np.random.default_rng(SEED)
     with prepared_ground(shared) as ground, ExitStack() as parts:
         witness.stage("choosing people")
-        crowd = gather(ground.shared, size, rng)
+        crowd = gather(ground.shared, plan.size, rng)
         orders = [
             Order(walkers, near_px, SEED + 100 * number + block)
-            for number, (near_px, clips) in enumerate(zip(NEAR_PX, rounds(crowd, size, blocks, rng), strict=False))
+            for number, (near_px, clips) in enumerate(
+                zip(NEAR_PX, rounds(crowd, plan.size, plan.blocks, rng), strict=False)
+            )
             for block, walkers in enumerate(clips)
         ]
         studio = parts.enter_context(Studio.opened(ground.folder / "clips", ground.shared / "data", orders))
@@ -90,7 +102,7 @@ def measure_accuracy(shared: Path, witness: Witness, *, is_quick: bool) -> Repor
         messages = appliance.messages
     findings = find(watched)
     mated = sum(one.is_mated for one in findings.walked)
-    allowed = int(QUICK_MISSED_SHARE * mated) if is_quick else FULL_MISSES
+    allowed = int(plan.allowed_missed_share * mated)
     return Report.of(
         [
             *rows(findings, crowd.group_by_key, allowed_misses=allowed),

@@ -151,7 +151,7 @@ def rows(findings: Findings, group_by_key: Mapping[str, str], *, allowed_misses:
         Row.exactly("false alerts", false_ids, 0, f"in {len(findings.walked)} passages"),
         Row.shown(
             f"false alerts per passage of {len(others)} non-mated, upper bound at 95 %",
-            None if bound is None else f"below {math.ceil(bound * 1000) / 10:.1f}",
+            None if bound is None else f"below {math.ceil(round(bound * 1000, 6)) / 10:.1f}",
             "%",
         ),
         Row.exactly(
