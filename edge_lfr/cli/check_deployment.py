@@ -105,6 +105,8 @@ def _watchlist(config: ApplianceConfig) -> Iterator[Check]:
         yield ok("daemon", f"running: {answer['status']['state']}")
         if isinstance(watchlist, dict) and watchlist.get("references"):
             yield ok("watchlist", f"{watchlist['references']} references, in use")
+            entry = load_catalogue(config.models.catalogue).pack(config.models.pack)
+            yield from guarded("threshold", check_threshold(config.decision.threshold, entry, watchlist["templates"]))
         else:
             yield warn("watchlist", "none is loaded", WatchlistMissingError.remedy)
         return
@@ -127,15 +129,22 @@ def _watchlist(config: ApplianceConfig) -> Iterator[Check]:
         else:
             yield ok("watchlist", found)
         templates = stored.templates
-    yield from guarded("threshold", _threshold(config, entry, templates))
+    yield from guarded("threshold", check_threshold(config.decision.threshold, entry, templates))
 
 
-def _threshold(config: ApplianceConfig, entry: PackEntry, templates: int) -> Iterator[Check]:
+def check_threshold(configured: float | None, entry: PackEntry, templates: int) -> Iterator[Check]:
+    """
+    What the pack's calibration says about a watchlist of so many templates; a floor that was extrapolated is a warning.
+
+    Raises:
+        ConfigError: The configured threshold lies below the floor.
+        ModelContractError: The pack has no calibration for so many.
+    """
     floor = entry.floor(templates)
-    threshold = floor.threshold_for(config.decision.threshold)
+    threshold = floor.threshold_for(configured)
     found = (
-        f"{threshold} for {templates} templates (floor {floor.threshold}, {floor.evidence}, "
-        f"{floor.false_alerts_per_1000:g} false alerts in 1,000 passages)"
+        f"{threshold} for {templates} templates "
+        f"(floor {floor.threshold}, {floor.evidence}: {floor.false_alerts_in_words})"
     )
     if floor.evidence == "measured":
         yield ok("threshold", found)

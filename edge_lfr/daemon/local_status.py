@@ -28,7 +28,7 @@ def local_status(health: Health) -> dict[str, Any]:
         "status": status.model_dump(mode="json", by_alias=True),
         "in_words": health.in_words(),
         "watchlist": health.watchlist().model_dump(mode="json", by_alias=True),
-        "expected_false_alerts_per_1000": None if floor is None else floor.false_alerts_per_1000,
+        "floor": None if floor is None else floor.model_dump(mode="json"),
         "cameras": camera_facts(health),
         "broker": _link_facts(health.link),
         "provider": {"detector": health.pack.detector.provider, "embedder": health.pack.embedder.provider},
