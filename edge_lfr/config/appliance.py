@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from edge_lfr.config.capture import CameraConfig
 from edge_lfr.config.faces import DetectionConfig, LooksConfig, QualityConfig, TrackingConfig
+from edge_lfr.config.health import HealthConfig
 from edge_lfr.config.identification import DecisionConfig, GalleryConfig
 from edge_lfr.config.models import ModelsConfig
 from edge_lfr.config.reporting import ReportingConfig
@@ -56,6 +57,7 @@ class ApplianceConfig(Section):
     decision: DecisionConfig = DecisionConfig()
     reporting: ReportingConfig
     trust: TrustConfig = TrustConfig()
+    health: HealthConfig = HealthConfig()
 
     @property
     def mode_directory(self) -> Path:

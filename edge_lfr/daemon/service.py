@@ -24,6 +24,8 @@ from edge_lfr.daemon.health import Health
 from edge_lfr.daemon.heartbeat import Heartbeat
 from edge_lfr.daemon.latency import LatencyLog
 from edge_lfr.daemon.lock import hold_state
+from edge_lfr.daemon.metrics import CONTENT_TYPE, Metrics
+from edge_lfr.daemon.metrics_server import MetricsServer
 from edge_lfr.daemon.notify import Notifier
 from edge_lfr.daemon.operation import Operation
 from edge_lfr.daemon.path_loop import PathLoop
@@ -185,6 +187,7 @@ class Daemon:
             parts.callback(self._operation.stop_cameras)
             if self._health.armament is not None:
                 self._operation.start_cameras()
+            self._offer_metrics(parts)
             parts.enter_context(self._signals())
             self._health.enter(self._operation.state_when_awake())
             self._link.changed()
@@ -207,6 +210,13 @@ class Daemon:
 
     def summary(self) -> RunSummary:
         return summarise(self._health, exit_status=self._exit_status, track_ends=self._reporter.track_ends())
+
+    def _offer_metrics(self, parts: ExitStack) -> None:
+        port = self._config.health.metrics_port
+        if port > 0:
+            server = MetricsServer(port, CONTENT_TYPE, Metrics(self._health).text)
+            self._health.has_metrics = server.start()
+            parts.callback(server.stop)
 
     def _begin_watch(self) -> None:
         """Everything has started: from here on each thread has to go on."""

@@ -21,6 +21,7 @@ DOORS = {
     "hnswlib": ("edge_lfr/watchlist/",),
     "sqlite3": ("edge_lfr/pipeline/reporting/rows.py", "edge_lfr/watchlist/"),
     "cryptography": ("edge_lfr/governance/",),
+    "prometheus_client": ("edge_lfr/daemon/metrics.py",),
     "skimage": (),
     "matplotlib": (),
     "pickle": (),
@@ -131,6 +132,7 @@ def test_errors_are_swallowed_whole_in_few_places() -> None:
         "edge_lfr/cli/main.py",  # a defect is one line for the person
         "edge_lfr/daemon/path_loop.py",  # one bad frame must not end the deployment
         "edge_lfr/daemon/control.py",  # nor may one request
+        "edge_lfr/daemon/metrics_server.py",  # nor one scrape
         "edge_lfr/console/control_room.py",  # whatever ends the watch, its owner is told
         "edge_lfr/pipeline/capture/camera.py",  # nor may one bad turn blind a camera
         "edge_lfr/inference/session.py",  # the runtime raises untyped errors; they become ours

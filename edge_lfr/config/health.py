@@ -1,0 +1,14 @@
+"""What the appliance tells those who watch over it."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from edge_lfr.config.section import Section
+
+
+class HealthConfig(Section):
+    """Figures for a monitor on this machine; the same ones go to the broker (`reporting.health_interval_s`)."""
+
+    metrics_port: Annotated[int, Field(ge=0, le=65_535)] = 9_464
+    """Prometheus metrics at http://127.0.0.1:PORT/metrics, for programs on this machine only; 0: none."""
