@@ -39,7 +39,7 @@ class IndexReason(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchTimes:
-    """Medians of interleaved runs: the time from probes to candidates, in milliseconds."""
+    """Medians of interleaved runs: computing time from probes to candidates, in milliseconds."""
 
     exact_1_ms: float
     """One probe."""

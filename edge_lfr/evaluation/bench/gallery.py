@@ -1,9 +1,220 @@
-"""Search made templates exactly and in a graph."""
+"""Made templates enter, times and recall leave: exact search, a graph beside it, and what `auto` takes."""
 
-from edge_lfr.evaluation.bench.ground import BenchError
-from edge_lfr.evaluation.bench.report import Report, Witness
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from statistics import median
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_lfr.biometrics.locking import TALLY
+from edge_lfr.config.identification import GalleryConfig, IndexChoice
+from edge_lfr.evaluation.bench.ground import PACK
+from edge_lfr.evaluation.bench.report import Report, Row, Witness
+from edge_lfr.evaluation.made_templates import make_templates
+from edge_lfr.inference.catalogue import load_catalogue
+from edge_lfr.watchlist.gallery import MIN_RECALL, Gallery
+from edge_lfr.watchlist.recall import perturbed
+from edge_lfr.watchlist.templates import TemplateMatrix
+
+DIMENSION: Final = 256
+"""Of the packs' vectors; one of 512 takes twice as long."""
+
+BATCHES: Final = (1, 8, 16)
+"""Probes at once: most passes, a burst, the largest product."""
+
+TARGET_BATCH: Final = 8
+
+TARGETS_MS: Final = {20_000: 0.5, 60_000: 2.0}
+"""Milliseconds a probe in batches of eight: a burst of 20 looks then costs 10 and 40 ms."""
+
+FIRST_SEARCH_S: Final = 1.0
+LARGEST_STARTED: Final = 60_000
+"""Templates of the design load, 20,000 people with three pictures; beyond it the start has no target."""
+
+MATES: Final = 3000
+"""Three that are missed are then the limit of 0.999."""
+
+SEED: Final = 20_085
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How much is measured."""
+
+    exact: tuple[int, ...]
+    """Numbers of templates that are searched exactly."""
+
+    graphs: tuple[int, ...]
+    """Numbers of templates of which a graph is built, and that `auto` chooses an index for."""
+
+    rounds: int
+    """Searches of a batch that a median is taken of."""
+
+
+QUICK: Final = Plan(exact=(20_000,), graphs=(4_000,), rounds=31)
+FULL: Final = Plan(exact=(20_000, 60_000), graphs=(20_000, 60_000), rounds=101)
+LONG: Final = 1_000_000
+LONG_ROUNDS: Final = 11
 
 
 def measure_gallery(witness: Witness, *, is_quick: bool, is_long: bool) -> Report:
-    """Search made templates exactly and in a graph."""
-    raise BenchError(f"not measured yet: {(witness, is_quick, is_long)!r}")
+    """
+    Search made templates exactly and in a graph.
+
+    Args:
+        witness: Who follows.
+
+        is_quick: Exact search at 20,000 templates, and a small graph.
+
+        is_long: A million templates besides, exactly.
+    """
+    return measure(witness, QUICK if is_quick else FULL, is_long=is_long)
+
+
+def measure(witness: Witness, plan: Plan, *, is_long: bool = False) -> Report:
+    """Do as planned."""
+    rows: list[Row] = []
+    for templates in plan.exact:
+        witness.stage(f"exact search of {templates:,} templates")
+        rows += _exact_rows(templates, plan.rounds)
+    pace_s = 0.0
+    for templates in plan.graphs:
+        witness.stage(f"a graph of {templates:,} templates, and what auto takes")
+        build_s, found = _graph_rows(templates, witness)
+        pace_s = build_s / templates
+        rows += found
+    if is_long:
+        witness.stage(f"exact search of {LONG:,} templates")
+        rows += _exact_rows(LONG, LONG_ROUNDS)
+        hours = pace_s * LONG / 3600
+        rows.append(
+            Row.shown(f"{LONG:,}: graph", f"not built: at the pace of the last one {hours:.1f} h of a core", "")
+        )
+    return Report.of(rows)
+
+
+def _exact_rows(templates: int, rounds: int) -> Iterator[Row]:
+    vectors, reference_ids = _made(templates)
+    strangers, _ = make_templates(max(BATCHES), pictures=1, dimension=DIMENSION, seed=SEED)
+    before = TALLY.locked_bytes + TALLY.unlocked_bytes
+    began = time.perf_counter()
+    gallery = _gallery(vectors, reference_ids, IndexChoice.EXACT)
+    gallery.search(strangers[:1])
+    first_s = time.perf_counter() - began
+    size_mb = (TALLY.locked_bytes + TALLY.unlocked_bytes - before) / 1e6
+    del vectors
+    name = f"{templates:,}: exact"
+    for batch in BATCHES:
+        computing_ms, elapsed_ms = _medians_ms(gallery, strangers[:batch], rounds)
+        words = f"{name}, {batch} at once" if batch > 1 else f"{name}, one probe"
+        if batch == TARGET_BATCH and templates in TARGETS_MS:
+            yield Row.at_most(words, round(computing_ms / batch, 3), TARGETS_MS[templates], "ms a probe")
+        else:
+            yield Row.shown(words, round(computing_ms / batch, 3), "ms a probe")
+        yield Row.shown(f"{words}, elapsed for all", round(elapsed_ms, 2), "ms")
+    words = f"{templates:,}: start to first search"
+    if templates <= LARGEST_STARTED:
+        yield Row.at_most(words, round(first_s, 3), FIRST_SEARCH_S, "s")
+    else:
+        yield Row.shown(words, round(first_s, 3), "s")
+    yield Row.shown(f"{templates:,}: memory of matrix and scores", round(size_mb), "MB")
+    gallery.destroy()
+
+
+def _graph_rows(templates: int, witness: Witness) -> tuple[float, list[Row]]:
+    """Force the graph, hold it against exact search, then let `auto` choose; the seconds of the build come first."""
+    vectors, reference_ids = _made(templates)
+    exact, forced, auto = (
+        _gallery(vectors, reference_ids, choice) for choice in (IndexChoice.EXACT, IndexChoice.HNSW, IndexChoice.AUTO)
+    )
+    forced.choose_index()
+    auto.choose_index()
+    found, taken = forced.choice, auto.choice
+    name = f"{templates:,}: graph"
+    rows = [Row.shown(f"{name}, build", _rounded(found.build_s, 1), "s")]
+    rows.append(Row.at_least(f"{name}, recall at the threshold", found.recall, MIN_RECALL))
+    if found.serving is IndexChoice.HNSW:
+        probes = _mates(vectors, reference_ids)
+        rows.append(
+            Row.at_least(f"{name} in use, mates named as by exact search", _agreed(exact, forced, probes, witness),
+                         MIN_RECALL)
+        )  # fmt: skip
+    if found.times is not None:
+        rows += [
+            Row.shown(f"{name}, one probe", round(found.times.graph_1_ms, 3), "ms a probe"),
+            Row.shown(f"{name}, 8 at once", round(found.times.graph_8_ms / 8, 3), "ms a probe"),
+            Row.shown(f"{name} / exact, one probe", round(found.times.graph_1_ms / found.times.exact_1_ms, 2), "x"),
+            Row.shown(f"{name} / exact, 8 at once", round(found.times.graph_8_ms / found.times.exact_8_ms, 2), "x"),
+        ]
+    rows.append(Row.shown(f"{templates:,}: auto takes", f"{taken.serving} ({taken.reason})"))
+    if taken.times is not None:
+        rows += [
+            Row.shown(f"{templates:,}: auto's graph of few, build", _rounded(taken.build_s, 1), "s"),
+            Row.shown(
+                f"{templates:,}: auto's graph / exact, one probe",
+                round(taken.times.graph_1_ms / taken.times.exact_1_ms, 2), "x",
+            ),
+            Row.shown(
+                f"{templates:,}: auto's graph / exact, 8 at once",
+                round(taken.times.graph_8_ms / taken.times.exact_8_ms, 2), "x",
+            ),
+        ]  # fmt: skip
+    for gallery in (exact, forced, auto):
+        gallery.destroy()
+    return found.build_s or 0.0, rows
+
+
+def _made(templates: int) -> tuple[NDArray[np.float32], list[str]]:
+    return make_templates(templates // 2, dimension=DIMENSION)
+
+
+def _gallery(vectors: NDArray[np.float32], reference_ids: list[str], index: IndexChoice) -> Gallery:
+    config = GalleryConfig(index=index)
+    threshold = _threshold(len(vectors))
+    return Gallery(vectors, reference_ids, pack_digest=PACK, config=config, threshold=threshold)
+
+
+def _threshold(templates: int) -> float:
+    """The pack's floor for so many; for more than it is calibrated for, that of its last row."""
+    entry = load_catalogue().pack(PACK)
+    return entry.floor(min(templates, entry.calibration[-1].templates)).threshold
+
+
+def _mates(vectors: NDArray[np.float32], reference_ids: list[str]) -> NDArray[np.float32]:
+    """Probes at the operating threshold from listed templates; not those that the gallery measures itself with."""
+    templates = TemplateMatrix(vectors, reference_ids)
+    random = np.random.default_rng(SEED)
+    rows = random.permutation(len(templates))[:MATES]
+    return perturbed(templates, rows, _threshold(len(templates)), random)
+
+
+def _agreed(exact: Gallery, graph: Gallery, probes: NDArray[np.float32], witness: Witness) -> float:
+    """Share of *probes* for which both give the same candidates, ranks and scores."""
+    same = 0
+    for start in range(0, len(probes), max(BATCHES)):
+        batch = probes[start : start + max(BATCHES)]
+        same += sum(one == other for one, other in zip(exact.search(batch), graph.search(batch), strict=True))
+        witness.count(start + len(batch), len(probes))
+    return same / len(probes)
+
+
+def _medians_ms(gallery: Gallery, probes: NDArray[np.float32], rounds: int) -> tuple[float, float]:
+    """
+    Search again and again: median computing time of the thread, in which a search computes alone, and time elapsed.
+
+    On an idle machine both are the same; where others compute, the second is theirs too.
+    """
+    computing, elapsed = [], []
+    for _ in range(rounds + 1):
+        began, began_computing = time.perf_counter(), time.thread_time()
+        gallery.search(probes)
+        computing.append(1e3 * (time.thread_time() - began_computing))
+        elapsed.append(1e3 * (time.perf_counter() - began))
+    return median(computing[1:]), median(elapsed[1:])  # the first fills caches
+
+
+def _rounded(seconds: float | None, digits: int) -> float | None:
+    return None if seconds is None else round(seconds, digits)
