@@ -3,7 +3,9 @@ Every failure that an operator can meet: a stable code, an exit status, and what
 
 An expected outcome (no face, low quality, non-match, a dropped frame) is a value and is counted, never an error.
 Messages say what, which one, what was expected and what was found; never a label, a vector, a picture or a camera URL.
-Exit statuses are those of `sysexits.h`; 78 keeps systemd from restarting a daemon that cannot start.
+Exit statuses are those of `sysexits.h`; 78 keeps systemd from restarting a daemon that cannot start. Whatever a restart
+may heal has another one: a state folder that another process holds (75), an outbox that a full disk refuses (75), a
+runtime that failed or a thread that ended (70).
 """
 
 import os
@@ -226,7 +228,7 @@ class TrustError(EdgeLfrError):
     """A key or a signed message is not to be trusted."""
 
     code = "trust"
-    exit_status = os.EX_NOPERM
+    exit_status = os.EX_CONFIG
 
 
 class KeyUnavailableError(TrustError):

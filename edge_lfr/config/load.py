@@ -2,8 +2,8 @@
 One configuration out of a file and the environment: untrusted text enters, a frozen `ApplianceConfig` leaves.
 
 `EDGE_LFR__SECTION__FIELD` overrides a field of the file. A relative path in the file means the file's own folder; one
-in a variable means the present folder. What breaks a rule is named by file, field and allowed range; the value is shown
-unless its field is a secret.
+in a variable means the present folder; `credential:NAME` means a file that the service manager hands over. What breaks
+a rule is named by file, field and allowed range; the value is shown unless its field is a secret.
 """
 
 import os
@@ -17,6 +17,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict, SettingsError
 
 from edge_lfr.config.appliance import ApplianceConfig
+from edge_lfr.config.credentials import credential_path
 from edge_lfr.config.schema import Place, allowed, is_path, is_secret, properties
 from edge_lfr.errors import ConfigError
 
@@ -70,8 +71,8 @@ def load_config(path: Path, environ: Mapping[str, str] | None = None) -> Applian
         ConfigError: The file cannot be read, is no TOML, or a field is missing, unknown or outside its range.
     """
     environ = os.environ if environ is None else environ
-    tree = _with_absolute_paths(_read(path), path.absolute().parent, ())
-    overrides = _with_absolute_paths(_overrides(path, environ), Path.cwd(), ())
+    tree = _with_absolute_paths(_read(path), path.absolute().parent, environ, ())
+    overrides = _with_absolute_paths(_overrides(path, environ), Path.cwd(), environ, ())
     try:
         return ApplianceConfig.model_validate(_laid_over(tree, overrides))
     except ValidationError as error:
@@ -127,16 +128,21 @@ def _laid_over(tree: dict[str, Any], overrides: Mapping[str, Any]) -> dict[str, 
     return merged
 
 
-def _with_absolute_paths(value: Any, folder: Path, place: Place) -> Any:  # noqa: ANN401  (any TOML value)
-    """The same tree, with every relative path in a path's place laid into *folder*."""
+def _with_absolute_paths(  # what comes in and goes out is any TOML value
+    value: Any,  # noqa: ANN401
+    folder: Path,
+    environ: Mapping[str, str],
+    place: Place,
+) -> Any:  # noqa: ANN401
+    """The same tree, with every relative path in a path's place laid into *folder*, and every credential into its."""
     if isinstance(value, dict):
-        return {name: _with_absolute_paths(inner, folder, (*place, name)) for name, inner in value.items()}
+        return {name: _with_absolute_paths(inner, folder, environ, (*place, name)) for name, inner in value.items()}
     if isinstance(value, list):
-        return [_with_absolute_paths(inner, folder, (*place, index)) for index, inner in enumerate(value)]
+        return [_with_absolute_paths(inner, folder, environ, (*place, at)) for at, inner in enumerate(value)]
     if not isinstance(value, str):
         return value
     if is_path(place):
-        return os.path.normpath(folder / value)
+        return credential_path(value, environ) or os.path.normpath(folder / value)
     if place[:1] == ("cameras",) and place[-1] == CAMERA_SOURCE and value and "://" not in value:
         whole = os.path.normpath(folder / value)
         return f"{whole}/" if value.endswith("/") or Path(whole).is_dir() else whole

@@ -18,13 +18,14 @@ class BrokerConfig(Section):
     """TCP port."""
 
     ca_file: Path | None = None
-    """Certificates that may sign the broker's; None means no TLS, which only a loopback broker is allowed."""
+    """Certificates that may sign the broker's; None means no TLS, which only a loopback broker is allowed.
+    Like every path here it may be `credential:NAME`: a file that the unit's LoadCredential= hands over."""
 
     certificate_file: Path | None = None
     """This client's certificate."""
 
     key_file: Path | None = None
-    """This client's private key."""
+    """This client's private key, PEM; best as `credential:NAME`, encrypted on the disk."""
 
     username: str | None = None
     password: SecretStr | None = None

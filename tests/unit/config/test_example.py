@@ -51,6 +51,7 @@ def test_every_field_is_shown() -> None:
         "decision",
         "reporting",
         "trust",
+        "health",
     }
     names = {name for section in sections for name in section.get("properties", {})} - below - {"broker"}
     assert set() == {name for name in names if not re.search(rf"(?m)^#?{name} = ", text)}

@@ -199,3 +199,27 @@ def test_an_absent_file_is_named(tmp_path: Path) -> None:
 def test_a_folder_is_no_file(tmp_path: Path) -> None:
     """What cannot be read is an error of ours, never the system's."""
     assert "cannot be read" in refusal(tmp_path)
+
+
+TLS = """
+ca_file = "tls/ca.pem"
+certificate_file = "credential:edge-lfr.broker-cert"
+key_file = "credential:edge-lfr.broker-key"
+"""
+
+
+def test_a_credential_is_a_path_where_the_service_manager_laid_it(file: Path) -> None:
+    """In the service it is the manager's folder; other commands of the same machine mean the same file."""
+    file.write_text(MINIMAL + TLS)
+    broker = load_config(file, {"CREDENTIALS_DIRECTORY": "/run/credentials/x"}).reporting.broker
+    assert Path("/run/credentials/x/edge-lfr.broker-key") == broker.key_file
+    assert file.parent / "tls" / "ca.pem" == broker.ca_file
+    outside = load_config(file, {}).reporting.broker
+    assert Path("/run/credentials/edge-lfr.service/edge-lfr.broker-cert") == outside.certificate_file
+
+
+@pytest.mark.parametrize("name", ["", "..", "../kek", "a/b", "a b"])
+def test_a_credential_cannot_name_another_folder(file: Path, name: str) -> None:
+    """What the manager handed over lies in one folder, and a name does not lead out of it."""
+    file.write_text(MINIMAL + TLS.replace("edge-lfr.broker-key", name))
+    assert "credential" in refusal(file)
