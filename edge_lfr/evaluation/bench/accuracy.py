@@ -50,7 +50,7 @@ class Plan:
     """Of the mated passages."""
 
 
-FULL: Final = Plan(Size(pictured_twice=None, strangers=300, fillers=None, rounds=4), 4, 6 / 204)
+FULL: Final = Plan(Size(pictured_twice=None, strangers=300, fillers=None, rounds=4), 3, 6 / 204)
 QUICK: Final = Plan(Size(pictured_twice=6, strangers=4, fillers=24, rounds=2), 1, 6 / 204)
 
 

@@ -31,7 +31,7 @@ def test_a_listed_person_is_alerted_once_and_nobody_else(shared_data: Path) -> N
         value["false alerts"],
         value["alert ids per alerted mated passage"],
     )
-    assert 128 == value["frames"]
+    assert 122 == value["frames"]
     assert 1 == value["people who walk and are enrolled"]
 
 
