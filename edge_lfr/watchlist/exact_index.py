@@ -31,7 +31,7 @@ BLOCKS_A_ROUND: Final = 8
 NO_TEMPLATE: Final = np.float32(-np.inf)
 """Stands where a block or a round has no template."""
 
-BELOW_ALL: Final = -2.0
+BELOW_ALL: Final = np.float32(-2.0)
 """Below every score, and above `NO_TEMPLATE`."""
 
 
@@ -88,57 +88,83 @@ class ExactIndex:
             np.matmul(probes, blocks, out=scores[: len(blocks)])
             scores[len(blocks) :] = NO_TEMPLATE
             scores[len(blocks) - 1, :, (len(self._templates) - 1) % ROWS_A_BLOCK + 1 :] = NO_TEMPLATE
-            maxima = np.max(rounds, axis=0)
-            found = [self._rows(rounds[:, :, place], maxima[:, place], k) for place in range(count)]
-            maxima.fill(0)
+            return self._found(rounds, k)
         finally:
             used.fill(0)
+
+    def _found(self, scores: NDArray[np.float32], k: int) -> list[NDArray[np.intp]]:
+        """
+        Give for each probe the rows that reach a floor, all probes in one go.
+
+        Args:
+            scores: float32 (rounds, `BLOCKS_A_ROUND`, n, `ROWS_A_BLOCK`), n probes, in the order of the templates.
+
+            k: References wanted.
+        """
+        maxima = np.max(scores, axis=0)
+        rows, ends, is_short = self._reaching(scores, maxima, FIRST_LOOK * k, k)
+        found = np.split(rows, ends)
+        for place in np.flatnonzero(is_short).tolist():
+            # The rows belong to too few references, because one has many templates: look further down.
+            templates, still_short = FIRST_LOOK * k, True
+            while still_short:
+                templates *= HEADROOM
+                one = slice(place, place + 1)
+                found[place], _, short = self._reaching(scores[:, :, one], maxima[:, one], templates, k)
+                still_short = bool(short[0])
+        maxima.fill(0)
         return found
 
-    def _rows(self, scores: NDArray[np.float32], maxima: NDArray[np.float32], k: int) -> NDArray[np.intp]:
-        """Look further down the scores while the rows belong to too few references, because one has many templates."""
-        wanted = min(k, len(self._templates.reference_ids))
-        templates = FIRST_LOOK * k
-        while True:
-            rows = _reaching(scores, maxima, self._floor(scores, maxima, templates))
-            owners = self._templates.owners[rows]  # ascending
-            if 1 + np.count_nonzero(np.diff(owners)) >= wanted:
-                return rows
-            templates *= HEADROOM
-
-    def _floor(self, scores: NDArray[np.float32], maxima: NDArray[np.float32], templates: int) -> float:
+    def _reaching(
+        self, scores: NDArray[np.float32], maxima: NDArray[np.float32], templates: int, k: int
+    ) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.bool_]]:
         """
-        Find a score that at least *templates* rows reach, or all when there are fewer.
+        Find the rows that reach the floors; only sets of rows whose best does are looked into.
+
+        Args:
+            scores: As above.
+
+            maxima: float32 (`BLOCKS_A_ROUND`, n, `ROWS_A_BLOCK`), over the rounds: a set is one place in all rounds.
+
+            templates: How many shall reach the floor at least.
+
+            k: References wanted.
+
+        Returns:
+            Rows of all probes, one probe after another, ascending in each; where each but the last probe's end; whether
+            a probe's rows belong to too few references.
+        """
+        floors = self._floors(scores, maxima, templates)
+        block, asker, place = np.nonzero(maxima >= floors[:, None])
+        looked_into = scores[:, block, asker, place]
+        turn, chosen = np.nonzero(looked_into >= floors[asker])
+        looked_into.fill(0)
+        rows = (turn * BLOCKS_A_ROUND + block[chosen]) * ROWS_A_BLOCK + place[chosen]
+        count = len(self._templates)
+        askers, rows = np.divmod(np.sort(asker[chosen] * count + rows), count)
+        owners = askers * count + self._templates.owners[rows]  # ascending
+        is_first = np.ones(len(rows), dtype=np.bool_)
+        np.not_equal(owners[1:], owners[:-1], out=is_first[1:])
+        references = np.bincount(askers[is_first], minlength=len(floors))
+        ends = np.searchsorted(askers, np.arange(1, len(floors)))
+        return rows, ends, references < min(k, len(self._templates.reference_ids))
+
+    def _floors(self, scores: NDArray[np.float32], maxima: NDArray[np.float32], templates: int) -> NDArray[np.float32]:
+        """
+        Find for each probe a score that at least *templates* rows reach, or all when there are fewer.
 
         The n-th largest of the maxima of disjoint sets of rows is reached by n rows at least; so only the maxima are
         ordered, not the scores, unless there are too few sets.
         """
-        is_few = min(maxima.size, len(self._templates)) < templates
-        ordered = (scores if is_few else maxima).flatten()
-        last = len(ordered) - min(templates, len(self._templates))
-        ordered.partition(last)
-        floor = float(ordered[last])
+        sets = BLOCKS_A_ROUND * ROWS_A_BLOCK
+        source = scores if min(sets, len(self._templates)) < templates else maxima
+        ordered = np.moveaxis(source, -2, 0).reshape(source.shape[-2], -1)
+        if np.shares_memory(ordered, source):
+            ordered = ordered.copy()
+        last = ordered.shape[1] - min(templates, len(self._templates))
+        ordered.partition(last, axis=1)
+        floors = ordered[:, last].copy()
         ordered.fill(0)
         # Beyond 1 and -1 lies only rounding, which is clipped from the score; so there all rows tie.
-        floor = min(floor, 1.0) - self._slack
-        return BELOW_ALL if floor <= -1.0 else floor
-
-
-def _reaching(scores: NDArray[np.float32], maxima: NDArray[np.float32], floor: float) -> NDArray[np.intp]:
-    """
-    Find the rows that reach the floor, ascending; only sets whose best does are looked into.
-
-    Args:
-        scores: float32 (rounds, `BLOCKS_A_ROUND`, `ROWS_A_BLOCK`), in the order of the templates.
-
-        maxima: float32 (`BLOCKS_A_ROUND`, `ROWS_A_BLOCK`), over the rounds: a set is one place in all rounds.
-
-        floor: Cosine.
-    """
-    block, place = np.nonzero(maxima >= floor)
-    looked_into = scores[:, block, place]
-    turn, chosen = np.nonzero(looked_into >= floor)
-    looked_into.fill(0)
-    rows: NDArray[np.intp] = (turn * BLOCKS_A_ROUND + block[chosen]) * ROWS_A_BLOCK + place[chosen]
-    rows.sort()
-    return rows
+        floors = np.minimum(floors, np.float32(1.0)) - np.float32(self._slack)
+        return np.where(floors <= -1.0, BELOW_ALL, floors)
