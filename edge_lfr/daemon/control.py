@@ -286,7 +286,9 @@ def _answers(path: Path) -> bool:
 def _give_to_technicians(path: Path) -> None:
     path.chmod(MODE)
     try:
-        os.chown(path, -1, grp.getgrnam(GROUP).gr_gid)
+        group = grp.getgrnam(GROUP).gr_gid
+        if path.stat().st_gid != group:  # the service runs in that group, and may not give files away
+            os.chown(path, -1, group)
     except KeyError:
         log.info("control.no-group", group=GROUP)  # then only the daemon's own user and group may ask
     except PermissionError:
