@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from edge_lfr.biometrics.samples import Frame
 from edge_lfr.evaluation.bench.report import Row, Witness
+from edge_lfr.evaluation.bench.speed_looks import HeldFrames
 from edge_lfr.evaluation.bench.speed_stages import Bench, Call, CountingReporter
 from edge_lfr.pipeline.path import Path
 from edge_lfr.pipeline.stage_times import ALL_STAGES, StageSummary, StageTimes
@@ -85,24 +86,14 @@ class Cost:
             yield Row.shown(f"path: {stage}", round(summary.total_ms / passes, 3), share)
 
 
-def measure_cost(
-    bench: Bench,
-    pictures: Sequence[NDArray[np.uint8]],
-    people: Sequence[int],
-    witness: Witness,
-    *,
-    cameras: int,
-    repetitions: int,
-) -> Cost:
+def measure_cost(bench: Bench, held: HeldFrames, witness: Witness, *, cameras: int, repetitions: int) -> Cost:
     """
-    Take *pictures* from hand to verdict and run the bare nets for the same work, *repetitions* times.
+    Take pictures from hand to verdict and run the bare nets for the same work, *repetitions* times.
 
     Args:
         bench: Whose path and nets.
 
-        pictures: uint8 (height, width, 3), all of one size; they stay as they are.
-
-        people: How many clear faces each of them shows.
+        held: Some pictures, at least one, all of one size; they stay as they are.
 
         witness: Told of the progress.
 
@@ -113,6 +104,7 @@ def measure_cost(
     names = [f"street-{number}" for number in range(cameras)]
     times = StageTimes()
     timed = Path(bench.stages(names), CountingReporter(), times)
+    pictures = held.pictures
     slots = [np.empty_like(pictures[0]) for _ in names]
     measured: list[Spent] = []
     sequence = embeddings = 0
@@ -139,7 +131,7 @@ def measure_cost(
         repetitions=tuple(measured),
         frames=len(pictures),
         cameras=cameras,
-        people=statistics.median(people),
+        people=statistics.median(held.people),
         embeddings=embeddings,
         stages=times.summary(),
     )

@@ -7,23 +7,41 @@ daemon and broker, how long an alert takes (`live`).
 
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from edge_lfr.evaluation.bench.cost import measure_cost
 from edge_lfr.evaluation.bench.ground import BenchError, Ground, prepared_ground
+from edge_lfr.evaluation.bench.live import LiveScene, measure_live
 from edge_lfr.evaluation.bench.report import Report, Row, Witness
 from edge_lfr.evaluation.bench.speed_clip import Street, StreetOrder, decoding_cost, made_street
 from edge_lfr.evaluation.bench.speed_looks import HeldFrames, measure_economy
 from edge_lfr.evaluation.bench.speed_stages import Bench
 
-FULL: Final = StreetOrder(fps=25, seconds=24.0, mated=4, others=8)
-QUICK: Final = StreetOrder(fps=25, seconds=5.0, mated=2, others=3, near_px=110)
-"""Five people in view for much of both; a short clip lets all walk at once."""
+LIVE_FPS: Final = 10
+"""The rate that the limits of the live part are meant for."""
 
-FULL_HELD: Final = 48
-QUICK_HELD: Final = 24
-"""Pictures in memory at once, 2.8 MB each."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """How much is measured."""
+
+    street: StreetOrder
+    """About five people are in view at once; a short clip lets all walk together."""
+
+    held: int
+    """Pictures in memory for the cost of a frame, 2.8 MB each."""
+
+    repetitions: int
+
+
+FULL: Final = Plan(street=StreetOrder(fps=25, seconds=24.0, mated=4, others=8), held=48, repetitions=9)
+QUICK: Final = Plan(
+    street=StreetOrder(fps=25, seconds=5.0, mated=2, others=3, near_px=110),
+    held=16,
+    repetitions=3,
+)
 
 
 def measure_speed(shared: Path, witness: Witness, *, cameras: int, clip: Path | None, is_quick: bool) -> Report:
@@ -37,31 +55,53 @@ def measure_speed(shared: Path, witness: Witness, *, cameras: int, clip: Path | 
 
         cameras: Copies of the clip, as cameras.
 
-        clip: Of one's own: who is in it is not known, so nobody in it is listed.
+        clip: Of one's own: who is in it is not known, so nobody in it is listed, and no alert is timed.
 
         is_quick: A shorter clip and fewer repetitions.
 
     Raises:
         BenchError: No clip could be made, or nobody is seen in it.
+        BrokerUnavailableError: There is no Mosquitto, or it does not listen.
         ModelError: The weights are not those of the catalogue.
+        RehearsalError: A process of the live part did not do its work.
     """
+    plan = QUICK if is_quick else FULL
     with prepared_ground(shared) as ground:
-        if clip is None:
-            witness.stage("making the clip")
-            street = made_street(ground, "street", QUICK if is_quick else FULL)
-        else:
-            street = Street(clip=clip.resolve())
-        return Report.of(_rows(ground, street, witness, cameras=cameras, is_quick=is_quick))
+        if clip is not None:
+            return Report.of(_path_rows(ground, Street(clip=clip.resolve()), plan, witness, cameras))
+        witness.stage("making the clip")
+        street = made_street(ground, "street", plan.street)
+        rows = list(_path_rows(ground, street, plan, witness, cameras))
+        witness.stage(f"making it at {LIVE_FPS} frames a second")
+        slower = made_street(ground, "slower", replace(plan.street, fps=LIVE_FPS))
+        rows += measure_live(ground, live_scene(slower, plan.street, cameras), witness)
+        return Report.of(rows)
 
 
-def _rows(ground: Ground, street: Street, witness: Witness, *, cameras: int, is_quick: bool) -> Iterator[Row]:
+def live_scene(street: Street, order: StreetOrder, cameras: int) -> LiveScene:
+    """
+    Say what the daemon sees; the limits are meant for one camera.
+
+    Raises:
+        BenchError: Nobody is listed.
+    """
+    if street.watchlist is None:
+        message = "alerts are timed on a made clip alone"
+        raise BenchError(message, remedy="leave --clip out")
+    return LiveScene(
+        clip=street.clip,
+        seconds=order.seconds,
+        watchlist=street.watchlist,
+        cameras=cameras,
+        has_targets=cameras == 1,
+    )
+
+
+def _path_rows(ground: Ground, street: Street, plan: Plan, witness: Witness, cameras: int) -> Iterator[Row]:
     witness.stage("decoding the clip and handing its frames over")
-    decoding = decoding_cost(street.clip)
-    yield Row.shown("decoding: CPU", round(decoding.decoder_cpu_ms, 3), "ms a frame")
-    yield Row.shown("hand-over: CPU", round(decoding.handover_cpu_ms, 3), "ms a frame")
-    yield Row.shown("hand-over: wall", round(decoding.handover_wall_ms, 3), "ms, median")
+    yield from decoding_cost(street.clip).rows()
     with closing(Bench(ground.open_pack(), ground.config(), street.watchlist)) as bench:
-        held = HeldFrames(QUICK_HELD if is_quick else FULL_HELD)
+        held = HeldFrames(plan.held)
         try:
             witness.stage("comparing the faces that are due, and all of them")
             yield from measure_economy(bench, street, held, witness).rows()
@@ -69,8 +109,6 @@ def _rows(ground: Ground, street: Street, witness: Witness, *, cameras: int, is_
                 message = "nobody is seen in the clip"
                 raise BenchError(message, remedy="name a clip with people in it")
             witness.stage("taking turns with the bare nets")
-            yield from measure_cost(
-                bench, held.pictures, held.people, witness, cameras=cameras, repetitions=3 if is_quick else 9
-            ).rows()
+            yield from measure_cost(bench, held, witness, cameras=cameras, repetitions=plan.repetitions).rows()
         finally:
             held.destroy()

@@ -23,6 +23,7 @@ from edge_lfr.biometrics.samples import Frame
 from edge_lfr.clock import SystemClock
 from edge_lfr.config.capture import CameraConfig, Playback
 from edge_lfr.evaluation.bench.ground import BenchError, Ground
+from edge_lfr.evaluation.bench.report import Row
 from edge_lfr.evaluation.truth import Truth
 from edge_lfr.pipeline.capture.camera import Camera
 from edge_lfr.pipeline.capture.source import CameraState
@@ -66,6 +67,11 @@ class DecodingCost:
 
     handover_wall_ms: float
     """Median from the decoder's time stamp to the frame in hand."""
+
+    def rows(self) -> Iterator[Row]:
+        yield Row.shown("decoding: CPU", round(self.decoder_cpu_ms, 3), "ms a frame")
+        yield Row.shown("hand-over: CPU", round(self.handover_cpu_ms, 3), "ms a frame")
+        yield Row.shown("hand-over: wall", round(self.handover_wall_ms, 3), "ms a frame, median")
 
 
 def made_street(ground: Ground, name: str, order: StreetOrder) -> Street:

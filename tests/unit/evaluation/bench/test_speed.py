@@ -1,0 +1,181 @@
+"""What the path costs and how few faces it compares: the sums on made figures, and the whole once on a short clip."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from edge_lfr.evaluation.bench.cost import Cost, Spent, measure_cost
+from edge_lfr.evaluation.bench.ground import BenchError, Ground, prepared_ground
+from edge_lfr.evaluation.bench.live import LiveScene
+from edge_lfr.evaluation.bench.report import Row
+from edge_lfr.evaluation.bench.speed import live_scene
+from edge_lfr.evaluation.bench.speed_clip import Street, StreetOrder, decoding_cost, made_street
+from edge_lfr.evaluation.bench.speed_looks import PEOPLE, Economy, HeldFrames, measure_economy
+from edge_lfr.evaluation.bench.speed_stages import Bench, Call, CountedSession
+from edge_lfr.inference.session import TensorSpec
+from edge_lfr.pipeline.stage_times import ALL_STAGES, StageTimes
+
+ORDER = StreetOrder(fps=5, seconds=4.0, mated=1, others=2, near_px=110)
+
+
+class Silence:
+    """A witness that says nothing."""
+
+    def stage(self, text: str) -> None:
+        pass
+
+    def count(self, done: int, total: int) -> None:
+        assert 0 <= done <= total
+
+
+class Net:
+    """A net that answers zeros, and says what it was run on."""
+
+    def __init__(self) -> None:
+        self.inputs = (TensorSpec("in", (None, 2)),)
+        self.outputs = (TensorSpec("out", (None, 2)),)
+        self.provider = "test"
+        self.runs: list[tuple[tuple[int, ...], bool]] = []
+
+    def run(self, feed: NDArray[np.float32]) -> tuple[NDArray[np.float32], ...]:
+        self.runs.append((feed.shape, False))
+        return (np.zeros_like(feed),)
+
+    def run_into(self, feed: NDArray[np.float32], out: NDArray[np.float32]) -> None:
+        self.runs.append((feed.shape, True))
+        out.fill(0)
+
+
+def by_name(rows: list[Row]) -> dict[str, Row]:
+    return {row.name: row for row in rows}
+
+
+def test_bare_runs_are_those_that_were_asked_for() -> None:
+    """The same session, shape, batch and way of giving the outputs; repeating adds nothing to what is repeated."""
+    net = Net()
+    calls: list[Call] = []
+    session = CountedSession(net, calls)
+    session.run(np.zeros((3, 2), dtype=np.float32))
+    session.run_into(np.zeros((1, 2), dtype=np.float32), np.zeros((1, 2), dtype=np.float32))
+    for call in tuple(calls[:2]):
+        call.session.repeat(call)
+    assert 2 == len(calls)
+    assert [((3, 2), False), ((1, 2), True)] * 2 == net.runs
+
+
+def test_the_cost_is_the_median_ratio() -> None:
+    """One repetition that the machine spoiled does not decide; figures are of one frame of one camera."""
+    times = StageTimes()
+    times.add("faces.detection", 60_000_000)
+    times.add(ALL_STAGES, 80_000_000)
+    cost = Cost(
+        repetitions=tuple(
+            Spent(path_cpu=path * 1_000_000, bare_cpu=bare * 1_000_000)
+            for path, bare in ((220, 200), (900, 200), (210, 200))
+        ),
+        frames=2,
+        cameras=2,
+        people=5,
+        embeddings=6,
+        stages=times.summary(),
+    )
+    rows = by_name(list(cost.rows()))
+    ratio = rows["cost: path / bare nets, CPU"]
+    assert (1.1, "<= 1.15", True) == (ratio.value, ratio.target, ratio.ok)
+    assert (55.0, 1.5) == (rows["cost: path, CPU"].value, rows["cost: embeddings"].value)
+    assert (30.0, "ms a frame, 75.0%") == (rows["path: faces.detection"].value, rows["path: faces.detection"].unit)
+
+
+@pytest.mark.parametrize(
+    ("alerted", "by_every_face", "is_ok"),
+    [({"a", "b"}, {"a", "b"}, True), ({"a"}, {"a", "b"}, False), ({"a", "b"}, {"a"}, False)],
+)
+def test_fewer_looks_are_worth_it_only_with_the_same_alerts(
+    alerted: set[str],
+    by_every_face: set[str],
+    is_ok: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    """Whoever is alerted by one way alone, whichever it is, misses the target."""
+    economy = Economy(
+        frames=100,
+        passages=4,
+        embeddings=24,
+        every_face=240,
+        alerted=frozenset(alerted),
+        alerted_by_every_face=frozenset(by_every_face),
+        has_truth=True,
+        discards=(),
+    )
+    rows = by_name(list(economy.rows()))
+    assert is_ok == rows["looks: same alerts"].ok
+    assert (6.0, 0.1, True) == (
+        rows["looks: embeddings a passage"].value,
+        rows["looks: embeddings / every face"].value,
+        rows["looks: embeddings / every face"].ok,
+    )
+
+
+def test_an_economy_of_nothing_reaches_no_target() -> None:
+    """Without a face there is no share, and what could not be measured is not reached."""
+    economy = Economy(
+        frames=1,
+        passages=0,
+        embeddings=0,
+        every_face=0,
+        alerted=frozenset(),
+        alerted_by_every_face=frozenset(),
+        has_truth=False,
+        discards=(),
+    )
+    assert not by_name(list(economy.rows()))["looks: embeddings / every face"].ok
+
+
+def test_held_frames_are_bounded_and_show_the_most_people() -> None:
+    """The fewest people give way, up to the number that is wanted; then the first that came stay, and stay in order."""
+    held = HeldFrames(2)
+    for value, people in enumerate([1, PEOPLE, 3, PEOPLE + 1, PEOPLE + 2]):
+        held.offer(np.full((2, 2, 3), value, dtype=np.uint8), people)
+    assert [1, 3] == [int(picture[0, 0, 0]) for picture in held.pictures]
+    assert [PEOPLE, PEOPLE + 1] == held.people
+    kept = held.pictures[0]
+    held.destroy()
+    assert not kept.any()
+
+
+def test_limits_are_for_one_camera_of_a_made_clip(tmp_path: Path) -> None:
+    """More cameras on the same cores are shown without a target; a clip of one's own has nobody to alert for."""
+    street = Street(clip=tmp_path / "a.mp4", watchlist=tmp_path)
+    scene = LiveScene(clip=street.clip, seconds=4.0, watchlist=tmp_path, cameras=1, has_targets=True)
+    assert scene == live_scene(street, ORDER, 1)
+    assert not live_scene(street, ORDER, 2).has_targets
+    with pytest.raises(BenchError, match="made clip"):
+        live_scene(Street(clip=street.clip), ORDER, 1)
+
+
+@pytest.mark.shared
+def test_a_short_street_is_measured(shared_data: Path) -> None:
+    """Every part has its figures, the frames are those of the clip, and the held pictures stay for the next turn."""
+    with prepared_ground(shared_data.parent) as ground:
+        street = made_street(ground, "street", ORDER)
+        decoding = decoding_cost(street.clip)
+        assert 20 == decoding.frames
+        assert decoding.decoder_cpu_ms > 0.0
+        bench = Bench(ground.open_pack(), ground.config(), street.watchlist)
+        held = HeldFrames(3)
+        economy = measure_economy(bench, street, held, Silence())
+        assert (20, 3) == (economy.frames, economy.passages)
+        assert 0 < economy.embeddings < economy.every_face
+        cost = measure_cost(bench, held, Silence(), cameras=2, repetitions=1)
+        assert 3 == cost.stages[ALL_STAGES].count
+        assert cost.ratio > 0.0
+        assert all(picture.any() for picture in held.pictures)
+        bench.close()
+
+
+def test_a_street_without_portraits_is_refused(tmp_path: Path) -> None:
+    """What the script says is handed on."""
+    ground = Ground(folder=tmp_path, shared=tmp_path, models_directory=tmp_path)
+    with pytest.raises(BenchError, match="could not be made"):
+        made_street(ground, "street", ORDER)
