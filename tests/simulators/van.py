@@ -6,7 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -107,12 +107,14 @@ directory = "trust.d"
         return dict(json.loads(done.stdout)) if done.returncode == 0 else {}
 
     @contextmanager
-    def daemon(self, *arguments: str) -> Iterator["Daemon"]:
-        """The daemon, until it ends or the block does."""
+    def daemon(
+        self, *arguments: str, command: Sequence[str] = (str(ENTRY_POINT),), environ: Mapping[str, str] | None = None
+    ) -> Iterator["Daemon"]:
+        """The daemon, until it ends or the block does; another *command* than its own runs it with a defect."""
         with (self.folder / "daemon.log").open("a") as log:
             process = subprocess.Popen(
-                [str(ENTRY_POINT), "run", *arguments],
-                env=self._environment(),
+                [*command, "run", *arguments],
+                env=self._environment() | dict(environ or {}),
                 cwd=self.folder,
                 stdout=subprocess.PIPE,
                 stderr=log,
