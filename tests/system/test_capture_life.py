@@ -20,6 +20,7 @@ from edge_lfr.config.capture import CameraConfig
 from edge_lfr.pipeline.capture.camera import Camera
 from edge_lfr.pipeline.capture.protocol import Fault
 from edge_lfr.pipeline.capture.source import CameraState
+from simulators.appliance import eventually
 from simulators.onlooker import Onlooker, decoder_pids
 
 NOWHERE = "rtsp://127.0.0.1:1/camera"
@@ -252,3 +253,27 @@ def test_a_status_is_read_while_the_camera_stops(live_source: str, monkeypatch: 
             stopping.setattr(Camera, "_slots", property(lambda _: next(looks, None)), raising=False)
             status = watched.status
     assert status.is_memory_locked is not None
+
+
+def test_a_camera_says_whether_its_thread_goes_on(live_source: str) -> None:
+    """Turns are counted while it waits for frames; a camera that is paused or stopped has none to make."""
+    camera = Watched(live_source, []).camera
+    assert camera.turns is None
+    camera.start()
+    assert eventually(lambda: (camera.turns or 0) > 10)
+    camera.pause()
+    assert eventually(lambda: camera.turns is None)
+    camera.resume()
+    assert eventually(lambda: camera.turns is not None)
+    camera.stop()
+    assert camera.turns is None
+
+
+def test_a_camera_whose_thread_ended_makes_no_turns(live_source: str) -> None:
+    """What ended the thread could not be caught: whoever watches sees a count that stands still."""
+    camera = Watched(live_source, [SystemExit()]).camera
+    camera.start()
+    assert eventually(lambda: not camera.is_alive)
+    assert camera.turns is not None
+    camera.stop()
+    assert camera.turns is None

@@ -137,6 +137,7 @@ class Camera:
             os.eventfd_write(self._wake, 1)
             self._thread.join()
             self._thread = None
+            self.turns = None
             os.close(self._wake)
             self._slots.close()
             self._slots = None
@@ -229,7 +230,6 @@ class Camera:
                 if self._fault is not Fault.CAMERA_FAILED:
                     self._say(log.error, "camera.failed", error=type(error).__name__)
                 self._settle(_Ending(Fault.CAMERA_FAILED))
-        self.turns = None
 
     def _turn(self) -> bool:
         """Say that the thread goes on, also when it waited in vain; whether somebody interrupts it."""
