@@ -91,13 +91,15 @@ def _hand_over(config: ApplianceConfig) -> dict[str, Any] | None:
 
 
 def _enrol(config: ApplianceConfig, rows: WatchlistSource, *, all_or_nothing: bool) -> EnrolmentReport:
-    pack = open_configured(config.models, config.models_directory)
+    # A lane a core with nets of one thread enrols more pictures than one lane with nets of all threads.
+    lanes = config.models.threads or len(os.sched_getaffinity(0))
+    pack = open_configured(config.models.model_copy(update={"threads": 1}), config.models_directory)
     store = SealedStore(config.watchlist_directory, KeyEncryptingKey.load(config.mode_directory, create=True))
     with counting("enrolling", len(rows.rows)) as advance:
         return enrol(
             rows,
             store,
-            EnrolmentStages.of(pack, config.detection),
+            EnrolmentStages.of(pack, config.detection, lanes=lanes),
             quality=config.quality,
             decision=config.decision,
             accept_partial=not all_or_nothing,

@@ -45,8 +45,9 @@ class ListWriter:
 
     def _prepare(self) -> None:
         with storage_errors():
-            # A file that a crash leaves behind is thrown away whole, so there is no journal to keep.
-            for pragma in ("journal_mode=OFF", "synchronous=OFF", "secure_delete=ON", "temp_store=MEMORY"):
+            # A file that a crash leaves behind is thrown away whole, so there is no journal to keep on the disk. One in
+            # memory stays: without any, closing in the middle of a transaction is undefined.
+            for pragma in ("journal_mode=MEMORY", "synchronous=OFF", "secure_delete=ON", "temp_store=MEMORY"):
                 self._database.execute(f"PRAGMA {pragma}").fetchall()
             self._database.execute(
                 "CREATE TABLE row (kind INTEGER, number INTEGER, sealed BLOB, UNIQUE (kind, number)) STRICT"

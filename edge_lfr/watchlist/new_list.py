@@ -51,6 +51,15 @@ class NewList:
         with self._unless_wiped():
             self._writer.add(entry, vectors, picture)
 
+    def require_present(self) -> None:
+        """
+        See that nobody wiped this list; for a caller who has nothing to add for a while.
+
+        Raises:
+            WatchlistWipedError: Somebody did.
+        """
+        require_key(self.folder)
+
     def activate(self, *, lookalikes: Iterable[frozenset[str]] = ()) -> str:
         """
         Put the list on the disk, make it the live one, destroy the one before, and give its id.

@@ -122,8 +122,11 @@ def test_a_probe_finds_its_reference(
     nearest = []
     for number in range(10):
         pixels = portrait(number, "smiling")
-        face = stages.detector.detect(pixels)[0]
-        with stages.aligner.align(pixels, face, 1) as sample, stages.embedder.extract([sample])[0] as probe:
+        face = stages.lanes[0].detector.detect(pixels)[0]
+        with (
+            stages.lanes[0].aligner.align(pixels, face, 1) as sample,
+            stages.lanes[0].embedder.extract([sample])[0] as probe,
+        ):
             scores = vectors @ probe.vector
         nearest.append(int(np.argmax(scores)))
         assert scores.max() > 0.7
@@ -137,7 +140,7 @@ def test_a_portrait_that_fills_its_picture_or_is_turned_is_enrolled(
 ) -> None:
     """A tight crop, a large picture and one that EXIF turns give the template of the plain picture."""
     pixels = portrait(0)
-    box = stages.detector.detect(pixels)[0].box_xyxy.to_pixels()
+    box = stages.lanes[0].detector.detect(pixels)[0].box_xyxy.to_pixels()
     large = np.asarray(cv2.resize(pixels, None, fx=5, fy=5, interpolation=cv2.INTER_CUBIC), dtype=np.uint8)
     plain = jpeg(np.asarray(cv2.rotate(pixels, cv2.ROTATE_90_COUNTERCLOCKWISE), dtype=np.uint8))
     turned = pictures()["turned-by-exif.jpg"]
@@ -235,7 +238,7 @@ def test_a_wipe_during_a_load_ends_it(
 
     assert store.is_empty()
     assert [] == list((store.directory / "lists").iterdir())
-    assert not stages.embedder.arena.block.any()
+    assert not stages.lanes[0].embedder.arena.block.any()
 
 
 def test_all_or_nothing_is_a_choice(
@@ -269,14 +272,14 @@ def test_nothing_biometric_is_left_in_the_stages(
     with pytest.raises(KeyboardInterrupt):
         load(folder, store, stages, progress=interrupt)
     assert store.is_empty()
-    assert not stages.aligner.arena.block.any()
-    assert not stages.embedder.arena.block.any()
+    assert not stages.lanes[0].aligner.arena.block.any()
+    assert not stages.lanes[0].embedder.arena.block.any()
 
     load(folder, store, stages)
 
-    assert not stages.aligner.arena.block.any()
-    assert not stages.embedder.arena.block.any()
-    assert not any(buffers.feed.any() or buffers.shrunk.any() for buffers in stages.detector._buffers.values())
+    assert not stages.lanes[0].aligner.arena.block.any()
+    assert not stages.lanes[0].embedder.arena.block.any()
+    assert not any(buffers.feed.any() or buffers.shrunk.any() for buffers in stages.lanes[0].detector._buffers.values())
 
 
 def test_progress_is_told_row_by_row(

@@ -1,0 +1,109 @@
+"""
+A watchlist folder of any size, made out of a few hundred portraits: half large pictures, half small ones, none twice.
+
+Crop, size and brightness of every picture are drawn with a fixed seed. A person stands under several references, so
+that the search for lookalikes has more to find than in any real list.
+"""
+
+import csv
+import random
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_lfr.evaluation.bench.ground import BenchError
+from edge_lfr.watchlist.entries import Category, ResponseCode
+from edge_lfr.watchlist.source import COLUMNS, CSV_NAME
+
+SEED: Final = 20
+LARGE: Final = ("london/neutral", "london/smiling")
+"""Portraits of 600 pixels, as a custody camera's are when they are sent on."""
+
+SMALL: Final = ("fairface", "congress")
+"""Portraits of some 200 pixels."""
+
+MOST_PICTURES: Final = 3
+"""Of one reference: one, two or three, as often."""
+
+JPEG_QUALITY: Final = 90
+WRITERS: Final = 2
+
+
+@dataclass(frozen=True, slots=True)
+class _Picture:
+    """One file to be made."""
+
+    origin: Path
+    path: Path
+    crop_xy: tuple[float, float]
+    """Share of width and of height that is cut away on the left and at the top."""
+
+    size: float
+    brightness: float
+
+
+def write_source(shared: Path, folder: Path, pictures: int) -> Path:
+    """
+    Write *pictures* pictures and their CSV into a new *folder*, and give it.
+
+    Raises:
+        BenchError: The pictures to start from are missing.
+    """
+    large, small = _files(shared, LARGE), _files(shared, SMALL)
+    if not large or not small:
+        raise BenchError(f"no portraits in {shared / 'data'}")
+    folder.mkdir()
+    drawn = random.Random(SEED)  # noqa: S311 - makes pictures, not keys
+    planned = list(_planned(drawn, large, small, folder, pictures))
+    with (folder / CSV_NAME).open("w", encoding="utf-8", newline="") as file:
+        lines = csv.writer(file)
+        lines.writerow(COLUMNS)
+        for reference, picture in planned:
+            words = (reference, "Bench", Category.WITNESS.value, ResponseCode.OBSERVE.value, picture.path.name)
+            lines.writerow(words)
+    with ThreadPoolExecutor(WRITERS) as pool:
+        for _ in pool.map(_write, (picture for _, picture in planned)):
+            pass
+    return folder
+
+
+def _files(shared: Path, folders: tuple[str, ...]) -> list[Path]:
+    return sorted(path for folder in folders for path in (shared / "data" / folder).glob("*.jpg"))
+
+
+def _planned(
+    drawn: random.Random, large: list[Path], small: list[Path], folder: Path, pictures: int
+) -> Iterator[tuple[str, _Picture]]:
+    """Give reference ids and what their pictures are made of; the pictures of a reference show one person."""
+    number = reference = 0
+    while number < pictures:
+        origin = drawn.choice(large if drawn.random() < 1 / 2 else small)
+        for _ in range(min(drawn.randint(1, MOST_PICTURES), pictures - number)):
+            yield (
+                f"BENCH-{reference:05}",
+                _Picture(
+                    origin=origin,
+                    path=folder / f"{number:06}.jpg",
+                    crop_xy=(drawn.uniform(0, 0.05), drawn.uniform(0, 0.05)),
+                    size=drawn.uniform(0.9, 1.0),
+                    brightness=drawn.uniform(0.85, 1.1),
+                ),
+            )
+            number += 1
+        reference += 1
+
+
+def _write(picture: _Picture) -> None:
+    pixels = np.asarray(cv2.imread(str(picture.origin)), dtype=np.uint8)
+    height, width = pixels.shape[:2]
+    cut: NDArray[np.uint8] = pixels[int(height * picture.crop_xy[1]) :, int(width * picture.crop_xy[0]) :]
+    shrunk = cv2.resize(cut, None, fx=picture.size, fy=picture.size, interpolation=cv2.INTER_AREA)
+    lit = cv2.convertScaleAbs(shrunk, alpha=picture.brightness)
+    if not cv2.imwrite(str(picture.path), lit, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]):
+        raise BenchError(f"a picture cannot be written into {picture.path.parent}")
