@@ -77,6 +77,7 @@ def race_probes(templates: TemplateMatrix, threshold: float) -> NDArray[np.float
     """Made probes, float32 (8, d): one at the threshold, the others of people who are not listed."""
     random = np.random.default_rng(SEED)
     rows = random.integers(0, len(templates), PROBES)
+    rows[:NEAR_PROBES] = 0  # a graph of few has the first template too
     probes = perturbed(templates, rows, 0.0, random)
     probes[:NEAR_PROBES] = perturbed(templates, rows[:NEAR_PROBES], threshold, random)
     return probes
