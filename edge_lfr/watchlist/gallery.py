@@ -27,8 +27,8 @@ from edge_lfr.watchlist.templates import TemplateMatrix, check_unit_rows
 
 TRIED_FROM: Final = 50_000
 """Templates from which `auto` tries a graph. Eight probes at 20,000 took 4.7 ms exactly and 17 ms in a graph of a fifth
-of them, at 60,000 11 ms and 21 ms in one of a fifteenth: below, no machine like that one is near a gain. (Computing time
-on a loaded machine, 256 dimensions, one of eight probes near the threshold.)"""
+of them, at 60,000 11 ms and 21 ms in one of a fifteenth: below, no machine like that one is near a gain. (Computing
+time on a loaded machine, 256 dimensions, one of eight probes near the threshold.)"""
 
 PILOT_TEMPLATES: Final = 4096
 """`auto` first builds a graph of so few, in seconds. The time of a search in a graph grows with its size: where this
