@@ -47,6 +47,11 @@ def test_a_listed_person_walks_past_and_an_acknowledged_alert_stands(van: Van, b
     assert 1 == summary["counters"]["ack.accepted"]
     assert 1 == summary["counters"]["discard.track-non-match"]
     assert summary["latency_ms_p50"] is not None
+    parts = summary["latency"]
+    assert summary["latency_ms_p50"] == parts["frame_to_puback"]["p50_ms"]
+    assert [1, 1, 1, 1] == [parts[part]["count"] for part in parts if part != "handover"]
+    assert summary["frames_processed"] == parts["handover"]["count"] == summary["stages"]["pass"]["count"]
+    assert parts["first_good_face_to_puback"]["max_ms"] > parts["frame_to_puback"]["max_ms"]
 
 
 def test_nothing_about_a_subject_is_logged(van: Van, broker: Broker) -> None:
