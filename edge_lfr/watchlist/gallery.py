@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -225,15 +226,12 @@ class Gallery:
         return graph, time.perf_counter() - began
 
     def _race(self, exact: ExactIndex, graph: Index) -> SearchTimes:
-        if self._is_destroyed():
-            raise BuildStoppedError
-        probes = race_probes(self._templates, self._threshold)
-        return race(
-            lambda probes: self._found(exact, exact, probes, CANDIDATES),
-            lambda probes: self._found(graph, exact, probes, CANDIDATES),
-            probes,
-            self._is_destroyed,
-        )
+        def search(index: Index, probes: NDArray[np.float32]) -> None:
+            if self._is_destroyed():
+                raise BuildStoppedError
+            self._found(index, exact, probes, CANDIDATES)
+
+        return race(partial(search, exact), partial(search, graph), race_probes(self._templates, self._threshold))
 
     def _found(
         self, serving: Index, exact: ExactIndex, probes: NDArray[np.float32], k: int

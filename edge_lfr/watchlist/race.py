@@ -34,7 +34,7 @@ Search = Callable[[NDArray[np.float32]], object]
 """From probes to candidates, all that it costs."""
 
 
-def race(exact: Search, graph: Search, probes: NDArray[np.float32], should_stop: Callable[[], bool]) -> SearchTimes:
+def race(exact: Search, graph: Search, probes: NDArray[np.float32]) -> SearchTimes:
     """
     Let both search the same eight probes, one by one and at once, in turns.
 
@@ -42,17 +42,15 @@ def race(exact: Search, graph: Search, probes: NDArray[np.float32], should_stop:
     waits for a core says nothing about either.
 
     Args:
-        exact: What serves now.
+        exact: What serves now; whatever it raises ends the race.
 
-        graph: What may serve instead.
+        graph: What may serve instead; likewise.
 
         probes: float32 (8, d), as `race_probes` makes them.
-
-        should_stop: Asked between rounds; the medians are then of fewer rounds, at least one.
     """
     singles: dict[Search, list[float]] = {exact: [], graph: []}
     batches: dict[Search, list[float]] = {exact: [], graph: []}
-    for number in range(ROUNDS + 1):
+    for _ in range(ROUNDS + 1):
         for search in (exact, graph):
             began = time.thread_time()
             for place in range(len(probes)):
@@ -62,8 +60,6 @@ def race(exact: Search, graph: Search, probes: NDArray[np.float32], should_stop:
             ended = time.thread_time()
             singles[search].append((between - began) / len(probes))
             batches[search].append(ended - between)
-        if number and should_stop():
-            break
     # The first round fills caches.
     return SearchTimes(
         exact_1_ms=1e3 * median(singles[exact][1:]),

@@ -153,15 +153,14 @@ def test_a_race_has_a_probe_near_the_threshold_and_seven_that_are_not() -> None:
 
 
 def test_a_race_takes_medians_of_both() -> None:
-    """Both search the same probes, one by one and at once; a stopped race ends after the round that counts."""
+    """Both search the same probes, one by one and at once, in turns."""
     seen: list[tuple[str, int]] = []
     probes = np.zeros((8, 4), dtype=np.float32)
     times = race(
-        lambda batch: seen.append(("exact", len(batch))), lambda batch: seen.append(("graph", len(batch))),
-        probes, lambda: True,
-    )  # fmt: skip
+        lambda batch: seen.append(("exact", len(batch))), lambda batch: seen.append(("graph", len(batch))), probes
+    )
     turn = [("exact", 1)] * 8 + [("exact", 8)] + [("graph", 1)] * 8 + [("graph", 8)]
-    assert turn * 2 == seen
+    assert turn * 16 == seen
     assert min(asdict(times).values()) > 0
 
 
