@@ -26,6 +26,7 @@ class Daemon:
                     "schema": "lfr.local-status/1",
                     "status": {"state": "running"},
                     "cameras": [{"camera": "north"}],
+                    "watchlist": {"references": 3, "templates": 7},
                 }
             case "test-alert":
                 return {"alert_id": "01", "state": self.alert_state}
@@ -58,6 +59,14 @@ def test_status_is_the_daemons_own_word(edge_lfr: Command) -> None:
     """For a program as it came, for a person line by line."""
     assert "lfr.local-status/1" == edge_lfr("status", "--json").json["schema"]
     assert "state: running" in edge_lfr("status").out
+
+
+@pytest.mark.usefixtures("daemon")
+def test_the_doctor_judges_the_threshold_of_a_running_daemon(edge_lfr: Command) -> None:
+    """Nobody else opens the store, so the daemon says how long the list is; the floor and its evidence follow."""
+    found = {check["name"]: check for check in edge_lfr("doctor", "--json").json["checks"]}
+    assert "3 references, in use" == found["watchlist"]["found"]
+    assert "for 7 templates (floor " in found["threshold"]["found"]
 
 
 def test_each_verb_is_passed_on(edge_lfr: Command, daemon: Daemon) -> None:

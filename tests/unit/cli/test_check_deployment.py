@@ -1,0 +1,64 @@
+"""What the doctor says about a threshold."""
+
+import pytest
+
+from edge_lfr.cli.check import Verdict
+from edge_lfr.cli.check_deployment import check_threshold
+from edge_lfr.errors import ConfigError, ModelContractError
+from edge_lfr.inference.catalogue import CalibrationRow, PackEntry
+from simulators.nets import embedder_like, entry_of, yunet_like
+
+
+@pytest.fixture
+def entry() -> PackEntry:
+    """Measured for 100 templates, extrapolated for 1,000, and not even bounded for 10,000."""
+    rows = (
+        CalibrationRow(
+            templates=100,
+            threshold=0.5,
+            false_alerts_per_1000=0.4,
+            upper_per_1000=0.9,
+            worst_group="east",
+            evidence="measured",
+        ),
+        CalibrationRow(
+            templates=1000,
+            threshold=0.6,
+            false_alerts_per_1000=0.3,
+            upper_per_1000=0.8,
+            worst_group="east",
+            evidence="extrapolated",
+        ),
+        CalibrationRow(templates=10000, threshold=0.7, false_alerts_per_1000=1.0, evidence="extrapolated"),
+    )
+    return entry_of(yunet_like(), embedder_like(), calibration=rows)
+
+
+@pytest.mark.parametrize(
+    ("templates", "verdict", "words"),
+    [
+        (7, Verdict.OK, "0.5 for 7 templates (floor 0.5, measured: at most 0.9 false alerts in 1,000 passages (95 %))"),
+        (101, Verdict.WARN, "extrapolated: at most 0.8 false alerts in 1,000 passages (95 %)"),
+        (9999, Verdict.WARN, "extrapolated: about 1 false alerts in 1,000 passages, not bounded"),
+    ],
+)
+def test_the_doctor_says_what_a_floor_rests_on(entry: PackEntry, templates: int, verdict: Verdict, words: str) -> None:
+    """A floor that was extrapolated is a warning, and the rate is the bound where there is one."""
+    (found,) = check_threshold(None, entry, templates)
+    assert verdict is found.verdict
+    assert words in found.found
+
+
+def test_a_raised_threshold_is_shown_beside_the_floor(entry: PackEntry) -> None:
+    """The evidence is that of the floor: nobody has measured the raised one either."""
+    (found,) = check_threshold(0.65, entry, 1000)
+    assert Verdict.WARN is found.verdict
+    assert found.found.startswith("0.65 for 1000 templates (floor 0.6, extrapolated")
+
+
+def test_what_no_floor_allows_is_an_error(entry: PackEntry) -> None:
+    """A threshold below the floor, and a list longer than the calibration, stop a deployment."""
+    with pytest.raises(ConfigError):
+        list(check_threshold(0.4, entry, 100))
+    with pytest.raises(ModelContractError):
+        list(check_threshold(None, entry, 10001))
