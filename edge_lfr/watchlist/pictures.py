@@ -110,10 +110,13 @@ def _read_bounded(path: Path) -> bytes:
     except OSError as error:
         raise PictureRefusedError(PictureReason.MISSING, f"cannot be opened: {error.strerror}") from None
     try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode):
             raise PictureRefusedError(PictureReason.MISSING, "is not a plain file")
         with os.fdopen(descriptor, "rb", closefd=False) as file:
-            untrusted = file.read(MAX_FILE_BYTES + 1)
+            # As much memory as the file needs: what is asked for is allocated, and overwritten when it is freed, which
+            # took 15 ms a picture for the 20 MB that a file may have.
+            untrusted = file.read(min(found.st_size, MAX_FILE_BYTES) + 1)
     except OSError as error:
         raise PictureRefusedError(PictureReason.MISSING, f"cannot be read: {error.strerror}") from None
     finally:

@@ -90,7 +90,7 @@ def _planned(
                 _Picture(
                     origin=origin,
                     path=folder / f"{number:06}.jpg",
-                    crop_xy=(drawn.uniform(0, 0.05), drawn.uniform(0, 0.05)),
+                    crop_xy=(drawn.uniform(0, 0.02), drawn.uniform(0, 0.02)),
                     size=drawn.uniform(0.9, 1.0),
                     brightness=drawn.uniform(0.85, 1.1),
                 ),
