@@ -1,13 +1,18 @@
 """Entries of the catalogue: what is refused, what names a pack, and what a threshold may not fall below."""
 
+import os
+import shlex
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import structlog
 from pydantic import ValidationError
 
+from edge_lfr.cli.main import run_command
 from edge_lfr.errors import ConfigError, ModelContractError, ModelMissingError
 from edge_lfr.inference.catalogue import CalibrationRow, Golden, PackEntry, catalogue_path, load_catalogue
 from simulators.nets import ARCFACE, embedder_like, entry_of, file_spec, golden_of, yunet_like
@@ -17,6 +22,14 @@ ROWS = [
     {"templates": 100, "threshold": 0.5, "false_alerts_per_1000": 1.0, "evidence": "extrapolated"},
     {"templates": 1000, "threshold": 0.6, "false_alerts_per_1000": 1.0, "evidence": "measured"},
 ]
+
+
+@pytest.fixture
+def logging_left_alone() -> Iterator[None]:
+    """A command configures the process's logging for itself; the tests after it want theirs."""
+    before = structlog.get_config()
+    yield
+    structlog.configure(**before)
 
 
 @pytest.fixture(scope="module")
@@ -34,11 +47,43 @@ def test_shipped_catalogue_has_both_packs() -> None:
     assert all(spec.addresses for spec in catalogue.pack("yunet-sface").files)
 
 
-def test_shipped_floors_are_marked_extrapolated() -> None:
-    """Nothing that was not measured says it was."""
-    rows = [row for entry in load_catalogue().packs for row in entry.calibration]
-    assert rows
-    assert {"extrapolated"} == {row.evidence for row in rows}
+def test_the_calibrated_pack_has_a_whole_table() -> None:
+    """Every list up to 60,000 templates has a floor whose bound keeps one false alert in 1,000 passages."""
+    rows = load_catalogue().pack("yunet-0095").calibration
+    assert {100, 200, 500, 1000, 2000, 5000, 10000, 20000, 60000} <= {row.templates for row in rows}
+    assert all(row.worst_group for row in rows)
+    bounds = [row.upper_per_1000 for row in rows if row.upper_per_1000 is not None]
+    assert len(rows) == len(bounds)
+    assert all(0.0 < row.false_alerts_per_1000 <= bound <= 1.0 for row, bound in zip(rows, bounds, strict=True))
+
+
+def test_measured_rows_come_first() -> None:
+    """Data reach short lists, and nothing beyond the first that was extrapolated says that it was measured."""
+    for entry in load_catalogue().packs:
+        evidence = [row.evidence for row in entry.calibration]
+        assert sorted(evidence, reverse=True) == evidence
+    assert {"extrapolated"} == {row.evidence for row in load_catalogue().pack("yunet-sface").calibration}
+
+
+def test_a_calibration_names_its_data_and_its_command() -> None:
+    """Whoever doubts a table can make it again; one that was put together by hand names neither."""
+    for entry in load_catalogue().packs:
+        is_bounded = any(row.upper_per_1000 is not None for row in entry.calibration)
+        assert [is_bounded] * 2 == [entry.calibration_data is not None, entry.calibration_command is not None]
+
+
+@pytest.mark.usefixtures("logging_left_alone")
+def test_the_command_of_a_calibration_exists(capsys: pytest.CaptureFixture[str]) -> None:
+    """Noun, verb and every option are those of the program, and the pack is the entry's own."""
+    for entry in load_catalogue().packs:
+        if entry.calibration_command is None:
+            continue
+        program, noun, verb, *options = shlex.split(entry.calibration_command)
+        assert ("edge-lfr", entry.id) == (program, options[options.index("--pack") + 1])
+        assert os.EX_OK == run_command([noun, verb, "--help"])
+        shown = capsys.readouterr().out
+        assert all(option in shown for option in options if option.startswith("--"))
+        assert "--quick" not in options
 
 
 def test_catalogue_of_the_checkout_travels_in_the_wheel() -> None:
@@ -171,3 +216,12 @@ def test_the_threshold_may_be_raised_and_never_lowered() -> None:
     assert [0.6, 0.6, 0.7] == [row.threshold_for(None), row.threshold_for(0.6), row.threshold_for(0.7)]
     with pytest.raises(ConfigError, match=r"decision.threshold: 0.59 lies below the floor 0.6"):
         row.threshold_for(0.59)
+
+
+def test_a_bound_is_told_before_an_estimate() -> None:
+    """Whoever reads a rate reads the upper end of what it may be, or that nobody knows it."""
+    fields = {"templates": 1000, "threshold": 0.6, "false_alerts_per_1000": 0.25, "evidence": "extrapolated"}
+    plain = CalibrationRow.model_validate(fields)
+    bounded = CalibrationRow.model_validate({**fields, "upper_per_1000": 0.91, "worst_group": "east"})
+    assert "about 0.25 false alerts in 1,000 passages, not bounded" == plain.false_alerts_in_words
+    assert "at most 0.91 false alerts in 1,000 passages (95 %)" == bounded.false_alerts_in_words
