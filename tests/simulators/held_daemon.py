@@ -2,7 +2,7 @@
 The real daemon as a process whose path can be made to stand: `held_daemon.py FILE run ...` is `edge-lfr run ...`.
 
 As long as FILE exists, the thread that owns inference finishes no turn and holds its lock: a deadlock, as far as
-anybody else can see.
+anybody else can see. Where the file says `end`, the thread ends instead.
 """
 
 import sys
@@ -18,6 +18,7 @@ LIMIT_S = 2.0
 """For one turn of the path, instead of the daemon's own, so that a test need not wait for it."""
 
 LOOK_S = 0.02
+END = "end"
 
 
 def hold_while(file: Path) -> None:
@@ -26,6 +27,8 @@ def hold_while(file: Path) -> None:
 
     def held(loop: PathLoop) -> list[Frame]:
         while file.exists():
+            if file.read_text() == END:
+                raise SystemExit
             time.sleep(LOOK_S)
         return take(loop)
 

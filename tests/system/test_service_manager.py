@@ -1,6 +1,7 @@
 """What a service manager hears from the daemon as a process, and what makes it start a fresh one."""
 
 import json
+import os
 import socket
 import sys
 import time
@@ -91,6 +92,16 @@ def test_a_path_that_stands_starves_the_watchdog(van: Van, manager: Manager, tmp
         wedge.unlink()
         assert manager.wait_for("WATCHDOG=1", 10 * WATCHDOG_S)
         assert daemon.process.poll() is None
+
+
+def test_a_thread_that_ended_ends_the_process(van: Van, manager: Manager, tmp_path: Path) -> None:
+    """Nobody would be seen any more: the status asks for a fresh process, and is not the one that forbids it."""
+    (tmp_path / "wedge").write_text(held_daemon.END)
+    command = (sys.executable, held_daemon.__file__, str(tmp_path / "wedge"))
+    with van.daemon(environ=manager.environ, command=command) as daemon:
+        assert os.EX_SOFTWARE == daemon.process.wait(timeout=START_LIMIT_S)
+        assert manager.wait_for("STOPPING=1", WATCHDOG_S)
+    assert "daemon.thread-ended" in van.log()
 
 
 def test_what_must_not_be_started_again_says_so(van: Van, manager: Manager) -> None:
