@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_lfr.biometrics.geometry import SizeWH
+from edge_lfr.biometrics.locking import locked_zeros
 from edge_lfr.watchlist.pictures import MAX_PIXELS, EncodedPicture, PictureReason, PictureRefusedError
 
 CHILD_MODULE: Final = "edge_lfr.watchlist.decoding_child"
@@ -29,6 +30,10 @@ ANSWER: Final = struct.Struct("<II")
 
 PICTURE_TIMEOUT_S: Final = 20.0
 """A 50-megapixel PNG takes about 2 s on one slow core; chosen with room, not measured on the appliance."""
+
+START_S: Final = 60.0
+"""What the first picture of a child may take beyond that: on a machine that is busy with other things, a child that was
+killed for its slow start would be started, and killed, for every picture. Chosen, not measured."""
 
 PIPE_BYTES: Final = 1024 * 1024
 """What Linux lets every user ask for: a picture passes in a few turns, not in hundreds."""
@@ -45,8 +50,9 @@ ENVIRONMENT: Final = {
 class PictureDecoder:
     """Owns the child; started with the first picture and again after one that took it down."""
 
-    def __init__(self, *, timeout_s: float = PICTURE_TIMEOUT_S) -> None:
+    def __init__(self, *, timeout_s: float = PICTURE_TIMEOUT_S, start_s: float = START_S) -> None:
         self._timeout_s = timeout_s
+        self._start_s = start_s
         self._child: subprocess.Popen[bytes] | None = None
 
     def decode(self, picture: EncodedPicture) -> NDArray[np.uint8]:
@@ -54,13 +60,14 @@ class PictureDecoder:
         Decode one picture, turned the way its EXIF data says.
 
         Returns:
-            uint8 (height, width, 3), BGR; the caller's to zero.
+            uint8 (height, width, 3), BGR, in locked memory; the caller's to zero.
 
         Raises:
             PictureRefusedError: It is cut off, damaged, takes too long, or is not what its header says.
         """
+        limit_s = self._timeout_s + (0.0 if self._child is not None else self._start_s)
         child = self._started()
-        limit = threading.Timer(self._timeout_s, child.kill)
+        limit = threading.Timer(limit_s, child.kill)
         limit.start()
         try:
             return self._exchange(child, picture)
@@ -122,7 +129,7 @@ class PictureDecoder:
         if SizeWH(width=untrusted_width, height=untrusted_height) not in {picture.size, turned}:
             self.close()  # its pixels are still in the pipe
             raise PictureRefusedError(PictureReason.BROKEN, "the picture is not of the size that its header says")
-        pixels = np.empty((untrusted_height, untrusted_width, 3), dtype=np.uint8)
+        pixels: NDArray[np.uint8] = locked_zeros((untrusted_height, untrusted_width, 3), np.uint8)
         _read_into(child.stdout, pixels.data.cast("B"))
         return pixels
 

@@ -32,8 +32,8 @@ class SourceFolder:
         return self.path
 
 
-def open_stages(models: Path, directory: Path) -> EnrolmentStages:
+def open_stages(models: Path, directory: Path, *, lanes: int = 1) -> EnrolmentStages:
     """Install the pack `yunet-0095` from *models* into *directory* and open it on the CPU."""
     entry = load_catalogue().pack("yunet-0095")
     install(models, entry, directory)
-    return EnrolmentStages.of(open_pack(entry, directory, Provider.CPU, 2), DetectionConfig())
+    return EnrolmentStages.of(open_pack(entry, directory, Provider.CPU, 1), DetectionConfig(), lanes=lanes)

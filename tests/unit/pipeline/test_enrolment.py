@@ -158,6 +158,72 @@ def test_a_portrait_that_fills_its_picture_or_is_turned_is_enrolled(
     assert (vectors @ vectors[0] > 0.85).all()
 
 
+def test_lanes_change_nothing_but_the_time(
+    folder: SourceFolder, tmp_path: Path, stages: EnrolmentStages, shared_models: Path, portrait: Portrait
+) -> None:
+    """Three lanes seal the same references, in the same order, with the same templates to within rounding, as one."""
+    for number in range(12):
+        for kind in ("neutral", "smiling")[: 1 + number % 2]:
+            folder.add(f"REF-{number}", f"{number}-{kind}.jpg", jpeg(portrait(number, kind)))
+        folder.add(f"REF-{number % 5}", f"{number}-none.jpg", jpeg(gradient()))
+    three = open_stages(shared_models, tmp_path / "models", lanes=3)
+    found = []
+    for name, chosen in (("one", stages), ("three", three)):
+        store = new_store(tmp_path / name)
+        report = load(folder, store, chosen)
+        with store.open() as stored:
+            found.append((report, stored.reference_ids, *stored.vectors()))
+
+    (one, one_ids, one_vectors, one_owners), (many, many_ids, many_vectors, many_owners) = found
+    assert one.rows == many.rows
+    assert (one_ids, one_owners) == (many_ids, many_owners)
+    assert 18 == len(many_vectors)
+    assert np.allclose(one_vectors, many_vectors, atol=1e-5)
+
+
+def test_a_template_is_what_the_stages_of_the_live_path_give(
+    folder: SourceFolder, store: SealedStore, stages: EnrolmentStages, portrait: Portrait
+) -> None:
+    """Each picture by itself, in a square of 640 pixels, gives the template that was sealed, to within rounding."""
+    expected = []
+    for number in range(4):
+        content = jpeg(portrait(number))
+        folder.add(f"REF-{number}", f"{number}.jpg", content)
+        pixels = np.asarray(cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR), dtype=np.uint8)
+        canvas = cv2.copyMakeBorder(pixels, 20, 20, 20, 20, cv2.BORDER_CONSTANT)
+        lane = stages.lanes[0]
+        face = lane.detector.detect(np.asarray(canvas, dtype=np.uint8))[0]
+        with lane.aligner.align(np.asarray(canvas, dtype=np.uint8), face, 1) as sample:
+            for probe in lane.embedder.extract([sample]):
+                with probe:
+                    expected.append(probe.vector.copy())
+
+    load(folder, store, stages)
+
+    with store.open() as stored:
+        vectors, _ = stored.vectors()
+    assert np.allclose(np.stack(expected), vectors, atol=1e-4)
+
+
+def test_a_load_of_nothing_good_notices_a_wipe(
+    folder: SourceFolder, store: SealedStore, stages: EnrolmentStages
+) -> None:
+    """Also one that has nothing to seal ends at the next reference, and not after hours of bad pictures."""
+    for number in range(40):
+        folder.add(f"REF-{number}", f"missing-{number}.jpg")
+    told = []
+
+    def wipe(done: int, _total: int) -> None:
+        told.append(done)
+        if done == 1:
+            store.wipe()
+
+    with pytest.raises(WatchlistWipedError):
+        load(folder, store, stages, progress=wipe)
+
+    assert [1] == told
+
+
 def test_warnings_name_lookalikes_and_differing_pictures(
     folder: SourceFolder, store: SealedStore, stages: EnrolmentStages, portrait: Portrait
 ) -> None:

@@ -137,10 +137,16 @@ def test_a_large_file_is_refused_without_reading_it_whole(tmp_path: Path, decode
 
 def test_a_picture_that_takes_too_long_is_refused(folder: Path) -> None:
     """The child is killed, and the next picture gets another one."""
-    with PictureDecoder(timeout_s=0.0) as hurried:
+    with PictureDecoder(timeout_s=0.0, start_s=0.0) as hurried:
         assert PictureReason.BROKEN is reason(folder / "good.jpg", hurried)
         hurried._timeout_s = 20.0
         assert (64, 96, 3) == hurried.decode(read_picture(folder / "good.png")).shape
+
+
+def test_a_child_may_take_its_time_to_start(folder: Path) -> None:
+    """On a busy machine the first picture waits for its child, and is not refused for that."""
+    with PictureDecoder(timeout_s=0.0, start_s=60.0) as patient:
+        assert (64, 96, 3) == patient.decode(read_picture(folder / "good.png")).shape
 
 
 def test_the_child_has_nothing_to_lose(folder: Path) -> None:

@@ -1,0 +1,72 @@
+"""Calls are noted while the real thing runs, and run again alone, while it stands still."""
+
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge_lfr.evaluation.bench.bare_nets import BareNets
+from edge_lfr.evaluation.bench.ground import prepared_ground
+from edge_lfr.inference.packs import OpenPack
+
+pytestmark = pytest.mark.shared
+
+
+@pytest.fixture(scope="module")
+def pack(shared_models: Path) -> OpenPack:
+    with prepared_ground(shared_models.parent) as ground:
+        opened = ground.open_pack(threads=1)
+    return replace(opened)
+
+
+def picture(pack: OpenPack) -> None:
+    """One pass of the detector, and one sample embedded."""
+    pack.detector.run(np.zeros((1, 3, 64, 64), np.float32))
+    pack.embedder.run_into(np.ones((1, 3, 128, 128), np.float32), np.zeros((1, 256), np.float32))
+
+
+def test_the_last_pictures_are_run_again_and_stand_for_all(pack: OpenPack) -> None:
+    """Of five pictures two are run again, and what they took counts two and a half times."""
+    nets = BareNets(lanes=0)
+    noted = nets.around(pack)
+    for _ in range(5):
+        picture(noted)
+
+    nets.repeat(2)
+
+    assert (5, 2) == (nets.noted, nets.repeated)
+    assert nets.whole().wall_s == pytest.approx(2.5 * nets.bare.wall_s)
+
+
+def test_lanes_stand_still_meanwhile(pack: OpenPack) -> None:
+    """A lane that reaches a net waits at its door until the nets alone have been timed, and then goes on."""
+    nets = BareNets(lanes=1)
+    noted = nets.around(pack)
+    picture(noted)
+    is_done = threading.Event()
+
+    def go_on() -> None:
+        while not is_done.is_set():
+            picture(noted)
+
+    lane = threading.Thread(target=go_on)
+    lane.start()
+    try:
+        nets.repeat(1)
+    finally:
+        is_done.set()
+        lane.join()
+
+    assert 0.0 < nets.bare.wall_s <= nets.paused.wall_s
+    assert nets.noted > nets.repeated
+
+
+def test_noting_changes_no_result(pack: OpenPack) -> None:
+    """The net that is noted gives what the net gives."""
+    feed = np.full((1, 3, 64, 64), 7.0, np.float32)
+
+    plain, noted = pack.detector.run(feed), BareNets(lanes=1).around(pack).detector.run(feed)
+
+    assert all(np.array_equal(one, other) for one, other in zip(plain, noted, strict=True))
