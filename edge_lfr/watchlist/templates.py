@@ -144,7 +144,8 @@ class TemplateMatrix:
     def _ranked(self, owners: list[int], scores: list[float], k: int) -> tuple[Candidate, ...]:
         best: dict[int, float] = {}
         for owner, score in zip(owners, scores, strict=True):
-            best[owner] = max(score, best.get(owner, score))
+            if score > best.get(owner, -2.0):
+                best[owner] = score
         ranked = sorted(best.items(), key=lambda item: (-item[1], item[0]))[:k]
         return tuple(
             Candidate(reference_id=self.reference_ids[owner], score=score, rank=rank)
