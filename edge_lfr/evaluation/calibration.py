@@ -84,7 +84,7 @@ COMPARISONS_OF_A_PASSAGE: Final = 2.0
 OWN_GROUP_SHARE: Final = 5 * TAIL_SHARE
 """Comparisons within one group are a fourteenth as many; its tail begins lower, so that there is one to fit."""
 
-QUICK_PEOPLE: Final = 40
+QUICK_PEOPLE: Final = 50
 """Of each group, for a first answer within a minute."""
 
 ROW_OF_GROUPS: Final = 1000
