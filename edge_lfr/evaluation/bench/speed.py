@@ -38,7 +38,7 @@ class Plan:
 
 FULL: Final = Plan(street=StreetOrder(fps=25, seconds=24.0, mated=4, others=8), held=48, repetitions=9)
 QUICK: Final = Plan(
-    street=StreetOrder(fps=25, seconds=5.0, mated=2, others=3, near_px=110),
+    street=StreetOrder(fps=25, seconds=8.0, mated=2, others=3),
     held=16,
     repetitions=3,
 )
