@@ -33,7 +33,7 @@ DOORS = {
 """Where a library may be imported; every other file reaches what it does through the file named here."""
 
 FORBIDDEN_CALLS = {
-    # A picture on the disk is a picture that somebody must find and delete; here of test subjects, in a folder that goes.
+    # A picture on the disk is one that somebody must find and delete; here of test subjects, in a folder that goes.
     "imwrite": ("edge_lfr/evaluation/bench/watchlist_source.py",),
     "tobytes": (
         "edge_lfr/evaluation/",  # made clips and portraits of test subjects, never a live picture
