@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_lfr.biometrics.geometry import SizeWH
-from edge_lfr.biometrics.locking import lock_memory
+from edge_lfr.biometrics.locking import TALLY, lock_memory
 from edge_lfr.errors import FrameFormatError
 from edge_lfr.pipeline.capture.protocol import Limits
 
@@ -38,7 +38,9 @@ class Slots:
         block.madvise(mmap.MADV_DONTDUMP)
         self._memory: NDArray[np.uint8] = np.frombuffer(block, dtype=np.uint8).reshape(limits.slots, limits.slot_bytes)
         self.is_locked = lock_memory(self._memory.ctypes.data, length)
-        """Whether the pages can never reach a swap device."""
+        """Whether the pages can never reach a swap device; they are the ones that the decoder maps, too."""
+
+        TALLY.note(length, is_locked=self.is_locked)
 
         self._lent: set[int] = set()
         self._held: set[int] = set()
@@ -121,6 +123,7 @@ class Slots:
             if self._descriptor is not None:
                 os.close(self._descriptor)
                 self._descriptor = None
+                TALLY.forget(self._memory.nbytes, was_locked=self.is_locked)
             self._memory = np.zeros((0, 0), dtype=np.uint8)
 
 

@@ -76,6 +76,16 @@ class Embedder:
             for sample, slot in zip(samples, slots, strict=True)
         )
 
+    def warm_up(self) -> None:
+        """
+        Run once with the smallest and once with the largest batch, with nobody's face.
+
+        The runtime lays out its memory for each shape at the first run. Afterwards a neutral run of the same shape goes
+        over the same places, and no first face waits longer than the others.
+        """
+        for count in sorted({1, self._slots}):
+            self._run_neutrally(count)
+
     def flush(self) -> None:
         """
         Overwrite what the runtime keeps of the last samples, with a neutral run of the largest batch since.
@@ -83,14 +93,18 @@ class Embedder:
         Where freed memory is overwritten (see `inference.allocator`) none was found; accelerators, and C libraries that
         cannot do that, need this run: there, copies stay until the next one of the same shape.
         """
-        count = self._largest_since_flush
-        if count == 0:
+        if self._largest_since_flush == 0:
             return
-        self._input[:count] = (NEUTRAL_PIXEL - self._spec.mean) / self._spec.scale
-        self._run(count, self._scratch[:count])
-        self._input[:count] = 0
-        self._scratch[:count] = 0
+        self._run_neutrally(self._largest_since_flush)
         self._largest_since_flush = 0
+
+    def _run_neutrally(self, count: int) -> None:
+        self._input[:count] = (NEUTRAL_PIXEL - self._spec.mean) / self._spec.scale
+        try:
+            self._run(count, self._scratch[:count])
+        finally:
+            self._input[:count] = 0
+            self._scratch[:count] = 0
 
     def _fill(self, row: NDArray[np.float32], pixels_bgr: NDArray[np.uint8]) -> None:
         ordered = pixels_bgr if self._spec.colour == "bgr" else pixels_bgr[:, :, ::-1]

@@ -12,6 +12,7 @@ import structlog
 from numpy.typing import NDArray
 
 from edge_lfr.biometrics.features import Probe
+from edge_lfr.biometrics.locking import locked_zeros
 from edge_lfr.biometrics.outcomes import Candidate
 from edge_lfr.errors import WatchlistModelError
 from edge_lfr.watchlist.gallery import Gallery
@@ -40,6 +41,7 @@ class Matcher:
         self._gallery = gallery
         self._pack_digest = pack_digest
         self._is_failing = False
+        self._batch: NDArray[np.float32] = locked_zeros((1, gallery.dimension), np.float32)
 
     def search(self, probes: Sequence[Probe]) -> tuple[Found, ...]:
         """
@@ -60,7 +62,9 @@ class Matcher:
         return found
 
     def _search(self, probes: Sequence[Probe]) -> tuple[Found, ...]:
-        batch: NDArray[np.float32] = np.empty((len(probes), self._gallery.dimension), dtype=np.float32)
+        if len(probes) > len(self._batch):  # it grows to the largest pass, and then keeps its address
+            self._batch = locked_zeros((len(probes), self._gallery.dimension), np.float32)
+        batch = self._batch[: len(probes)]
         try:
             for row, probe in zip(batch, probes, strict=True):
                 if probe.pack_digest != self._pack_digest or probe.vector.shape != row.shape:

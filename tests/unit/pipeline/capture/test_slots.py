@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from edge_lfr.biometrics.geometry import SizeWH
+from edge_lfr.biometrics.locking import TALLY
 from edge_lfr.errors import FrameFormatError
 from edge_lfr.pipeline.capture.protocol import Limits
 from edge_lfr.pipeline.capture.slots import Slots
@@ -33,6 +34,15 @@ def bytes_in(slots: Slots) -> int:
 def scribble(slots: Slots, index: int) -> None:
     """Write as a decoder does."""
     os.pwrite(slots.descriptor, b"\xaa" * LIMITS.slot_bytes, index * LIMITS.slot_bytes)
+
+
+def test_slots_are_in_the_account_of_locked_memory() -> None:
+    """Whether all that holds pixels is held in memory is one number."""
+    before = TALLY.locked_bytes + TALLY.unlocked_bytes
+    made = Slots(LIMITS)
+    assert before + LIMITS.slots * LIMITS.slot_bytes == TALLY.locked_bytes + TALLY.unlocked_bytes
+    made.close()
+    assert before == TALLY.locked_bytes + TALLY.unlocked_bytes
 
 
 def test_memory_cannot_be_resized(slots: Slots) -> None:

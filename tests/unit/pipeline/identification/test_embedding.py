@@ -162,6 +162,18 @@ def test_flush_runs_grey_at_the_largest_batch_since_the_last_one() -> None:
     assert not embedder.arena.block.any()
 
 
+def test_warming_up_shows_the_net_its_smallest_and_its_largest_batch() -> None:
+    """Nobody's face is in them, nothing stays, and there is nothing to flush afterwards."""
+    session = ScriptedSession((None, 3, 112, 112), out=np.ones((8, 128), dtype=np.float32))
+    embedder = Embedder(session, spec_of(), "digest", 8)
+    embedder.warm_up()
+    embedder.flush()
+    assert [1, 8] == [len(feed) for feed in session.feeds]
+    assert {128.0} == {float(value) for feed in session.feeds for value in np.unique(feed)}
+    assert not embedder._input.any()
+    assert not embedder._scratch.any()
+
+
 @pytest.mark.shared
 def test_batch_does_not_change_a_vector(pack: OpenPack) -> None:
     """The real net gives a face the same vector alone and in company."""

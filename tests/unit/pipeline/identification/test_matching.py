@@ -92,3 +92,14 @@ def test_another_pack_is_refused() -> None:
     """Templates of one pack mean nothing to another."""
     with pytest.raises(WatchlistModelError, match="enrolled with pack another"):
         Matcher(gallery("a", pack_digest="another"), pack_digest="pack")
+
+
+def test_the_batch_keeps_its_place_and_is_zeroed() -> None:
+    """The vectors of a pass lie in one buffer that is allocated for the largest pass and empty after each."""
+    matcher = Matcher(gallery("a", "b", "c"), pack_digest="pack")
+    matcher.search([probe(AXES[1]), probe(AXES[0])])
+    batch = matcher._batch
+    matcher.search([probe(AXES[2])])
+    assert matcher._batch is batch
+    assert (2, 3) == batch.shape
+    assert not batch.any()
