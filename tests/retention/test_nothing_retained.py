@@ -1,0 +1,76 @@
+"""
+The promise to passers-by, with the real daemon: people who are on no list walk by, and then everything is searched.
+
+The control shows that the search can find what it looks for: where nothing is destroyed, it finds every kind.
+"""
+
+import os
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from retention.needles import Kind
+from retention.rig import SILENT, Outcome, Rig
+from retention.street import make_street
+from retention.watch import FLUSH, LIFETIMES
+
+pytestmark = [pytest.mark.shared, pytest.mark.xdist_group("system")]
+
+STAGES = ("faces.detection", "faces.alignment", "identification.matching")
+"""Those that hold pixels and vectors when they fail; `scripts/retention_search` takes all."""
+
+MEMORY_OF_DAEMON, MEMORY_OF_CHILD = "memory of daemon", "memory of child"
+
+
+@pytest.fixture(scope="module")
+def rig(tmp_path_factory: pytest.TempPathFactory, installed_packs: Path, shared_data: Path) -> Rig:
+    folder = tmp_path_factory.mktemp("retention")
+    return Rig(folder, installed_packs, make_street(folder, shared_data, people=3, seconds=8.0))
+
+
+def found(outcome: Outcome) -> dict[str, tuple[str, ...]]:
+    """Every place where anything lay, and what."""
+    return {f"{finding.moment}, {finding.place}": finding.where for finding in outcome.findings if finding.hits}
+
+
+def looked_for(outcome: Outcome) -> set[Kind]:
+    return {kind for kind, count in outcome.needles.items() if count >= 10}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may read a decoder's memory")
+def test_nothing_is_left_of_people_who_are_not_listed(rig: Rig) -> None:
+    """A second after the last face, at the clip's end, after SIGTERM, and in all that was written or sent."""
+    outcome = rig.walk()
+    assert {} == found(outcome)
+    assert set(Kind) == looked_for(outcome)
+    assert 0 == outcome.exit_status
+    assert {SILENT, "street empty", "clip ended", "SIGTERM", "process gone"} == {it.moment for it in outcome.findings}
+    assert all(it.searched_bytes > 50 << 20 for it in outcome.findings if it.place == MEMORY_OF_DAEMON)
+    assert 2 == sum(it.searched_bytes > 10 << 20 for it in outcome.findings if it.place == MEMORY_OF_CHILD)
+    assert all(it.searched_bytes > 0 for it in outcome.findings if it.moment == "process gone")
+    assert {*LIFETIMES.values(), FLUSH} == {it.name for it in outcome.lifetimes}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may read a decoder's memory")
+def test_nothing_is_left_when_a_stage_fails(rig: Rig) -> None:
+    """An exception is one lost frame, and not one face more in memory."""
+    outcome = rig.failures(STAGES)
+    assert {} == found(outcome)
+    assert set(Kind) == looked_for(outcome)
+    assert 0 == outcome.exit_status
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may read a decoder's memory")
+def test_the_search_finds_what_is_not_destroyed(rig: Rig) -> None:
+    """With zeroing, overwriting and flushing switched off, and with copies planted, every kind is found everywhere."""
+    outcome = rig.control()
+    in_memory: Counter[Kind] = Counter()
+    for finding in outcome.findings:
+        if finding.place == MEMORY_OF_DAEMON:
+            in_memory.update(finding.counts)
+        if finding.moment == "process gone":
+            assert finding.counts.get(Kind.PROBE, 0) > 0, finding.place
+    assert set(Kind) == set(in_memory)
+    in_child = [it.counts for it in outcome.findings if it.place == MEMORY_OF_CHILD and it.moment == SILENT]
+    assert [True] == [counts.get(Kind.FRAME, 0) > 0 for counts in in_child]
