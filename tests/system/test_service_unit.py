@@ -1,0 +1,147 @@
+"""The unit and its companions as files: what systemd itself says about them, without booting anything."""
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SYSTEMD = ROOT / "systemd"
+UNIT = "edge-lfr.service"
+TARGETS = ("basic.target", "network.target", "shutdown.target", "sysinit.target", "time-set.target")
+MAX_EXPOSURE = 1.5
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A file system with nothing but the unit, what it names, and systemd's own targets."""
+    units = tmp_path / "usr/lib/systemd/system"
+    units.mkdir(parents=True)
+    for name in TARGETS:
+        shutil.copy(Path("/usr/lib/systemd/system") / name, units)
+    shutil.copy(SYSTEMD / UNIT, units)
+    program = tmp_path / "opt/edge-lfr/bin/edge-lfr"
+    program.parent.mkdir(parents=True)
+    program.touch(mode=0o755)
+    shutil.copytree(SYSTEMD / f"{UNIT}.d", tmp_path / "etc/systemd/system" / f"{UNIT}.d")
+    return tmp_path
+
+
+def analyze(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["systemd-analyze", "--no-pager", *arguments],
+        env={**os.environ, "SYSTEMD_LOG_LEVEL": "notice"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def settings() -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for line in (SYSTEMD / UNIT).read_text(encoding="utf-8").splitlines():
+        if "=" in line and not line.startswith("#"):
+            name, _, value = line.partition("=")
+            found.setdefault(name, []).append(value)
+    return found
+
+
+def test_systemd_has_nothing_to_say(root: Path) -> None:
+    """A misspelt key or an impossible value is only a warning to systemd, so any word is a failure."""
+    done = analyze("verify", f"--root={root}", UNIT)
+    assert "" == done.stdout + done.stderr
+    assert 0 == done.returncode
+
+
+def test_systemd_would_say_something(root: Path) -> None:
+    """The positive control of the test above: a misspelt key is named."""
+    unit = root / "usr/lib/systemd/system" / UNIT
+    unit.write_text(unit.read_text().replace("ProtectHome=", "ProtectHomes="))
+    assert "ProtectHomes" in analyze("verify", f"--root={root}", UNIT).stderr
+
+
+def test_little_is_exposed(root: Path) -> None:
+    """The score that systemd gives, with the example of a site's addresses; lower is better."""
+    done = analyze("security", "--offline=true", f"--root={root}", f"--threshold={MAX_EXPOSURE * 10:.0f}", UNIT)
+    assert 0 == done.returncode, done.stdout + done.stderr
+    assert float(done.stdout.rpartition(f"{UNIT}: ")[2].split()[0]) <= MAX_EXPOSURE
+
+
+def test_what_remains_exposed_is_known(root: Path) -> None:
+    """Each thing that the unit leaves open has its reason in systemd/README.md, and nothing else is open."""
+    done = analyze("security", "--offline=true", f"--root={root}", "--json=short", UNIT)
+    exposed = {check["name"] for check in json.loads(done.stdout) if check["exposure"] is not None}
+    page = (SYSTEMD / "README.md").read_text(encoding="utf-8").replace(r"\|", "|")
+    assert set() == {name for name in exposed if f"`{name}`" not in page}
+
+
+def test_every_setting_is_explained() -> None:
+    """The page beside the unit has a line for each setting of the sandbox; what is not set is not explained."""
+    page = (SYSTEMD / "README.md").read_text(encoding="utf-8")
+    assert [] == [name for name in settings() if f"`{name}" not in page]
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("Type", ["notify"]),
+        ("NotifyAccess", ["main"]),
+        ("Restart", ["on-failure"]),
+        ("RestartPreventExitStatus", ["78"]),
+        ("WatchdogSec", ["30s"]),
+        ("LimitMEMLOCK", ["infinity"]),
+        ("LimitCORE", ["0"]),
+        ("MemorySwapMax", ["0"]),
+        ("UMask", ["0077"]),
+        ("StateDirectoryMode", ["0700"]),
+    ],
+)
+def test_the_unit_keeps_its_promises(name: str, values: list[str]) -> None:
+    """What the other pages and the program rely on."""
+    assert values == settings()[name]
+
+
+def test_the_runtime_finds_its_processor() -> None:
+    """`ProcSubset=pid` would hide /proc/cpuinfo, and the runtime might then choose slow kernels."""
+    assert "ProcSubset" not in settings()
+
+
+def test_environment_is_complete() -> None:
+    """Telemetry off, freed memory overwritten, one thread for the matrix product, no bytecode written."""
+    variables = dict(value.split("=", 1) for value in settings()["Environment"])
+    assert {
+        "ORT_DISABLE_TELEMETRY": "1",
+        "GLIBC_TUNABLES": "glibc.malloc.perturb=255",
+        "OPENBLAS_NUM_THREADS": "1",
+        "PYTHONDONTWRITEBYTECODE": "1",
+    } == variables
+
+
+def test_users_and_folders_come_to_be(tmp_path: Path) -> None:
+    """sysusers and tmpfiles take the files without a word, and make what they say."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can make users, in a folder too")
+    for folder, name in (("sysusers.d", "sysusers"), ("tmpfiles.d", "tmpfiles")):
+        place = tmp_path / "usr/lib" / folder / "edge-lfr.conf"
+        place.parent.mkdir(parents=True)
+        shutil.copy(SYSTEMD / f"edge-lfr.{name}", place)
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/group").write_text("root:x:0:\nvideo:x:44:\n")
+    (tmp_path / "etc/passwd").write_text("root:x:0:0::/root:/bin/sh\n")
+    for command in (["systemd-sysusers"], ["systemd-tmpfiles", "--create"]):
+        done = subprocess.run(
+            [*command, f"--root={tmp_path}", "edge-lfr.conf"], capture_output=True, text=True, check=True
+        )
+        assert "rror" not in done.stderr
+        assert "ailed" not in done.stderr
+    users = (tmp_path / "etc/passwd").read_text()
+    assert "edge-lfr:x:" in users
+    assert users.rstrip().endswith("/usr/sbin/nologin")
+    assert "video:x:44:edge-lfr" in (tmp_path / "etc/group").read_text()
+    assert {"etc/edge-lfr": "750", "etc/edge-lfr/trust.d": "755", "var/lib/edge-lfr": "700"} == {
+        path: f"{(tmp_path / path).stat().st_mode & 0o777:o}"
+        for path in ("etc/edge-lfr", "etc/edge-lfr/trust.d", "var/lib/edge-lfr")
+    }
