@@ -1,13 +1,19 @@
-"""What all tests share: the folder of models and pictures beside the checkout, and what is said where it is missing."""
+"""
+What all tests share: the folder of models and pictures beside the checkout, and what is said where it is missing.
+
+The same is said where no machine can boot systemd.
+"""
 
 import os
 from pathlib import Path
+from typing import Any
 
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 import pytest
 
 from edge_lfr.inference.packs import OpenPack
+from simulators.machine import why_not
 from simulators.packs import install_0095, open_0095
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
@@ -29,28 +35,48 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if SYSTEM in item.path.parents:
             item.add_marker(pytest.mark.xdist_group("system"))
-    if SHARED.is_dir():
-        return
-    if config.getoption("--require-shared"):
-        message = f"--require-shared: {SHARED} does not exist"
-        raise pytest.UsageError(message)
-    without = [item for item in items if item.get_closest_marker("shared") is not None]
+    if not SHARED.is_dir():
+        if config.getoption("--require-shared"):
+            message = f"--require-shared: {SHARED} does not exist"
+            raise pytest.UsageError(message)
+        _leave_out(config, items, "shared", f"they need models and pictures in {SHARED}")
+    if any(item.get_closest_marker("machine") for item in items):
+        reason = why_not()
+        if reason is not None:
+            _leave_out(config, items, "machine", f"they boot systemd in a container, and {reason}")
+
+
+LEFT_OUT = pytest.StashKey[dict[str, list[str]]]()
+WORKER_OUTPUT = "edge_lfr_left_out"
+
+
+def _leave_out(config: pytest.Config, items: list[pytest.Item], marker: str, reason: str) -> None:
+    without = [item for item in items if item.get_closest_marker(marker) is not None]
     items[:] = [item for item in items if item not in without]
-    config.stash[LEFT_OUT] = [item.nodeid for item in without]
+    config.stash.setdefault(LEFT_OUT, {})[reason] = [item.nodeid for item in without]
     config.hook.pytest_deselected(items=without)
 
 
-LEFT_OUT = pytest.StashKey[list[str]]()
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A worker tells the process that writes the last lines."""
+    output = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output[WORKER_OUTPUT] = session.config.stash.get(LEFT_OUT, {})
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """All workers leave the same tests out."""
+    node.config.stash.setdefault(LEFT_OUT, {}).update(getattr(node, "workeroutput", {}).get(WORKER_OUTPUT, {}))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    left_out = config.stash.get(LEFT_OUT, [])
-    if not left_out:
-        return
-    terminalreporter.section("left out")
-    for name in left_out:
-        terminalreporter.line(name)
-    terminalreporter.line(f"{len(left_out)} tests left out: they need models and pictures in {SHARED}")
+    for reason, names in config.stash.get(LEFT_OUT, {}).items():
+        if names:
+            terminalreporter.section("left out")
+            for name in names:
+                terminalreporter.line(name)
+            terminalreporter.line(f"{len(names)} tests left out: {reason}")
 
 
 @pytest.fixture(scope="session")

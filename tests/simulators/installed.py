@@ -1,0 +1,107 @@
+"""A box and its control van in one machine: the appliance as `scripts/install` leaves it, and the example broker."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from simulators.appliance import eventually
+from simulators.control_van import EXAMPLE_FORCE as FORCE
+from simulators.machine import ROOT, Machine
+
+DEVICE: Final = "van-1"
+UNIT: Final = "edge-lfr.service"
+CREDENTIALS: Final = "/run/credentials/edge-lfr.service"
+CONFIG: Final = f"""
+mode = "training"
+force = "{FORCE}"
+device = "{DEVICE}"
+[models]
+pack = "yunet-0095"
+[[cameras]]
+id = "north"
+source = "/srv/street/"
+pictures_per_second = 8
+[reporting.broker]
+host = "control.van"
+ca_file = "tls/ca.pem"
+certificate_file = "tls/{DEVICE}.pem"
+key_file = "{CREDENTIALS}/edge-lfr.broker-key"
+reconnect_s = [0.2, 1.0]
+"""
+
+
+@dataclass(frozen=True)
+class Box:
+    """What a technician does at it, as root unless it is said otherwise."""
+
+    machine: Machine
+    models: Path
+
+    def install(self, *options: str) -> str:
+        """Run the script as it ships; gives what it says it did."""
+        script = str(ROOT / "scripts" / "install")
+        done = self.machine.run(script, "--without-environment", *options)
+        assert 0 == done.returncode, done.stderr
+        return done.stderr
+
+    def open_control_van(self) -> None:
+        """Certificates by the script, the example's files where they belong, Debian's own unit."""
+        run = self.machine.done
+        make_ca = str(ROOT / "scripts" / "make_ca")
+        run(make_ca, "/root/ca", "--server", "control.van", "--device", DEVICE, "--control", "control-1")
+        self.machine.write("/etc/hosts", "127.0.0.1 localhost control.van\n")
+        example = ROOT / "systemd" / "mosquitto"
+        for option, source, target in (
+            ("0644", f"{example}/edge-lfr.conf", "/etc/mosquitto/conf.d/edge-lfr.conf"),
+            ("0640", f"{example}/edge-lfr.acl", "/etc/mosquitto/edge-lfr.acl"),
+            ("0644", "/root/ca/ca.pem", "/etc/mosquitto/certs/ca.pem"),
+            ("0644", "/root/ca/control.van.pem", "/etc/mosquitto/certs/control.van.pem"),
+            ("0640", "/root/ca/control.van.key", "/etc/mosquitto/certs/control.van.key"),
+        ):
+            run("install", "-D", "-o", "root", "-g", "mosquitto", "-m", option, source, target)
+        run("systemctl", "start", "mosquitto.service")
+
+    def configure(self) -> None:
+        """What a site adds: its configuration, its certificate, the key of it as a credential, whom it trusts."""
+        run = self.machine.done
+        self.machine.write("/etc/edge-lfr/edge-lfr.toml", CONFIG)
+        run("install", "-m", "0644", "/root/ca/ca.pem", f"/root/ca/{DEVICE}.pem", "/etc/edge-lfr/tls/")
+        sealed = "/etc/credstore.encrypted/edge-lfr.broker-key"
+        run("systemd-creds", "encrypt", "--name=edge-lfr.broker-key", f"/root/ca/{DEVICE}.key", sealed)
+        run("edge-lfr", "keys", "new-control", "/root/control.key", "/etc/edge-lfr/trust.d/control.toml")
+
+    def listen(self) -> None:
+        """A screen of the control room, which acknowledges."""
+        names = {"CERTIFICATE_FILE": "/root/ca/control-1.pem", "KEY_FILE": "/root/ca/control-1.key"}
+        variables = [f"--setenv=EDGE_LFR__REPORTING__BROKER__{name}={path}" for name, path in names.items()]
+        watch = "/opt/edge-lfr/bin/edge-lfr alerts watch --json --key /root/control.key >/root/seen"
+        self.machine.done("systemd-run", "--unit=control-room", *variables, "sh", "-c", f"exec {watch}")
+
+    def seen(self) -> list[dict[str, Any]]:
+        """What the control room was told so far."""
+        lines = self.machine.run("cat", "/root/seen").stdout.splitlines()
+        return [json.loads(line) for line in lines]
+
+    def show(self, name: str) -> str:
+        """A property of the unit."""
+        return self.machine.done("systemctl", "show", f"--property={name}", "--value", UNIT).strip()
+
+    def comes_to(self, name: str, value: str, timeout_s: float = 30.0) -> bool:
+        """Whether a property of the unit takes this value."""
+        return eventually(lambda: self.show(name) == value, timeout_s)
+
+    def shorten(self, **settings: str) -> None:
+        """Other settings of the unit until the next call: times that a test need not wait for."""
+        lines = "\n".join(f"{name}={value}" for name, value in settings.items())
+        self.machine.write(f"/run/systemd/system/{UNIT}.d/test.conf", f"[Service]\n{lines}\n")
+        self.machine.done("systemctl", "daemon-reload")
+
+    def journal(self) -> str:
+        """What the unit has said, and what was said about it."""
+        return self.machine.done("journalctl", "--unit", UNIT, "--no-pager", "--output=cat")
+
+    def children(self) -> list[str]:
+        """Processes of the daemon's user, by their command."""
+        found = self.machine.run("ps", "-u", "edge-lfr", "-o", "args=").stdout.splitlines()
+        return [line.strip() for line in found]
