@@ -23,6 +23,7 @@ from edge_lfr.evaluation.demo_events import Announcement, Subscriber
 from edge_lfr.evaluation.demo_summary import RunReport
 from edge_lfr.evaluation.processes import Child, Children, RehearsalError, start_broker
 from edge_lfr.governance.trust import create_control_key
+from edge_lfr.inference.allocator import TUNABLES
 
 LISTENING_S: Final = 20.0
 """Starting Python and connecting to loopback takes a second; a loaded machine is given more."""
@@ -201,7 +202,7 @@ def rehearsal(folder: Path) -> Iterator[Rehearsal]:
         BrokerUnavailableError: There is no Mosquitto, or it does not listen.
     """
     environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
-    environment["GLIBC_TUNABLES"] = "glibc.malloc.perturb=255"  # freed memory is overwritten
+    environment["GLIBC_TUNABLES"] = TUNABLES  # freed memory is overwritten
     with (
         TemporaryDirectory(prefix="lfr-") as runtime,  # a socket's path is short, a kept folder's may not be
         Children(folder, environment) as children,

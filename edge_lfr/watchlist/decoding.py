@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from edge_lfr.biometrics.geometry import SizeWH
 from edge_lfr.biometrics.locking import locked_zeros
+from edge_lfr.inference.allocator import TUNABLES
 from edge_lfr.watchlist.pictures import MAX_PIXELS, EncodedPicture, PictureReason, PictureRefusedError
 
 CHILD_MODULE: Final = "edge_lfr.watchlist.decoding_child"
@@ -41,7 +42,7 @@ PIPE_BYTES: Final = 1024 * 1024
 ENVIRONMENT: Final = {
     "PATH": "/usr/bin:/bin",
     "LC_ALL": "C.UTF-8",
-    "GLIBC_TUNABLES": "glibc.malloc.perturb=255",  # what the library frees is overwritten
+    "GLIBC_TUNABLES": TUNABLES,  # what the library frees is overwritten
     "OPENBLAS_NUM_THREADS": "1",
     "OPENCV_IO_MAX_IMAGE_PIXELS": str(MAX_PIXELS),
 }

@@ -5,10 +5,11 @@ import subprocess
 import sys
 from contextlib import suppress
 
+from edge_lfr.inference.allocator import TUNABLES
 from edge_lfr.pipeline.capture.protocol import MAX_PICTURE_PIXELS, MESSAGE_BYTES, Order
 
 _ENVIRONMENT = {
-    "GLIBC_TUNABLES": "glibc.malloc.perturb=255",  # freed memory is overwritten
+    "GLIBC_TUNABLES": TUNABLES,  # freed memory is overwritten
     "LC_ALL": "C.UTF-8",
     "OPENBLAS_NUM_THREADS": "1",  # numpy starts a pool of threads otherwise, and a decoder multiplies nothing
     "OPENCV_IO_MAX_IMAGE_PIXELS": str(MAX_PICTURE_PIXELS),  # checked on the header, before a picture is decoded

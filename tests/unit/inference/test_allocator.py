@@ -2,13 +2,15 @@
 
 import ctypes
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_lfr.config.models import Provider
-from edge_lfr.inference.allocator import overwrite_freed_memory
+from edge_lfr.inference.allocator import TUNABLES, overwrite_freed_memory
 from edge_lfr.inference.session import Session, open_session
 from simulators.nets import embedder_like
 
@@ -60,6 +62,27 @@ def test_freed_memory_is_overwritten() -> None:
     ctypes.memset(block, 0x41, 4096)
     libc.free(ctypes.c_void_p(block))
     assert b"A" * 16 not in ctypes.string_at(block, 4096)
+
+
+SMALL_BLOCKS = """
+import ctypes
+libc = ctypes.CDLL(None)
+libc.malloc.restype = ctypes.c_void_p
+left = 0
+for size in (64, 512, 1024, 4096):
+    blocks = [libc.malloc(ctypes.c_size_t(size)) for _ in range(4)]
+    ctypes.memset(ctypes.c_void_p(blocks[1]), 0x41, size)
+    libc.free(ctypes.c_void_p(blocks[1]))
+    left += ctypes.string_at(blocks[1], size).count(0x41)
+print(left)
+"""
+
+
+def test_processes_of_ours_overwrite_small_blocks_too() -> None:
+    """A vector of 256 numbers fits into the C library's cache for small blocks, which would keep it whole."""
+    environment = {**os.environ, "GLIBC_TUNABLES": TUNABLES}
+    done = subprocess.run([sys.executable, "-c", SMALL_BLOCKS], env=environment, capture_output=True, check=True)
+    assert 0 == int(done.stdout)
 
 
 def test_embedder_session_leaves_no_copy_of_a_vector() -> None:

@@ -155,7 +155,8 @@ def test_the_child_has_nothing_to_lose(folder: Path) -> None:
         decoder.decode(read_picture(folder / "good.jpg"))
         assert decoder._child is not None
         proc = Path(f"/proc/{decoder._child.pid}")
-        variables = {line.split(b"=")[0] for line in (proc / "environ").read_bytes().split(b"\0") if line}
+        lines = (proc / "environ").read_bytes().split(b"\0")  # the C library cuts its own variable at the colons
+        variables = {line.split(b"=")[0] for line in lines if line and not line.startswith(b"glibc.")}
         limits = (proc / "limits").read_text()
         opened = [str(link.readlink()) for link in (proc / "fd").iterdir()]
 
