@@ -83,13 +83,11 @@ class PathLoop:
 
     def _run(self) -> None:
         failures_in_a_row = 0
-        more_may_wait = False
         while not self._stopping.is_set():
-            if not more_may_wait:
-                self._frame_waits.wait(WAIT_S)
-            self._frame_waits.clear()
+            is_idle = not self._frame_waits.wait(WAIT_S)
+            self._frame_waits.clear()  # before the frames are taken: one that comes meanwhile sets it again
             try:
-                more_may_wait = self._turn()
+                self._turn(is_idle=is_idle)
                 failures_in_a_row = 0
             except Exception as error:  # noqa: BLE001  # the stage loop: one bad frame must not end the deployment
                 self.failures += 1
@@ -100,21 +98,20 @@ class PathLoop:
                     return
             self.turns += 1
 
-    def _turn(self) -> bool:
-        """One pass over what waits; whether anything did."""
+    def _turn(self, *, is_idle: bool) -> None:
+        """One pass over what waits; when nothing came for a while, what is left of the last frames is overwritten."""
         with self._between_passes:
             frames = self._newest_frames()
             if self._path is None:
                 for frame in frames:
                     frame.destroy()
-                return bool(frames)
+                return
             try:
-                self._pass(self._path, frames)
+                self._pass(self._path, frames, is_idle=is_idle)
             finally:
                 self._path.settle(self._clock.monotonic_ns())
-            return bool(frames)
 
-    def _pass(self, path: Path, frames: list[Frame]) -> None:
+    def _pass(self, path: Path, frames: list[Frame], *, is_idle: bool) -> None:
         if frames:
             began_ns = self._clock.monotonic_ns()
             for frame in frames:
@@ -123,7 +120,7 @@ class PathLoop:
             for frame in frames:
                 self.frames_processed[frame.camera_id] += 1
         path.expire(self._clock.monotonic_ns())
-        if not frames:
+        if is_idle and not frames:
             path.rest()
 
     def _newest_frames(self) -> list[Frame]:
