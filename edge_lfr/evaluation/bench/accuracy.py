@@ -34,9 +34,6 @@ from edge_lfr.watchlist.store import SealedStore
 SEED: Final = 20_240
 """Who is listed, who walks when and how: all chance comes from here."""
 
-NEAR_PX: Final = (140, 108, 84, 56)
-"""Width of a face where the picture ends, round by round: a short street, and ever longer ones."""
-
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -46,12 +43,15 @@ class Plan:
     blocks: int
     """Clips a round, so that one is drawn while another is looked at."""
 
+    near_px: tuple[int, ...]
+    """Width of a face where the picture ends, round by round."""
+
     allowed_missed_share: float
     """Of the mated passages."""
 
 
-FULL: Final = Plan(Size(pictured_twice=None, strangers=300, fillers=None, rounds=4), 3, 6 / 204)
-QUICK: Final = Plan(Size(pictured_twice=6, strangers=4, fillers=24, rounds=2), 1, 6 / 204)
+FULL: Final = Plan(Size(pictured_twice=None, strangers=300, fillers=None, rounds=4), 3, (56, 84, 108, 140), 6 / 204)
+QUICK: Final = Plan(Size(pictured_twice=6, strangers=4, fillers=24, rounds=2), 1, (108, 140), 6 / 204)
 
 
 def measure_accuracy(shared: Path, witness: Witness, *, is_quick: bool) -> Report:
@@ -80,7 +80,7 @@ def measure(shared: Path, witness: Witness, plan: Plan) -> Report:
         orders = [
             Order(walkers, near_px, SEED + 100 * number + block)
             for number, (near_px, clips) in enumerate(
-                zip(NEAR_PX, rounds(crowd, plan.size, plan.blocks, rng), strict=False)
+                zip(plan.near_px, rounds(crowd, plan.size, plan.blocks, rng), strict=True)
             )
             for block, walkers in enumerate(clips)
         ]

@@ -7,7 +7,7 @@ import pytest
 from edge_lfr.evaluation.bench.accuracy import FULL, Plan, measure
 from edge_lfr.evaluation.bench.accuracy_people import Size
 
-SMALL = Plan(Size(pictured_twice=2, strangers=1, fillers=6, rounds=1), 1, 0.0)
+SMALL = Plan(Size(pictured_twice=2, strangers=1, fillers=6, rounds=1), 1, (140,), 0.0)
 
 
 class Silence:
