@@ -1,9 +1,10 @@
 """
 What the path costs beside its nets: held frames enter, CPU and wall time of both leave, measured in turns.
 
-The bare time is that of the very runs that the path asked for, of the same sessions in the same shapes and batches, on
-arrays that are there already. A few frames by the path and then their nets alone, over and over: what else the machine
-does meanwhile falls on both.
+The bare time is that of the very runs that the passes asked for, of the same sessions in the same shapes and batches,
+on arrays that are there already. The neutral runs that overwrite the last faces are the path's own cost: they come
+where the daemon has them, by the time of the frames, and count on its side alone. A few frames by the path and then
+their nets alone, over and over: what else the machine does meanwhile falls on both.
 """
 
 import statistics
@@ -39,6 +40,11 @@ class Spent:
     """Time of one repetition, in nanoseconds."""
 
     path_cpu: int = 0
+    """From frame in hand to verdict, and `Path.settle` after it."""
+
+    settling_cpu: int = 0
+    """Of it `Path.settle`."""
+
     bare_cpu: int = 0
     path_wall: int = 0
     bare_wall: int = 0
@@ -74,6 +80,7 @@ class Cost:
         for name, measured in (
             ("bare nets, CPU", [spent.bare_cpu for spent in self.repetitions]),
             ("path, CPU", [spent.path_cpu for spent in self.repetitions]),
+            ("of it overwriting the last faces, CPU", [spent.settling_cpu for spent in self.repetitions]),
             ("bare nets, wall", [spent.bare_wall for spent in self.repetitions]),
             ("path, wall", [spent.path_wall for spent in self.repetitions]),
         ):
@@ -120,8 +127,13 @@ def measure_cost(bench: Bench, held: HeldFrames, witness: Witness, *, cameras: i
                 sequence += 1
                 cpu_ns, wall_ns = time.process_time_ns(), time.perf_counter_ns()
                 embeddings += path.identify(frames)
-                spent.path_cpu += time.process_time_ns() - cpu_ns
+                asked, identified_ns = len(bench.calls), time.process_time_ns()
+                path.settle(frames[0].arrived_ns)
+                settled_ns = time.process_time_ns()
+                spent.path_cpu += settled_ns - cpu_ns
+                spent.settling_cpu += settled_ns - identified_ns
                 spent.path_wall += time.perf_counter_ns() - wall_ns
+                del bench.calls[asked:]  # neutral runs are no work of the nets' own
             _repeat(list(bench.calls), spent)
         path.end_all()
         if repetition:

@@ -102,6 +102,9 @@ class Economy:
     alerted: frozenset[str]
     alerted_by_every_face: frozenset[str]
     has_truth: bool
+    mated: int
+    """Passages of people who are listed; 0 without a truth."""
+
     discards: tuple[tuple[str, int], ...]
 
     def rows(self) -> Iterator[Row]:
@@ -110,12 +113,15 @@ class Economy:
         yield Row.shown("looks: passages", self.passages, "passages")
         yield Row.shown("looks: embeddings a passage", round(self.embeddings / passages, 2))
         yield Row.shown("looks: embeddings a passage, every face of 32 px", round(self.every_face / passages, 2))
-        share = round(self.embeddings / self.every_face, 4) if self.every_face else None
+        is_compared = self.embeddings > 0 and self.every_face > 0
+        share = round(self.embeddings / self.every_face, 4) if is_compared else None
         yield Row.at_most("looks: embeddings / every face", share, MAX_SHARE)
         if self.has_truth:
             either = self.alerted | self.alerted_by_every_face
             both = self.alerted & self.alerted_by_every_face
-            yield Row.exactly("looks: same alerts", len(both), len(either), "people alerted by both")
+            # two ways that alert for nobody agree about nothing
+            agreed = len(both) if is_compared and (either or not self.mated) else None
+            yield Row.exactly("looks: same alerts", agreed, len(either), "people alerted by both")
         for reason, count in self.discards:
             yield Row.shown(f"drops: {reason}", count)
 
@@ -154,6 +160,7 @@ def measure_economy(bench: Bench, street: Street, held: HeldFrames, witness: Wit
         alerted=frozenset(reporter.alerted),
         alerted_by_every_face=frozenset(every_face.alerted),
         has_truth=street.truth is not None,
+        mated=sum(passage.is_mated for passage in passages),
         discards=tuple(sorted((reason.value, count) for reason, count in reporter.discards.items())),
     )
 

@@ -1,5 +1,7 @@
 """What the path costs and how few faces it compares: the sums on made figures, and the whole once on a short clip."""
 
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +16,7 @@ from edge_lfr.evaluation.bench.speed import live_scene
 from edge_lfr.evaluation.bench.speed_clip import Street, StreetOrder, decoding_cost, made_street
 from edge_lfr.evaluation.bench.speed_looks import PEOPLE, Economy, HeldFrames, measure_economy
 from edge_lfr.evaluation.bench.speed_stages import Bench, Call, CountedSession
-from edge_lfr.inference.session import TensorSpec
+from edge_lfr.inference.session import Session, TensorSpec
 from edge_lfr.pipeline.stage_times import ALL_STAGES, StageTimes
 
 ORDER = StreetOrder(fps=5, seconds=4.0, mated=1, others=2, near_px=110)
@@ -46,6 +48,23 @@ class Net:
     def run_into(self, feed: NDArray[np.float32], out: NDArray[np.float32]) -> None:
         self.runs.append((feed.shape, True))
         out.fill(0)
+
+
+class ToldNet:
+    """A net that tells what it is fed: one grey, whole numbers as pixels are, or the noise of the bare runs."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self.inputs, self.outputs, self.provider = session.inputs, session.outputs, session.provider
+        self.samples: Counter[str] = Counter()
+
+    def run(self, feed: NDArray[np.float32]) -> tuple[NDArray[np.float32], ...]:
+        return self._session.run(feed)
+
+    def run_into(self, feed: NDArray[np.float32], out: NDArray[np.float32]) -> None:
+        is_grey, is_whole = bool((feed == feed.flat[0]).all()), bool((feed == np.rint(feed)).all())
+        self.samples["neutral" if is_grey else "faces" if is_whole else "noise"] += len(feed)
+        self._session.run_into(feed, out)
 
 
 def by_name(rows: list[Row]) -> dict[str, Row]:
@@ -106,6 +125,7 @@ def test_fewer_looks_are_worth_it_only_with_the_same_alerts(
         alerted=frozenset(alerted),
         alerted_by_every_face=frozenset(by_every_face),
         has_truth=True,
+        mated=2,
         discards=(),
     )
     rows = by_name(list(economy.rows()))
@@ -127,9 +147,29 @@ def test_an_economy_of_nothing_reaches_no_target() -> None:
         alerted=frozenset(),
         alerted_by_every_face=frozenset(),
         has_truth=False,
+        mated=0,
         discards=(),
     )
     assert not by_name(list(economy.rows()))["looks: embeddings / every face"].ok
+
+
+@pytest.mark.parametrize(("embeddings", "mated"), [(0, 0), (0, 3), (24, 3)])
+def test_two_ways_that_see_nobody_do_not_agree(embeddings: int, mated: int) -> None:
+    """Where nothing was compared, or listed people walked and nobody was alerted, the same alerts are no result."""
+    economy = Economy(
+        frames=200,
+        passages=5,
+        embeddings=embeddings,
+        every_face=900,
+        alerted=frozenset(),
+        alerted_by_every_face=frozenset(),
+        has_truth=True,
+        mated=mated,
+        discards=(),
+    )
+    rows = by_name(list(economy.rows()))
+    assert (None, False) == (rows["looks: same alerts"].value, rows["looks: same alerts"].ok)
+    assert (embeddings > 0) == rows["looks: embeddings / every face"].ok
 
 
 def test_held_frames_are_bounded_and_show_the_most_people() -> None:
@@ -155,6 +195,25 @@ def test_limits_are_for_one_camera_of_a_made_clip(tmp_path: Path) -> None:
 
 
 @pytest.mark.shared
+def test_neutral_runs_are_on_the_paths_side_alone(shared_data: Path) -> None:
+    """They come by the time of the frames, cost the path, and are not among what the bare nets are run for."""
+    with prepared_ground(shared_data.parent) as ground:
+        street = made_street(ground, "street", ORDER)
+        pack = ground.open_pack()
+        net = ToldNet(pack.embedder)
+        bench = Bench(replace(pack, embedder=net), ground.config(), street.watchlist)
+        held = HeldFrames(1)
+        measure_economy(bench, street, held, Silence())
+        held.pictures *= 20  # everybody stands still for 0.8 s: compared once or twice, and a pause in between
+        held.people *= 20
+        net.samples.clear()
+        measure_cost(bench, held, Silence(), cameras=1, repetitions=1)
+        bench.close()
+    assert net.samples["neutral"] > 0
+    assert net.samples["faces"] == net.samples["noise"]
+
+
+@pytest.mark.shared
 def test_a_short_street_is_measured(shared_data: Path) -> None:
     """Every part has its figures, the frames are those of the clip, and the held pictures stay for the next turn."""
     with prepared_ground(shared_data.parent) as ground:
@@ -170,6 +229,7 @@ def test_a_short_street_is_measured(shared_data: Path) -> None:
         cost = measure_cost(bench, held, Silence(), cameras=2, repetitions=1)
         assert 3 == cost.stages[ALL_STAGES].count
         assert cost.ratio > 0.0
+        assert all(0 < spent.settling_cpu < spent.path_cpu for spent in cost.repetitions)
         assert all(picture.any() for picture in held.pictures)
         bench.close()
 
