@@ -23,6 +23,9 @@ MAX_GROWTH_PERCENT: Final = 2.0
 KIBIBYTE: Final = 1024
 LOOK_EVERY_S: Final = 2.0
 
+LEAST_SAMPLES: Final = 5
+"""With fewer, or over less than half of the course, nothing is known about growth; both chosen."""
+
 SMALL: Final = ("--size", "640x360", "--faces", "24x100")
 """Of the clip: what is kept by mistake does not depend on the size of a frame, and the time that 20,000 take does."""
 
@@ -37,6 +40,7 @@ class _Course:
     last_frame: int
     clip: tuple[str, ...]
     clip_frames: int
+    look_every_s: float = LOOK_EVERY_S
 
 
 FULL: Final = _Course(
@@ -45,7 +49,9 @@ FULL: Final = _Course(
     clip=(*SMALL, "--seconds", "60", "--mated", "9", "--non-mated", "23"),
     clip_frames=600,
 )
-QUICK: Final = _Course(first_frame=200, last_frame=500, clip=(*SMALL, "--quick"), clip_frames=150)
+QUICK: Final = _Course(
+    first_frame=200, last_frame=1_200, clip=(*SMALL, "--quick"), clip_frames=150, look_every_s=LOOK_EVERY_S / 4
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,27 +96,46 @@ def measure_memory(shared: Path, witness: Witness, *, is_quick: bool) -> Report:
         staged.load_watchlist(watchlist)
         staged.start_control_room(lambda _: None)
         witness.stage(f"running the daemon for {course.last_frame} frames")
-        return Report.of(memory_rows(_watch(staged, course, witness), course.first_frame))
+        return Report.of(memory_rows(_watch(staged, course, witness), course.first_frame, course.last_frame))
 
 
-def memory_rows(samples: Sequence[Sample], first_frame: int) -> Iterator[Row]:
-    """Compare what was held from *first_frame* on; growth is the highest later value over the first one."""
+def memory_rows(samples: Sequence[Sample], first_frame: int, last_frame: int) -> Iterator[Row]:
+    """
+    Compare what was held from *first_frame* on; growth is the highest later value over the first one.
+
+    Targets have no value, and are missed, where too few samples were taken or they lie too close together.
+
+    Args:
+        samples: In the order in which they were taken.
+
+        first_frame: Until here everything warms up.
+
+        last_frame: Where the course ends.
+
+    Raises:
+        BenchError: No sample was taken after the first frames.
+    """
     warm = [sample for sample in samples if sample.frames >= first_frame]
     if not warm:
         message = "no sample was taken after the first frames"
         raise BenchError(message, remedy="run it on a machine that is less busy")
     first, last = warm[0], warm[-1]
+    is_enough = len(warm) >= LEAST_SAMPLES and last.frames - first.frames >= (last_frame - first_frame) / 2
+
+    def range_percent(name: str) -> float | None:
+        return _range_percent(warm, name) if is_enough else None
+
     yield Row.shown("from frame", first.frames, "frames")
     yield Row.shown("to frame", last.frames, "frames")
     yield Row.shown("samples", len(warm))
     yield Row.shown("daemon's resident set at the beginning", round(first.resident_mb, 1), "MB")
     yield Row.shown("daemon's resident set at the end", round(last.resident_mb, 1), "MB")
-    yield Row.at_most("daemon's resident set, range", _range_percent(warm, "resident_mb"), MAX_GROWTH_PERCENT, "%")
+    yield Row.at_most("daemon's resident set, range", range_percent("resident_mb"), MAX_GROWTH_PERCENT, "%")
     yield Row.shown("decoder's resident set at the end", round(last.children_mb, 1), "MB")
-    yield Row.at_most("decoder's resident set, range", _range_percent(warm, "children_mb"), MAX_GROWTH_PERCENT, "%")
+    yield Row.at_most("decoder's resident set, range", range_percent("children_mb"), MAX_GROWTH_PERCENT, "%")
     for name in ("descriptors", "threads", "children"):
         growth = max(getattr(sample, name) for sample in warm) - getattr(first, name)
-        yield Row.at_most(f"growth of {name}", growth, 0, f"beyond {getattr(first, name)}")
+        yield Row.at_most(f"growth of {name}", growth if is_enough else None, 0, f"beyond {getattr(first, name)}")
 
 
 def _range_percent(samples: Iterable[Sample], name: str) -> float:
@@ -131,7 +156,7 @@ def _watch(staged: Rehearsal, course: _Course, witness: Witness) -> list[Sample]
     daemon = child.process
     samples: list[Sample] = []
     while not samples or samples[-1].frames < course.last_frame:
-        time.sleep(LOOK_EVERY_S)
+        time.sleep(course.look_every_s)
         if daemon.poll() is not None:
             message = f"the daemon ended with status {daemon.returncode} before its time:\n{child.last_words()}"
             raise RehearsalError(message)

@@ -12,23 +12,42 @@ def sample(frames: int, resident_mb: float, descriptors: int = 30) -> Sample:
     )
 
 
+def course(*resident_mb: float) -> list[Sample]:
+    """Samples from frame 2,000 on, one every 4,000."""
+    return [sample(2_000 + 4_000 * number, value) for number, value in enumerate(resident_mb)]
+
+
 def test_what_was_held_while_warming_up_does_not_count() -> None:
     """Only from the first frame on is the resident set to be flat."""
-    rows = memory_rows([sample(10, 90.0), sample(2_000, 200.0), sample(20_000, 203.0)], 2_000)
+    rows = memory_rows([sample(10, 90.0), *course(200.0, 201.0, 202.0, 200.0, 203.0)], 2_000, 20_000)
     assert [] == [row.name for row in rows if not row.ok]
 
 
 def test_growth_misses_the_target_wherever_it_shows() -> None:
     """A peak in the middle is growth, too, and so is one descriptor."""
-    samples = [sample(2_000, 200.0), sample(9_000, 205.0, descriptors=31), sample(20_000, 200.0)]
-    missed = [row.name for row in memory_rows(samples, 2_000) if not row.ok]
+    samples = [*course(200.0, 200.0, 200.0, 200.0), sample(19_000, 205.0, descriptors=31), sample(20_000, 200.0)]
+    missed = [row.name for row in memory_rows(samples, 2_000, 20_000) if not row.ok]
     assert ["daemon's resident set, range", "growth of descriptors"] == missed
 
 
 def test_nothing_seen_is_no_result() -> None:
     """A run in which nobody looked proves nothing."""
     with pytest.raises(BenchError):
-        list(memory_rows([sample(10, 90.0)], 2_000))
+        list(memory_rows([sample(10, 90.0)], 2_000, 20_000))
+
+
+@pytest.mark.parametrize(
+    "samples",
+    [
+        [(2_000, 200.0)],
+        [(2_000, 200.0), (8_000, 200.0), (14_000, 200.0), (20_000, 200.0)],
+        [(2_000 + 100 * number, 200.0) for number in range(80)],
+    ],
+)
+def test_too_few_looks_reach_no_target(samples: list[tuple[int, float]]) -> None:
+    """One sample, four of them, and many within less than half of the course: flat, and no result all the same."""
+    rows = [row for row in memory_rows([sample(*one) for one in samples], 2_000, 20_000) if row.target is not None]
+    assert [(None, False)] * 5 == [(row.value, row.ok) for row in rows]
 
 
 def test_a_process_is_read_from_outside() -> None:
