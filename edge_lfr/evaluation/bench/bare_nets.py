@@ -8,6 +8,7 @@ seconds apart: a machine that others slow down slows both.
 import threading
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -18,7 +19,7 @@ from edge_lfr.inference.packs import OpenPack
 from edge_lfr.inference.session import Session, TensorSpec
 
 PARKING_LIMIT_S: Final = 5.0
-"""Lanes that reach no net for so long have run out of work."""
+"""A lane that reaches no net for so long has run out of work, or is busy with something else: no bare run then."""
 
 GREY: Final = 128.0
 """What the nets are fed: their time does not depend on it."""
@@ -59,8 +60,9 @@ class Stopwatch:
 class BareNets:
     """Notes every call of a pack's nets, and runs the last ones again without anything around them."""
 
-    def __init__(self, lanes: int) -> None:
+    def __init__(self, lanes: int, *, parking_limit_s: float = PARKING_LIMIT_S) -> None:
         self._lanes = lanes
+        self._parking_limit_s = parking_limit_s
         self._door = threading.Condition()
         self._is_closed = False
         self._parked = 0
@@ -70,6 +72,9 @@ class BareNets:
 
         self.repeated = 0
         """Detector passes that were run again."""
+
+        self.skipped = 0
+        """Repeats that were left out, since a lane was not held."""
 
         self.paused = Spent()
         """While the lanes were held."""
@@ -93,22 +98,38 @@ class BareNets:
             self.noted += call.out_shape is None
 
     def repeat(self, pictures: int) -> None:
-        """Hold the lanes, and run the calls of the last *pictures* detector passes again, on as many threads."""
-        with self._door:
-            self._is_closed = True
-            self._door.wait_for(lambda: self._parked == self._lanes, PARKING_LIMIT_S)
-        watch = Stopwatch()
-        calls, self._latest = self._last(pictures), []
-        self.bare.add(_run_again(calls, self._lanes))
-        self.repeated += sum(call.out_shape is None for call in calls)
-        with self._door:
-            self._is_closed = False
-            self._door.notify_all()
-        self.paused.add(watch.read())
+        """
+        Hold the lanes, and run the calls of the last *pictures* detector passes again, on as many threads.
 
-    def whole(self) -> Spent:
-        """What the nets alone take for everything that was noted."""
-        share = self.noted / self.repeated if self.repeated else float("nan")
+        Nothing is run where a lane is still busy after `PARKING_LIMIT_S`: it would be timed along. The lanes go on
+        afterwards, whatever happened.
+
+        Raises:
+            InferenceError: A net failed.
+        """
+        try:
+            with self._door:
+                self._is_closed = True
+                if not self._door.wait_for(lambda: self._parked == self._lanes, self._parking_limit_s):
+                    self.skipped += 1
+                    return
+                calls, self._latest = self._last(pictures), []
+            watch = Stopwatch()
+            try:
+                self.bare.add(_run_again(calls, self._lanes))
+                self.repeated += sum(call.out_shape is None for call in calls)
+            finally:
+                self.paused.add(watch.read())
+        finally:
+            with self._door:
+                self._is_closed = False
+                self._door.notify_all()
+
+    def whole(self) -> Spent | None:
+        """What the nets alone take for everything that was noted; None where nothing was run again."""
+        if not self.repeated:
+            return None
+        share = self.noted / self.repeated
         return Spent(self.bare.wall_s * share, self.bare.processor_s * share)
 
     def _last(self, pictures: int) -> list[Call]:
@@ -136,7 +157,7 @@ class NotedSession:
 
 
 def _run_again(calls: Sequence[Call], threads: int) -> Spent:
-    """Each thread takes the next call, as the lanes do; buffers are made before the clock runs."""
+    """Each thread takes the next call, as the lanes do; buffers are made before the clock runs. Raises their errors."""
     shapes = {shape for call in calls for shape in (call.shape, call.out_shape) if shape is not None}
     waiting = iter(calls)
     taking = threading.Lock()
@@ -152,13 +173,11 @@ def _run_again(calls: Sequence[Call], threads: int) -> Spent:
             else:
                 call.session.run_into(buffers[call.shape], buffers[call.out_shape])
 
-    workers = [
-        threading.Thread(target=work, args=({shape: np.full(shape, GREY, np.float32) for shape in shapes},))
-        for _ in range(threads)
-    ]
-    watch = Stopwatch()
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
-    return watch.read()
+    count = max(threads, 1)
+    buffers = [{shape: np.full(shape, GREY, np.float32) for shape in shapes} for _ in range(count)]
+    with ThreadPoolExecutor(count) as pool:
+        watch = Stopwatch()
+        workers = [pool.submit(work, own) for own in buffers]
+        for worker in workers:
+            worker.result()
+        return watch.read()

@@ -3,6 +3,7 @@
 import os
 import resource
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -27,7 +28,10 @@ MAX_MEMORY_MB: Final = 1500.0
 QUICK_PICTURES: Final = 300
 
 BLOCKS: Final = 40
-"""So many times the load stands still, and the bare nets run."""
+"""So many times the load stands still, and the bare nets run; less often where there are few pictures."""
+
+LEAST_BLOCKS: Final = 3
+"""A load of so many pictures or more stands still at least once, with pictures left for every lane if it can be."""
 
 REPEATED_PICTURES: Final = 60
 """Run again at each stop, at most."""
@@ -53,7 +57,83 @@ def measure_watchlist(shared: Path, witness: Witness, *, pictures: int, is_quick
         load = _Load(ground, witness, source)
         witness.stage(f"looking for lookalikes among {DESIGN_PICTURES}")
         lookalikes_s = _lookalikes_s(DESIGN_PICTURES)
-        return Report.of(_rows(load, lookalikes_s))
+        figures = LoadFigures(
+            pictures=load.pictures,
+            spent=load.spent,
+            bare=load.nets.whole(),
+            children_s=load.children_s,
+            peak_mb=load.peak_mb,
+            lanes=load.lanes,
+            noted=load.nets.noted,
+            repeated=load.nets.repeated,
+            skipped=load.nets.skipped,
+            sealed=load.sealed,
+            enrolled=load.report.enrolled_templates,
+            rejected=load.report.rejected,
+            lookalike_pairs=len(load.report.lookalikes),
+            lookalikes_s=lookalikes_s,
+        )
+        return Report.of(figures.rows())
+
+
+def block_of(pictures: int) -> int:
+    """After how many pictures a load of *pictures* stands still."""
+    return max(1, min(max(pictures // BLOCKS, 2 * REPEATED_PICTURES // 3), pictures // LEAST_BLOCKS))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadFigures:
+    """What one load came to."""
+
+    pictures: int
+    spent: Spent
+    bare: Spent | None
+    """Of the nets alone, for the same calls; None where they were never run alone."""
+
+    children_s: float
+    peak_mb: float
+    lanes: int
+    noted: int
+    repeated: int
+    skipped: int
+    sealed: int
+    enrolled: int
+    rejected: int
+    lookalike_pairs: int
+    lookalikes_s: float
+
+    def rows(self) -> list[Row]:
+        wall_s, processor_s, pictures = self.spent.wall_s, self.spent.processor_s, self.pictures
+        is_whole = pictures >= DESIGN_PICTURES
+        projected_s = wall_s * DESIGN_PICTURES / pictures + (0.0 if is_whole else self.lookalikes_s)
+        title = f"{DESIGN_PICTURES} pictures" + ("" if is_whole else ", projected")
+        bare = self.bare
+        return [
+            Row.at_most(title, round(projected_s, 1), MAX_SECONDS, "s"),
+            Row.at_most(
+                "load / bare nets, by the clock", None if bare is None else round(wall_s / bare.wall_s, 3), MAX_RATIO
+            ),
+            Row.at_most("peak memory, children included", round(self.peak_mb), MAX_MEMORY_MB, "MB"),
+            Row.exactly("templates sealed, of those enrolled", self.sealed, self.enrolled),
+            Row.shown(
+                "load / bare nets, processor time",
+                None if bare is None else round(processor_s / bare.processor_s, 3),
+            ),
+            Row.shown("pictures loaded", pictures),
+            Row.shown("pictures a second", round(pictures / wall_s, 1), "1/s"),
+            Row.shown("load", round(wall_s, 1), "s"),
+            Row.shown("bare nets, same calls and threads", None if bare is None else round(bare.wall_s, 1), "s"),
+            Row.shown("processor time a picture", round(1e3 * processor_s / pictures, 2), "ms"),
+            Row.shown("of it bare nets", None if bare is None else round(1e3 * bare.processor_s / pictures, 2), "ms"),
+            Row.shown("of it decoding children", round(1e3 * self.children_s / pictures, 2), "ms"),
+            Row.shown("lanes", self.lanes),
+            Row.shown("detector passes", self.noted),
+            Row.shown("of them run again bare", self.repeated),
+            Row.shown("stops without a bare run", self.skipped),
+            Row.shown("rejected", self.rejected, f"of {pictures}"),
+            Row.shown("lookalike pairs", self.lookalike_pairs),
+            Row.shown(f"lookalikes among {DESIGN_PICTURES} x {DIMENSION}", round(self.lookalikes_s, 2), "s"),
+        ]
 
 
 class _Load:
@@ -65,7 +145,7 @@ class _Load:
         self.lanes = len(os.sched_getaffinity(0))
         self.nets = BareNets(self.lanes)
         self._witness = witness
-        self._block = max(self.pictures // BLOCKS, 2 * REPEATED_PICTURES // 3)
+        self._block = block_of(self.pictures)
         pack = self.nets.around(ground.open_pack(threads=1))
         store = SealedStore(config.watchlist_directory, KeyEncryptingKey.load(config.mode_directory, create=True))
         children_s = _children_s()
@@ -92,35 +172,6 @@ class _Load:
         self._witness.count(done, total)
         if done % self._block == 0 and done <= total - self._block:
             self.nets.repeat(REPEATED_PICTURES)
-
-
-def _rows(load: _Load, lookalikes_s: float) -> list[Row]:
-    bare, pictures = load.nets.whole(), load.pictures
-    wall_s, processor_s = load.spent.wall_s, load.spent.processor_s
-    is_whole = pictures >= DESIGN_PICTURES
-    projected_s = wall_s * DESIGN_PICTURES / pictures + (0.0 if is_whole else lookalikes_s)
-    return [
-        Row.at_most(
-            f"{DESIGN_PICTURES} pictures" + ("" if is_whole else ", projected"), round(projected_s, 1), MAX_SECONDS, "s"
-        ),
-        Row.at_most("load / bare nets, by the clock", round(wall_s / bare.wall_s, 3), MAX_RATIO),
-        Row.at_most("peak memory, children included", round(load.peak_mb), MAX_MEMORY_MB, "MB"),
-        Row.exactly("templates sealed, of those enrolled", load.sealed, load.report.enrolled_templates),
-        Row.shown("load / bare nets, processor time", round(processor_s / bare.processor_s, 3)),
-        Row.shown("pictures loaded", pictures),
-        Row.shown("pictures a second", round(pictures / wall_s, 1), "1/s"),
-        Row.shown("load", round(wall_s, 1), "s"),
-        Row.shown("bare nets, same calls and threads", round(bare.wall_s, 1), "s"),
-        Row.shown("processor time a picture", round(1e3 * processor_s / pictures, 2), "ms"),
-        Row.shown("of it bare nets", round(1e3 * bare.processor_s / pictures, 2), "ms"),
-        Row.shown("of it decoding children", round(1e3 * load.children_s / pictures, 2), "ms"),
-        Row.shown("lanes", load.lanes),
-        Row.shown("detector passes", load.nets.noted),
-        Row.shown("of them run again bare", load.nets.repeated),
-        Row.shown("rejected", load.report.rejected, f"of {pictures}"),
-        Row.shown("lookalike pairs", len(load.report.lookalikes)),
-        Row.shown(f"lookalikes among {DESIGN_PICTURES} x {DIMENSION}", round(lookalikes_s, 2), "s"),
-    ]
 
 
 def _lookalikes_s(count: int) -> float:

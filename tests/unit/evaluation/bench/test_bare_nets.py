@@ -6,10 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from edge_lfr.evaluation.bench.bare_nets import BareNets
+from edge_lfr.errors import InferenceError
+from edge_lfr.evaluation.bench.bare_nets import BareNets, Call
 from edge_lfr.evaluation.bench.ground import prepared_ground
 from edge_lfr.inference.packs import OpenPack
+from edge_lfr.inference.session import Session
 
 pytestmark = pytest.mark.shared
 
@@ -37,7 +40,9 @@ def test_the_last_pictures_are_run_again_and_stand_for_all(pack: OpenPack) -> No
     nets.repeat(2)
 
     assert (5, 2) == (nets.noted, nets.repeated)
-    assert nets.whole().wall_s == pytest.approx(2.5 * nets.bare.wall_s)
+    whole = nets.whole()
+    assert whole is not None
+    assert whole.wall_s == pytest.approx(2.5 * nets.bare.wall_s)
 
 
 def test_lanes_stand_still_meanwhile(pack: OpenPack) -> None:
@@ -61,6 +66,48 @@ def test_lanes_stand_still_meanwhile(pack: OpenPack) -> None:
 
     assert 0.0 < nets.bare.wall_s <= nets.paused.wall_s
     assert nets.noted > nets.repeated
+
+
+class BrokenNet:
+    """A net that fails, as an accelerator that is lost does, or as when somebody presses ctrl-C."""
+
+    def __init__(self, error: BaseException, like: Session) -> None:
+        self._error = error
+        self.inputs, self.outputs, self.provider = like.inputs, like.outputs, like.provider
+
+    def run(self, feed: NDArray[np.float32]) -> tuple[NDArray[np.float32], ...]:
+        del feed
+        raise self._error
+
+    def run_into(self, feed: NDArray[np.float32], out: NDArray[np.float32]) -> None:
+        del feed, out
+        raise self._error
+
+
+@pytest.mark.parametrize("error", [InferenceError("lost"), KeyboardInterrupt()])
+def test_the_door_opens_whatever_happens(pack: OpenPack, error: BaseException) -> None:
+    """What a bare run fails with reaches whoever measures, and no lane is held for good."""
+    nets = BareNets(lanes=0)
+    nets.note(Call(BrokenNet(error, pack.detector), (1, 3, 64, 64), None))
+    with pytest.raises(type(error)):
+        nets.repeat(1)
+
+    lane = threading.Thread(target=picture, args=(nets.around(pack),), daemon=True)
+    lane.start()
+    lane.join(20.0)
+
+    assert not lane.is_alive()
+    assert 0 == nets.repeated
+
+
+def test_a_lane_that_is_busy_elsewhere_leaves_the_bare_run_out(pack: OpenPack) -> None:
+    """What would be timed along with somebody else's work is not timed, and nothing to compare with is no figure."""
+    nets = BareNets(lanes=1, parking_limit_s=0.01)
+    picture(nets.around(pack))
+
+    nets.repeat(1)
+
+    assert (0, 1, None) == (nets.repeated, nets.skipped, nets.whole())
 
 
 def test_noting_changes_no_result(pack: OpenPack) -> None:
