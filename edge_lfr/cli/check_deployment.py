@@ -16,6 +16,7 @@ from edge_lfr.daemon.control import ControlClient, Verb
 from edge_lfr.errors import WatchlistMissingError
 from edge_lfr.governance.keys import KeyEncryptingKey, KeyOrigin
 from edge_lfr.governance.trust import TrustStore
+from edge_lfr.inference.calibrated_conditions import Conditions
 from edge_lfr.inference.catalogue import PackEntry, load_catalogue
 from edge_lfr.inference.installed import verify, with_recorded_golden
 from edge_lfr.inference.packs import OpenPack, open_configured
@@ -106,7 +107,7 @@ def _watchlist(config: ApplianceConfig) -> Iterator[Check]:
         if isinstance(watchlist, dict) and watchlist.get("references"):
             yield ok("watchlist", f"{watchlist['references']} references, in use")
             entry = load_catalogue(config.models.catalogue).pack(config.models.pack)
-            yield from guarded("threshold", check_threshold(config.decision.threshold, entry, watchlist["templates"]))
+            yield from guarded("threshold", check_threshold(Conditions.of(config), entry, watchlist["templates"]))
         else:
             yield warn("watchlist", "none is loaded", WatchlistMissingError.remedy)
         return
@@ -129,10 +130,10 @@ def _watchlist(config: ApplianceConfig) -> Iterator[Check]:
         else:
             yield ok("watchlist", found)
         templates = stored.templates
-    yield from guarded("threshold", check_threshold(config.decision.threshold, entry, templates))
+    yield from guarded("threshold", check_threshold(Conditions.of(config), entry, templates))
 
 
-def check_threshold(configured: float | None, entry: PackEntry, templates: int) -> Iterator[Check]:
+def check_threshold(conditions: Conditions, entry: PackEntry, templates: int) -> Iterator[Check]:
     """
     What the pack's calibration says about a watchlist of so many templates; a floor that was extrapolated is a warning.
 
@@ -140,13 +141,14 @@ def check_threshold(configured: float | None, entry: PackEntry, templates: int) 
         ConfigError: The configured threshold lies below the floor.
         ModelContractError: The pack has no calibration for so many.
     """
-    floor = entry.floor(templates)
-    threshold = floor.threshold_for(configured)
-    found = (
-        f"{threshold} for {templates} templates "
-        f"(floor {floor.threshold}, {floor.evidence}: {floor.false_alerts_in_words})"
-    )
-    if floor.evidence == "measured":
+    floor = conditions.floor(entry, templates)
+    threshold = floor.threshold_for(conditions.decision.threshold)
+    laxer = conditions.laxer()
+    rate = f"laxer than calibrated is {', '.join(laxer)}, not bounded" if laxer else floor.false_alerts_in_words
+    found = f"{threshold} for {templates} templates (floor {floor.threshold}, {floor.evidence}: {rate})"
+    if laxer:
+        yield warn("threshold", found, "training only; take the defaults of what is named")
+    elif floor.evidence == "measured":
         yield ok("threshold", found)
     else:
         yield warn("threshold", found, "training only, until somebody has measured a watchlist of this size")

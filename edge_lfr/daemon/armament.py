@@ -7,8 +7,9 @@ from typing import Final
 
 import structlog
 
-from edge_lfr.config.identification import DecisionConfig, GalleryConfig
+from edge_lfr.config.identification import GalleryConfig
 from edge_lfr.errors import WatchlistModelError
+from edge_lfr.inference.calibrated_conditions import Conditions
 from edge_lfr.inference.catalogue import CalibrationRow, PackEntry
 from edge_lfr.watchlist.gallery import Gallery
 from edge_lfr.watchlist.sealed_list import StoredWatchlist
@@ -57,9 +58,18 @@ class Armament:
         self.gallery.choose_index()
 
 
-def arm(store: SealedStore, entry: PackEntry, gallery: GalleryConfig, decision: DecisionConfig) -> Armament:
+def arm(store: SealedStore, entry: PackEntry, gallery: GalleryConfig, conditions: Conditions) -> Armament:
     """
     Open the sealed watchlist and make it searchable, exactly and at once; `Armament.begin_index` may do the rest.
+
+    Args:
+        store: Where it lies.
+
+        entry: The pack that it must have been enrolled with.
+
+        gallery: How it is searched.
+
+        conditions: Of the whole configuration: where they are laxer than the calibration's, the floor has no bound.
 
     Raises:
         WatchlistMissingError: None is loaded.
@@ -69,20 +79,20 @@ def arm(store: SealedStore, entry: PackEntry, gallery: GalleryConfig, decision: 
     """
     watchlist = store.open()
     try:
-        return _armed(watchlist, entry, gallery, decision)
+        return _armed(watchlist, entry, gallery, conditions)
     except BaseException:
         watchlist.close()
         raise
 
 
-def _armed(watchlist: StoredWatchlist, entry: PackEntry, gallery: GalleryConfig, decision: DecisionConfig) -> Armament:
+def _armed(watchlist: StoredWatchlist, entry: PackEntry, gallery: GalleryConfig, conditions: Conditions) -> Armament:
     if watchlist.pack_digest != entry.digest:
         message = (
             f"the watchlist was enrolled with pack {watchlist.pack_digest[:12]}, configured is {entry.digest[:12]}"
         )
         raise WatchlistModelError(message)
-    floor = entry.floor(watchlist.templates)
-    threshold = floor.threshold_for(decision.threshold)
+    floor = conditions.floor(entry, watchlist.templates)
+    threshold = floor.threshold_for(conditions.decision.threshold)
     vectors, reference_ids = watchlist.vectors()
     try:
         built = Gallery(vectors, reference_ids, pack_digest=entry.digest, config=gallery, threshold=threshold)
@@ -95,5 +105,6 @@ def _armed(watchlist: StoredWatchlist, entry: PackEntry, gallery: GalleryConfig,
         templates=built.templates,
         threshold=threshold,
         evidence=floor.evidence,
+        laxer_than_calibrated=conditions.laxer(),
     )
     return Armament(watchlist, built, threshold, floor)

@@ -14,6 +14,7 @@ from edge_lfr.daemon.assembly import Nets, assemble
 from edge_lfr.daemon.health import Health
 from edge_lfr.daemon.path_loop import PathLoop
 from edge_lfr.daemon.reporter import DaemonReporter
+from edge_lfr.inference.calibrated_conditions import Conditions
 from edge_lfr.inference.packs import OpenPack
 from edge_lfr.pipeline.capture.camera import Camera
 from edge_lfr.pipeline.path import Path
@@ -50,7 +51,7 @@ class Operation:
         Raises:
             EdgeLfrError: As `armament.arm`; what was searched before still is.
         """
-        armament = arm(self.store, self.pack.entry, self.config.gallery, self.config.decision)
+        armament = arm(self.store, self.pack.entry, self.config.gallery, Conditions.of(self.config))
         path = assemble(
             self.nets, armament, self.config, self.reporter, lambda: next(self._track_ids), times=self.times
         )

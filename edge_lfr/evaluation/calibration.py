@@ -14,7 +14,8 @@ between the best two of ten looks help a stranger: where the score of a pair var
 passage is worth at most 1.97 comparisons, whatever part of the variance that is (at 1e-5, ten looks, two hits; the most
 is reached where it is a tenth). `COMPARISONS_OF_A_PASSAGE` is that, rounded up. It is a model and not a bound: without
 any, the mean number of hits among ten looks bounds the chance of two by five times one comparison (Markov). A
-configuration that asks for one hit alone is outside this table.
+configuration that asks for one hit alone, allows more looks or takes worse faces is outside this table:
+`inference.calibrated_conditions` then takes bound and evidence away.
 
 **Whom the list holds.** The table takes templates from everybody else, that is from all groups about alike: a list that
 nobody has put together yet has no other neutral make-up. A list of the probe's own group alone is the worst there is;

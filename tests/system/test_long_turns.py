@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import structlog
 
-from edge_lfr.config.identification import DecisionConfig, GalleryConfig
+from edge_lfr.config.identification import GalleryConfig
 from edge_lfr.daemon.armament import arm
 from edge_lfr.daemon.control_protocol import Verb
 from edge_lfr.daemon.progress import PATH_LIMIT_S, request_limit_s
+from edge_lfr.inference.calibrated_conditions import Conditions
 from edge_lfr.inference.catalogue import CalibrationRow
 from simulators.nets import embedder_like, entry_of, yunet_like
 from simulators.watchlists import entry, new_store, picture
@@ -59,7 +60,7 @@ def test_a_full_list_keeps_no_thread_from_its_turn(tmp_path: Path) -> None:
         new.activate()
     ticker = Ticker()
     began_s = time.monotonic()
-    armament = arm(store, pack, GalleryConfig(), DecisionConfig())
+    armament = arm(store, pack, GalleryConfig(), Conditions())
     armed_s = time.monotonic() - began_s
     armament.destroy()
     store.wipe()

@@ -26,6 +26,7 @@ from edge_lfr.daemon.assembly import open_nets, stages_of
 from edge_lfr.evaluation.bench.ground import BenchError
 from edge_lfr.evaluation.truth import Event
 from edge_lfr.governance.keys import KeyEncryptingKey
+from edge_lfr.inference.calibrated_conditions import Conditions
 from edge_lfr.inference.packs import OpenPack
 from edge_lfr.pipeline import path as pipeline_path
 from edge_lfr.pipeline.capture.camera import Camera
@@ -133,7 +134,7 @@ class Appliance:
     def armed(cls, config: ApplianceConfig, pack: OpenPack) -> Iterator[tuple["Appliance", Armament]]:
         """Open the watchlist of the configuration's store, and take everything down afterwards."""
         kek = KeyEncryptingKey.load(config.mode_directory)
-        armament = arm(SealedStore(config.watchlist_directory, kek), pack.entry, config.gallery, config.decision)
+        armament = arm(SealedStore(config.watchlist_directory, kek), pack.entry, config.gallery, Conditions.of(config))
         try:
             appliance = cls(config, pack, kek, armament)
             try:

@@ -4,7 +4,10 @@ import pytest
 
 from edge_lfr.cli.check import Verdict
 from edge_lfr.cli.check_deployment import check_threshold
+from edge_lfr.config.faces import LooksConfig
+from edge_lfr.config.identification import DecisionConfig
 from edge_lfr.errors import ConfigError, ModelContractError
+from edge_lfr.inference.calibrated_conditions import Conditions
 from edge_lfr.inference.catalogue import CalibrationRow, PackEntry
 from simulators.nets import embedder_like, entry_of, yunet_like
 
@@ -44,21 +47,29 @@ def entry() -> PackEntry:
 )
 def test_the_doctor_says_what_a_floor_rests_on(entry: PackEntry, templates: int, verdict: Verdict, words: str) -> None:
     """A floor that was extrapolated is a warning, and the rate is the bound where there is one."""
-    (found,) = check_threshold(None, entry, templates)
+    (found,) = check_threshold(Conditions(), entry, templates)
     assert verdict is found.verdict
     assert words in found.found
 
 
 def test_a_raised_threshold_is_shown_beside_the_floor(entry: PackEntry) -> None:
     """The evidence is that of the floor: nobody has measured the raised one either."""
-    (found,) = check_threshold(0.65, entry, 1000)
+    (found,) = check_threshold(Conditions(decision=DecisionConfig(threshold=0.65)), entry, 1000)
     assert Verdict.WARN is found.verdict
     assert found.found.startswith("0.65 for 1000 templates (floor 0.6, extrapolated")
+
+
+def test_laxer_conditions_are_named(entry: PackEntry) -> None:
+    """A measured floor is none where one hit suffices or there are more looks, and the doctor says which it is."""
+    laxer = Conditions(decision=DecisionConfig(required_hits=1), looks=LooksConfig(max_looks=11))
+    (found,) = check_threshold(laxer, entry, 7)
+    assert Verdict.WARN is found.verdict
+    assert "0.5, extrapolated: laxer than calibrated is decision.required_hits, looks.max_looks, not" in found.found
 
 
 def test_what_no_floor_allows_is_an_error(entry: PackEntry) -> None:
     """A threshold below the floor, and a list longer than the calibration, stop a deployment."""
     with pytest.raises(ConfigError):
-        list(check_threshold(0.4, entry, 100))
+        list(check_threshold(Conditions(decision=DecisionConfig(threshold=0.4)), entry, 100))
     with pytest.raises(ModelContractError):
-        list(check_threshold(None, entry, 10001))
+        list(check_threshold(Conditions(), entry, 10001))

@@ -9,6 +9,7 @@ import pytest
 from edge_lfr.config.identification import DecisionConfig, GalleryConfig, IndexChoice
 from edge_lfr.daemon.armament import arm
 from edge_lfr.errors import ConfigError, WatchlistMissingError, WatchlistModelError
+from edge_lfr.inference.calibrated_conditions import Conditions
 from edge_lfr.inference.catalogue import CalibrationRow
 from edge_lfr.watchlist.index_report import IndexReason
 from simulators.appliance import eventually
@@ -34,7 +35,7 @@ def loaded(directory: Path, pack_digest: str, references: int) -> None:
 def test_an_armed_list_is_searched_exactly_at_once_and_by_graph_later(tmp_path: Path) -> None:
     """Nobody waits for the graph: start, reload and wipe do not take its minutes."""
     loaded(tmp_path, PACK.digest, 50)
-    armed = arm(new_store(tmp_path), PACK, GalleryConfig(index=IndexChoice.HNSW), DecisionConfig())
+    armed = arm(new_store(tmp_path), PACK, GalleryConfig(index=IndexChoice.HNSW), Conditions())
     try:
         assert IndexChoice.EXACT is armed.gallery.index
         assert 0.6 == armed.threshold
@@ -49,7 +50,7 @@ def test_destruction_ends_the_trial(tmp_path: Path) -> None:
     """A wipe while the graph is being built ends the build at once, and what was built is not taken."""
     loaded(tmp_path, PACK.digest, 300)
     slow = GalleryConfig(index=IndexChoice.HNSW, hnsw_m=128, hnsw_ef_construction=2000)
-    armed = arm(new_store(tmp_path), PACK, slow, DecisionConfig())
+    armed = arm(new_store(tmp_path), PACK, slow, Conditions())
     armed.begin_index()
     armed.destroy()
     assert "index" not in {thread.name for thread in threading.enumerate()}
@@ -59,7 +60,7 @@ def test_destruction_ends_the_trial(tmp_path: Path) -> None:
 def test_the_trial_is_nice(tmp_path: Path) -> None:
     """It takes what the path leaves, and the path's own thread stays as it was."""
     loaded(tmp_path, PACK.digest, 1)
-    armed = arm(new_store(tmp_path), PACK, GalleryConfig(index=IndexChoice.HNSW), DecisionConfig())
+    armed = arm(new_store(tmp_path), PACK, GalleryConfig(index=IndexChoice.HNSW), Conditions())
     before = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
     seen: list[int] = []
     armed.gallery.choose_index = lambda: seen.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))  # type: ignore[method-assign]
@@ -73,17 +74,17 @@ def test_a_list_of_another_pack_is_refused(tmp_path: Path) -> None:
     """Its vectors would give scores that mean nothing."""
     loaded(tmp_path, "0" * 64, 1)
     with pytest.raises(WatchlistModelError, match="enrolled with pack 000000000000"):
-        arm(new_store(tmp_path), PACK, GalleryConfig(), DecisionConfig())
+        arm(new_store(tmp_path), PACK, GalleryConfig(), Conditions())
 
 
 def test_no_list_is_said_so(tmp_path: Path) -> None:
     """The daemon then stays disarmed."""
     with pytest.raises(WatchlistMissingError):
-        arm(new_store(tmp_path), PACK, GalleryConfig(), DecisionConfig())
+        arm(new_store(tmp_path), PACK, GalleryConfig(), Conditions())
 
 
 def test_a_threshold_below_the_floor_arms_nothing(tmp_path: Path) -> None:
     """What the configuration asks is refused, and not raised in silence."""
     loaded(tmp_path, PACK.digest, 1)
     with pytest.raises(ConfigError, match=r"decision.threshold: 0.59 lies below the floor 0.6"):
-        arm(new_store(tmp_path), PACK, GalleryConfig(), DecisionConfig(threshold=0.59))
+        arm(new_store(tmp_path), PACK, GalleryConfig(), Conditions(decision=DecisionConfig(threshold=0.59)))

@@ -1,6 +1,7 @@
 """What a running appliance says about its threshold."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
@@ -10,6 +11,7 @@ from edge_lfr.config.identification import DecisionConfig, GalleryConfig
 from edge_lfr.daemon.armament import arm
 from edge_lfr.daemon.health import Health
 from edge_lfr.daemon.local_status import local_status
+from edge_lfr.inference.calibrated_conditions import Conditions
 from edge_lfr.inference.catalogue import CalibrationRow
 from simulators.clock import StoppedClock
 from simulators.nets import embedder_like, entry_of, yunet_like
@@ -28,6 +30,12 @@ def evidence(request: pytest.FixtureRequest) -> Evidence:
 @pytest.fixture
 def armed(tmp_path: Path, evidence: Evidence) -> Iterator[Health]:
     """An appliance with a watchlist, whose floor has that evidence."""
+    with appliance(tmp_path, evidence, Conditions()) as health:
+        yield health
+
+
+@contextmanager
+def appliance(tmp_path: Path, evidence: Evidence, conditions: Conditions) -> Iterator[Health]:
     row = CalibrationRow(
         templates=1000,
         threshold=0.6,
@@ -41,7 +49,7 @@ def armed(tmp_path: Path, evidence: Evidence) -> Iterator[Health]:
         new.add(entry(0), templates(0), picture(0))
         new.activate()
     health = health_of(tmp_path, StoppedClock())
-    health.armament = arm(new_store(tmp_path), pack, GalleryConfig(), DecisionConfig())
+    health.armament = arm(new_store(tmp_path), pack, GalleryConfig(), conditions)
     yield health
     health.armament.destroy()
     health.outbox.close()
@@ -59,3 +67,13 @@ def test_the_status_gives_the_floor_with_its_bound(armed: Health, evidence: Evid
     assert (0.6, 0.2, 0.9, "east", evidence) == tuple(
         floor[name] for name in ("threshold", "false_alerts_per_1000", "upper_per_1000", "worst_group", "evidence")
     )
+
+
+def test_laxer_conditions_take_bound_and_evidence_away(tmp_path: Path) -> None:
+    """One hit alone is outside the calibration: status and alerts say so, although the row was measured."""
+    conditions = Conditions(decision=DecisionConfig(required_hits=1))
+    with appliance(tmp_path, "measured", conditions) as health:
+        floor = local_status(health)["floor"]
+        assert (0.6, None, "extrapolated") == tuple(floor[name] for name in ("threshold", "upper_per_1000", "evidence"))
+        assert "threshold-extrapolated" in health.reasons()
+        assert "extrapolated" == health.watchlist().threshold_evidence
