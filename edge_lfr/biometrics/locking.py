@@ -8,6 +8,7 @@ says how much of it is not held: the appliance then calls itself degraded.
 import ctypes
 import mmap
 import threading
+from contextlib import suppress
 from math import prod
 from typing import Any, Final, Self
 
@@ -76,12 +77,14 @@ class _LockedPages(mmap.mmap):
 
     def __new__(cls, length: int) -> Self:
         block = super().__new__(cls, -1, length, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        block.length, block.is_locked = 0, False  # nothing is in the account yet, should the next line fail
         block.madvise(mmap.MADV_DONTDUMP)
         if length >= HUGE_PAGE_BYTES:
-            block.madvise(mmap.MADV_HUGEPAGE)
-        block.length = length
+            with suppress(OSError):  # a kernel that is built without huge pages does not know the word
+                block.madvise(mmap.MADV_HUGEPAGE)
         block.is_locked = lock_memory(ctypes.addressof(ctypes.c_char.from_buffer(block)), length)
         TALLY.note(length, is_locked=block.is_locked)
+        block.length = length
         return block
 
     def __del__(self) -> None:
