@@ -21,7 +21,7 @@ from edge_lfr.errors import DaemonBusyError, WatchlistMissingError
 from edge_lfr.governance.keys import KeyEncryptingKey, KeyOrigin
 from edge_lfr.governance.seal import Seal, new_key
 from edge_lfr.inference.packs import open_configured
-from edge_lfr.pipeline.enrolment import EnrolmentStages, enrol
+from edge_lfr.pipeline.enrolment import EnrolmentStages, enrol, lane_count
 from edge_lfr.watchlist.report import EnrolmentReport
 from edge_lfr.watchlist.sealed_list import StoredWatchlist
 from edge_lfr.watchlist.source import WatchlistSource, read_source
@@ -92,7 +92,7 @@ def _hand_over(config: ApplianceConfig) -> dict[str, Any] | None:
 
 def _enrol(config: ApplianceConfig, rows: WatchlistSource, *, all_or_nothing: bool) -> EnrolmentReport:
     # A lane a core with nets of one thread enrols more pictures than one lane with nets of all threads.
-    lanes = config.models.threads or len(os.sched_getaffinity(0))
+    lanes = lane_count(config.models.threads)
     pack = open_configured(config.models.model_copy(update={"threads": 1}), config.models_directory)
     store = SealedStore(config.watchlist_directory, KeyEncryptingKey.load(config.mode_directory, create=True))
     with counting("enrolling", len(rows.rows)) as advance:

@@ -8,6 +8,7 @@ are destroyed as soon as the next stage has them, and the matrix of all template
 happens on the way, the list before stays live until the new one is whole.
 """
 
+import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -39,6 +40,9 @@ AHEAD: Final = 8
 """References a lane may be ahead of the sealing: a huge picture does not stop the other lane, and what waits is some
 pictures of at most 20 kB (chosen, not measured)."""
 
+MAX_LANES: Final = 8
+"""Each has a child of some 90 MB and buffers of its own, and one user's pipes have a limit together. Chosen."""
+
 Progress = Callable[[int, int], None]
 """Told after each row: rows done, rows in all."""
 
@@ -63,6 +67,16 @@ class EnrolmentStages:
             lanes: How many references are taken at once.
         """
         return cls(entry=pack.entry, lanes=tuple(EnrolmentLane(pack, detection) for _ in range(lanes)))
+
+
+def lane_count(threads: int) -> int:
+    """
+    How many lanes enrol side by side: one a core, with nets of one thread each.
+
+    Args:
+        threads: As `models.threads` says it; 0 takes all cores that this process may use.
+    """
+    return min(threads or len(os.sched_getaffinity(0)), MAX_LANES)
 
 
 def enrol(

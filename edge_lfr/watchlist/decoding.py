@@ -10,6 +10,7 @@ import struct
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from types import TracebackType
 from typing import IO, Final, Self
 
@@ -37,7 +38,7 @@ START_S: Final = 60.0
 killed for its slow start would be started, and killed, for every picture. Chosen, not measured."""
 
 PIPE_BYTES: Final = 1024 * 1024
-"""What Linux lets every user ask for: a picture passes in a few turns, not in hundreds."""
+"""What Linux lets every user ask for, for some pipes: a picture passes in a few turns, not in hundreds."""
 
 ENVIRONMENT: Final = {
     "PATH": "/usr/bin:/bin",
@@ -46,6 +47,10 @@ ENVIRONMENT: Final = {
     "OPENBLAS_NUM_THREADS": "1",
     "OPENCV_IO_MAX_IMAGE_PIXELS": str(MAX_PIXELS),
 }
+
+
+class _ChildDiedError(Exception):
+    """The child ended by itself or by somebody else's hand, not because it was late."""
 
 
 class PictureDecoder:
@@ -66,15 +71,32 @@ class PictureDecoder:
         Raises:
             PictureRefusedError: It is cut off, damaged, takes too long, or is not what its header says.
         """
+        if self._child is not None and self._child.poll() is not None:
+            self.close()  # the kernel may kill it between two pictures; this one cannot help that
+        if self._child is not None:
+            with suppress(_ChildDiedError):  # perhaps it was dying already: a fresh one tells
+                return self._decode(picture)
+        try:
+            return self._decode(picture)
+        except _ChildDiedError:
+            raise _gave_up() from None
+
+    def _decode(self, picture: EncodedPicture) -> NDArray[np.uint8]:
         limit_s = self._timeout_s + (0.0 if self._child is not None else self._start_s)
         child = self._started()
-        limit = threading.Timer(limit_s, child.kill)
+        is_late = threading.Event()
+
+        def end_late() -> None:
+            is_late.set()
+            child.kill()
+
+        limit = threading.Timer(limit_s, end_late)
         limit.start()
         try:
             return self._exchange(child, picture)
         except (OSError, EOFError):
             self.close()
-            raise PictureRefusedError(PictureReason.BROKEN, "the decoder gave up on it") from None
+            raise (_gave_up() if is_late.is_set() else _ChildDiedError()) from None
         except PictureRefusedError:
             raise
         except BaseException:
@@ -82,6 +104,9 @@ class PictureDecoder:
             raise
         finally:
             limit.cancel()
+            limit.join()
+            if is_late.is_set():
+                self.close()  # also where the answer came at the last moment
 
     def close(self) -> None:
         """End the child; another picture would start a new one."""
@@ -113,7 +138,8 @@ class PictureDecoder:
             )
             for pipe in (self._child.stdin, self._child.stdout):
                 if pipe is not None:
-                    fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+                    with suppress(OSError):  # one user's pipes have a limit together; a small one is only slower
+                        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
         return self._child
 
     def _exchange(self, child: "subprocess.Popen[bytes]", picture: EncodedPicture) -> NDArray[np.uint8]:
@@ -133,6 +159,10 @@ class PictureDecoder:
         pixels: NDArray[np.uint8] = locked_zeros((untrusted_height, untrusted_width, 3), np.uint8)
         _read_into(child.stdout, pixels.data.cast("B"))
         return pixels
+
+
+def _gave_up() -> PictureRefusedError:
+    return PictureRefusedError(PictureReason.BROKEN, "the decoder gave up on it")
 
 
 def _write_all(pipe: IO[bytes], data: bytes) -> None:

@@ -1,6 +1,5 @@
 """Enrol many pictures as `edge-lfr watchlist load` does, beside the bare nets, and look for lookalikes among 20,000."""
 
-import os
 import resource
 import time
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from edge_lfr.evaluation.bench.ground import Ground, prepared_ground
 from edge_lfr.evaluation.bench.report import Report, Row, Witness
 from edge_lfr.evaluation.bench.watchlist_source import write_source
 from edge_lfr.governance.keys import KeyEncryptingKey
-from edge_lfr.pipeline.enrolment import EnrolmentStages, enrol
+from edge_lfr.pipeline.enrolment import EnrolmentStages, enrol, lane_count
 from edge_lfr.watchlist.lookalikes import near_pairs
 from edge_lfr.watchlist.report import EnrolmentReport
 from edge_lfr.watchlist.source import WatchlistSource, read_source
@@ -142,7 +141,7 @@ class _Load:
     def __init__(self, ground: Ground, witness: Witness, source: WatchlistSource) -> None:
         config = ground.config()
         self.pictures = len(source.rows)
-        self.lanes = len(os.sched_getaffinity(0))
+        self.lanes = lane_count(config.models.threads)
         self.nets = BareNets(self.lanes)
         self._witness = witness
         self._block = block_of(self.pictures)

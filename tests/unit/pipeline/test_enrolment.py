@@ -15,7 +15,7 @@ from edge_lfr.config.faces import QualityConfig
 from edge_lfr.config.identification import DecisionConfig
 from edge_lfr.errors import ConfigError, WatchlistMissingError, WatchlistWipedError
 from edge_lfr.inference.catalogue import CalibrationRow
-from edge_lfr.pipeline.enrolment import EnrolmentStages, enrol
+from edge_lfr.pipeline.enrolment import MAX_LANES, EnrolmentStages, enrol, lane_count
 from edge_lfr.watchlist.report import EnrolmentReport, RowOutcome
 from edge_lfr.watchlist.source import read_source
 from edge_lfr.watchlist.store import SealedStore
@@ -374,3 +374,9 @@ def test_the_report_names_nobody(
     text = json.dumps(report.as_json()) + repr(report) + repr(read_source(folder.path))
     assert "ecret" not in text
     assert {"enrolled": 1, "no-face": 1} == report.as_json()["outcomes"]
+
+
+def test_lanes_are_bounded_whatever_the_machine_has() -> None:
+    """A lane a core or as many as configured, and never so many that memory and pipes run out."""
+    assert (1, 3, MAX_LANES) == (lane_count(1), lane_count(3), lane_count(64))
+    assert 1 <= lane_count(0) <= MAX_LANES

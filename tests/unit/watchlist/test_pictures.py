@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from assets.pictures.build_pictures import build, encoded, gradient, noise, pictures
 from edge_lfr.biometrics.geometry import BoxXYXY, SizeWH
+from edge_lfr.watchlist import decoding
 from edge_lfr.watchlist.decoding import PictureDecoder
 from edge_lfr.watchlist.pictures import (
     MAX_FILE_BYTES,
@@ -147,6 +148,40 @@ def test_a_child_may_take_its_time_to_start(folder: Path) -> None:
     """On a busy machine the first picture waits for its child, and is not refused for that."""
     with PictureDecoder(timeout_s=0.0, start_s=60.0) as patient:
         assert (64, 96, 3) == patient.decode(read_picture(folder / "good.png")).shape
+
+
+def test_a_child_that_died_between_two_pictures_is_replaced(folder: Path) -> None:
+    """The kernel may take it when memory is short: the next picture is as good as before."""
+    picture = read_picture(folder / "good.jpg")
+    with PictureDecoder() as decoder:
+        before = decoder.decode(picture)
+        child = decoder._child
+        assert child is not None
+        child.kill()
+        child.wait()
+        assert np.array_equal(before, decoder.decode(picture))
+
+
+def test_a_child_that_dies_as_the_picture_comes_is_replaced_once(folder: Path) -> None:
+    """Nobody has noticed yet that it died; a fresh child shows that the picture is good."""
+    picture = read_picture(folder / "good.jpg")
+    with PictureDecoder() as decoder:
+        before = decoder.decode(picture)
+        child = decoder._child
+        assert child is not None
+        assert child.stdin is not None
+        nobody_reads, pipe = os.pipe()
+        os.close(nobody_reads)
+        os.dup2(pipe, child.stdin.fileno())  # as if it were dead, and `poll` did not know
+        os.close(pipe)
+        assert np.array_equal(before, decoder.decode(picture))
+
+
+def test_small_pipes_do_as_well(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What one user's pipes may hold together is limited; beyond it, pictures pass in more turns."""
+    monkeypatch.setattr(decoding, "PIPE_BYTES", -1)  # refused by the kernel, as a large pipe is beyond the limit
+    with PictureDecoder() as decoder:
+        assert decoder.decode(read_picture(folder / "good.jpg")).any()
 
 
 def test_the_child_has_nothing_to_lose(folder: Path) -> None:
