@@ -143,7 +143,7 @@ def rows(findings: Findings, group_by_key: Mapping[str, str], *, allowed_misses:
     missed = [one for one in mated if one.missed_at is not None]
     false_ids = findings.stray_ids + sum(one.false_ids for one in findings.walked)
     wrongly = [one for one in others if one.false_ids]
-    bound = upper_bound(len(wrongly), len(others))
+    bound = upper_bound(min(len(wrongly) + findings.stray_ids, len(others)), len(others))  # a stray may be anybody's
     ids = sum(one.alert_ids for one in alerted)
     stages = Counter(one.missed_at for one in missed)
     return (

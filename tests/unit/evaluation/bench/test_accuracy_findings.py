@@ -145,6 +145,13 @@ def test_no_alert_in_so_many_passages_is_a_bound() -> None:
     assert "below 95.0" in {str(row.value) for row in table(Record()).values()}
 
 
+@pytest.mark.parametrize("count", [1, 3])
+def test_alerts_that_belong_to_nobody_are_in_the_bound(count: int) -> None:
+    """A stray alert may have been for anybody who is not listed; more than all of them cannot be called wrongly."""
+    stray = [event("ref-x", BoxXYXY(10, 300, 60, 360), str(number)) for number in range(count)]
+    assert "below 100.0" in {str(row.value) for row in table(Record(events=stray)).values()}
+
+
 @pytest.mark.parametrize(("hits", "trials", "expected"), [(1, 100, 0.0466), (5, 100, 0.1023), (3, 10, 0.6066)])
 def test_the_bound_is_the_exact_one(hits: int, trials: int, expected: float) -> None:
     """As tables of the one-sided Clopper-Pearson limit have it."""
