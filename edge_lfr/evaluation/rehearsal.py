@@ -16,6 +16,7 @@ from subprocess import PIPE, TimeoutExpired
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
+import structlog
 from pydantic import ValidationError
 
 from edge_lfr.clock import SystemClock
@@ -24,6 +25,8 @@ from edge_lfr.evaluation.demo_summary import RunReport
 from edge_lfr.evaluation.processes import Child, Children, RehearsalError, start_broker
 from edge_lfr.governance.trust import create_control_key
 from edge_lfr.inference.allocator import TUNABLES
+
+log = structlog.get_logger()
 
 LISTENING_S: Final = 20.0
 """Starting Python and connecting to loopback takes a second; a loaded machine is given more."""
@@ -200,6 +203,7 @@ def rehearsal(folder: Path) -> Iterator[Rehearsal]:
 
     Raises:
         BrokerUnavailableError: There is no Mosquitto, or it does not listen.
+        RehearsalError: The watchlist could not be wiped; logged only where something else failed before.
     """
     environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
     environment["GLIBC_TUNABLES"] = TUNABLES  # freed memory is overwritten
@@ -213,8 +217,14 @@ def rehearsal(folder: Path) -> Iterator[Rehearsal]:
         staged = Rehearsal(folder, Path(runtime), children, start_broker(children, folder))
         try:
             yield staged
-        finally:
-            staged.wipe()
+        except BaseException:
+            failure = staged.wipe()
+            if failure is not None:
+                log.error("rehearsal.watchlist-left", folder=str(folder), reason=str(failure))
+            raise
+        failure = staged.wipe()
+        if failure is not None:
+            raise failure
 
 
 def _camera_id(number: int) -> str:
