@@ -21,6 +21,7 @@ import structlog
 from edge_lfr.daemon.control_protocol import (
     MAX_LINE_BYTES,
     NOTHING_SAID,
+    PATIENCE_OTHERWISE_S,
     PATIENCE_S,
     READING,
     RefusedError,
@@ -236,7 +237,7 @@ class ControlClient:
             PermissionRefusedError: This user may not ask.
             ControlError: The daemon refused; code, exit status and remedy are its own.
         """
-        patience_s = PATIENCE_S.get(Verb(verb), 10.0)
+        patience_s = PATIENCE_S.get(Verb(verb), PATIENCE_OTHERWISE_S)
         with _connected(self._path) as peer:
             peer.settimeout(patience_s)
             try:

@@ -49,7 +49,10 @@ PATIENCE_S: Final[Mapping[Verb, float]] = {
     Verb.STOP: 60.0,
     Verb.TEST_ALERT: 90.0,
 }
-"""How long a client waits for the answer; 10 s for all others."""
+"""How long a client waits for the answer."""
+
+PATIENCE_OTHERWISE_S: Final = 10.0
+"""Likewise, for all other verbs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +80,16 @@ class Request:
 
     def seconds(self, name: str, default: float) -> float:
         """
-        The argument *name*, 0 to 600, or *default* where there is none.
+        The argument *name*, 0 to what a client waits for an answer to this verb, or *default* where there is none.
 
         Raises:
             ControlError: It is something else.
         """
         value = self.args.get(name, default)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= PATIENCE_S[Verb.RELOAD]:
-            raise ControlError(f"{self.verb.value}: {name}: expected 0 to 600 seconds", remedy="ask with `edge-lfr`")
+        longest_s = PATIENCE_S.get(self.verb, PATIENCE_OTHERWISE_S)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= longest_s:
+            message = f"{self.verb.value}: {name}: expected 0 to {longest_s:g} seconds"
+            raise ControlError(message, remedy="ask with `edge-lfr`")
         return float(value)
 
 

@@ -5,8 +5,13 @@ Every change meets the path between two passes only, and what a watchlist leaves
 """
 
 import itertools
+import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Final
+
+import structlog
 
 from edge_lfr.config.appliance import ApplianceConfig
 from edge_lfr.daemon.armament import Armament, arm
@@ -22,6 +27,11 @@ from edge_lfr.pipeline.reporting.alert import AlertWriter, Basis
 from edge_lfr.pipeline.reporting.states import DeviceState
 from edge_lfr.pipeline.stage_times import StageTimes
 from edge_lfr.watchlist.store import SealedStore
+
+log = structlog.get_logger()
+
+CAMERAS_STOP_S: Final = 10.0
+"""Longest wait for all cameras of an appliance that falls silent; killing a decoder takes parts of a second. Chosen."""
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -52,16 +62,20 @@ class Operation:
             EdgeLfrError: As `armament.arm`; what was searched before still is.
         """
         armament = arm(self.store, self.pack.entry, self.config.gallery, Conditions.of(self.config))
-        path = assemble(
-            self.nets, armament, self.config, self.reporter, lambda: next(self._track_ids), times=self.times
-        )
-        basis = Basis(
-            references=armament.watchlist,
-            watchlist_digest=armament.watchlist.digest,
-            pack_id=self.pack.entry.id,
-            pack_digest=self.pack.digest,
-            threshold_evidence=armament.floor.evidence,
-        )
+        try:
+            path = assemble(
+                self.nets, armament, self.config, self.reporter, lambda: next(self._track_ids), times=self.times
+            )
+            basis = Basis(
+                references=armament.watchlist,
+                watchlist_digest=armament.watchlist.digest,
+                pack_id=self.pack.entry.id,
+                pack_digest=self.pack.digest,
+                threshold_evidence=armament.floor.evidence,
+            )
+        except BaseException:
+            armament.destroy()
+            raise
         self._exchange(armament, path, meanwhile=lambda: self.alerts.rest_on(basis))
         armament.begin_index()
 
@@ -81,8 +95,10 @@ class Operation:
         """Hold no frame and compare nobody; the watchlist stays."""
         for camera in self.cameras.values():
             camera.pause()
-        self.loop.end_tracks()
-        self.health.enter(DeviceState.PAUSED)
+        try:
+            self.loop.end_tracks()
+        finally:
+            self.health.enter(DeviceState.PAUSED)
 
     def wake(self) -> None:
         """Look, if there is a watchlist to compare with."""
@@ -93,10 +109,16 @@ class Operation:
         self.health.enter(self.state_when_awake())
 
     def fall_silent(self) -> None:
-        """No list, no cameras, no frames."""
-        self.stop_cameras()
-        self.disarm()
-        self.health.enter(DeviceState.DISARMED)
+        """
+        No list, no cameras, no frames: in this order, so that no camera that hangs keeps a list alive.
+
+        A camera that does not stop in time goes on trying in a thread of its own; nobody takes its frames.
+        """
+        try:
+            self.disarm()
+        finally:
+            self.health.enter(DeviceState.DISARMED)
+            self._stop_cameras_in_time()
 
     def state_when_awake(self) -> DeviceState:
         return DeviceState.DISARMED if self.health.armament is None else DeviceState.RUNNING
@@ -104,7 +126,29 @@ class Operation:
     def _exchange(
         self, armament: Armament | None, path: Path | None, meanwhile: Callable[[], None] = lambda: None
     ) -> None:
-        self.loop.swap(path, meanwhile)
-        old, self.health.armament = self.health.armament, armament
-        if old is not None:
-            old.destroy()
+        try:
+            self.loop.swap(path, meanwhile)
+        finally:
+            old, self.health.armament = self.health.armament, armament
+            if old is not None:
+                old.destroy()
+
+    def _stop_cameras_in_time(self) -> None:
+        stops = {
+            camera_id: threading.Thread(target=_stop, args=(camera_id, camera), name="camera-stop", daemon=True)
+            for camera_id, camera in self.cameras.items()
+        }
+        for thread in stops.values():
+            thread.start()
+        deadline_s = time.monotonic() + CAMERAS_STOP_S
+        for camera_id, thread in stops.items():
+            thread.join(max(deadline_s - time.monotonic(), 0.0))
+            if thread.is_alive():
+                log.error("camera.lingers", camera=camera_id, waited_s=CAMERAS_STOP_S)
+
+
+def _stop(camera_id: str, camera: Camera) -> None:
+    try:
+        camera.stop()
+    except Exception as error:  # noqa: BLE001  # one camera must not keep the others running
+        log.error("camera.not-stopped", camera=camera_id, error=type(error).__name__)

@@ -66,20 +66,31 @@ class PathLoop:
         """
         Put another path in place between two passes.
 
-        The tracks of the old one end first, and with it what they still have to tell; then *meanwhile* runs.
+        The tracks of the old one end first, and with it what they still have to tell; then *meanwhile* runs, whatever
+        became of that: an exchange is never left half-way.
         """
         with self._between_passes:
             old, self._path = self._path, path
-            if old is not None:
-                old.end_all()
-                old.rest()
-            meanwhile()
+            try:
+                if old is not None:
+                    self._retire(old)
+            finally:
+                meanwhile()
 
     def end_tracks(self) -> None:
         """Forget everybody who is being followed: the cameras are paused."""
         with self._between_passes:
             if self._path is not None:
                 self._path.end_all()
+
+    def _retire(self, old: Path) -> None:
+        """End a path whose place is taken; what fails here is told, and decides nothing."""
+        for end in (old.end_all, old.rest):
+            try:
+                end()
+            except Exception as error:  # noqa: BLE001  # a net that broke must not keep a wipe or a new list out
+                self.failures += 1
+                log.error("path.end-failed", step=end.__name__, error=type(error).__name__)
 
     def _run(self) -> None:
         failures_in_a_row = 0

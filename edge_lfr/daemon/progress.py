@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from edge_lfr.config.capture import CameraConfig
-from edge_lfr.daemon.control_protocol import PATIENCE_S, Verb
+from edge_lfr.daemon.control_protocol import PATIENCE_OTHERWISE_S, PATIENCE_S, Verb
 from edge_lfr.pipeline.capture.camera import START_ALLOWANCE_S
 
 MAX_STEP_S: Final = 1.0
@@ -49,7 +49,7 @@ def camera_limit_s(camera: CameraConfig) -> float:
 
 def request_limit_s(verb: Verb) -> float:
     """How long a technician's request that changes the appliance may be at work."""
-    return PATIENCE_S.get(verb, 10.0) + REQUEST_SLACK_S
+    return PATIENCE_S.get(verb, PATIENCE_OTHERWISE_S) + REQUEST_SLACK_S
 
 
 class Turning(Protocol):

@@ -12,7 +12,7 @@ from edge_lfr.daemon.health import Health
 from edge_lfr.daemon.local_status import camera_facts, local_status
 from edge_lfr.daemon.operation import Operation
 from edge_lfr.daemon.progress import Progress, request_limit_s
-from edge_lfr.errors import ControlError
+from edge_lfr.errors import ControlError, DaemonBusyError
 from edge_lfr.pipeline.reporting.alert import AlertWriter
 from edge_lfr.pipeline.reporting.outbox import Outbox
 from edge_lfr.pipeline.reporting.states import DeviceState
@@ -39,6 +39,9 @@ class Requests:
     one_at_a_time: threading.Lock = field(default_factory=threading.Lock)
     """Held by a request that changes something; who ends the daemon waits for it."""
 
+    one_test_alert: threading.Lock = field(default_factory=threading.Lock)
+    """Held by the test alert that waits for its acknowledgement."""
+
     def handlers(self) -> Mapping[str, Handler]:
         changing: Mapping[Verb, Handler] = {
             Verb.RELOAD: self._reload,
@@ -57,14 +60,15 @@ class Requests:
 
     def _change(self, handler: Handler, request: Request) -> Mapping[str, object]:
         """Run a request that changes the appliance, one at a time, and tell the broker what came of it."""
-        with self.one_at_a_time:
-            if self.ending.is_set():
-                message = "the daemon is stopping"
-                raise ControlError(message, remedy="ask again when it runs")
-            with self.progress.span(f"request-{request.verb.value}", request_limit_s(request.verb)):
-                answer = handler(request)
-        self.on_changed()
-        return answer
+        try:
+            with self.one_at_a_time:
+                if self.ending.is_set():
+                    message = "the daemon is stopping"
+                    raise ControlError(message, remedy="ask again when it runs")
+                with self.progress.span(f"request-{request.verb.value}", request_limit_s(request.verb)):
+                    return handler(request)
+        finally:
+            self.on_changed()
 
     def _reload(self, _: Request) -> Mapping[str, object]:
         self.operation.take_watchlist()
@@ -73,20 +77,26 @@ class Requests:
         return self._watchlist_facts()
 
     def _remove(self, request: Request) -> Mapping[str, object]:
+        """Whoever was removed is searched no more, also where the list without them cannot be taken into use."""
         remaining = self.operation.store.remove(request.texts("reference_ids"))
-        if remaining:
-            return self._reload(request)
+        try:
+            if remaining:
+                return self._reload(request)
+        except BaseException:
+            self.operation.fall_silent()
+            raise
         self.operation.fall_silent()
         return self._watchlist_facts()
 
     def _wipe(self, _: Request) -> Mapping[str, object]:
-        """Stop matching, destroy the data key, zero the matrix, unlink the files: in this order."""
-        self.operation.stop_cameras()
-        self.operation.loop.swap(None)
+        """Stop matching, destroy the data key and the files, zero the matrix, stop the cameras: whatever fails."""
         try:
-            wiped = self.operation.store.wipe()
+            self.operation.loop.swap(None)
         finally:
-            self.operation.fall_silent()
+            try:
+                wiped = self.operation.store.wipe()
+            finally:
+                self.operation.fall_silent()
         return {"keys": wiped.keys, "lists": wiped.lists}
 
     def _pause(self, _: Request) -> Mapping[str, object]:
@@ -98,8 +108,16 @@ class Requests:
         return {"state": self.health.state.value}
 
     def _test_alert(self, request: Request) -> Mapping[str, object]:
-        alert = self.alerts.write_test()
-        state = self.outbox.wait_acknowledged(alert.alert_id, request.seconds("timeout_s", TEST_ALERT_LIMIT_S))
+        """One at a time: a request that waits takes one of a few places, which a wipe may need."""
+        timeout_s = request.seconds("timeout_s", TEST_ALERT_LIMIT_S)
+        if not self.one_test_alert.acquire(blocking=False):
+            message = "a test alert is under way already"
+            raise DaemonBusyError(message, remedy="wait for its answer, and ask again")
+        try:
+            alert = self.alerts.write_test()
+            state = self.outbox.wait_acknowledged(alert.alert_id, timeout_s)
+        finally:
+            self.one_test_alert.release()
         return {"alert_id": alert.alert_id, "state": None if state is None else state.value}
 
     def _stop(self, _: Request) -> Mapping[str, object]:

@@ -1,0 +1,176 @@
+"""An appliance that technicians can ask: real store, nets, loop and requests, and a device that can be lost."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_lfr.biometrics.buffers import Arena
+from edge_lfr.biometrics.samples import AlignedFace
+from edge_lfr.config.faces import DetectionConfig
+from edge_lfr.config.load import load_config
+from edge_lfr.config.models import Provider
+from edge_lfr.daemon.assembly import Nets
+from edge_lfr.daemon.control_protocol import Request, Verb
+from edge_lfr.daemon.operation import Operation
+from edge_lfr.daemon.path_loop import PathLoop
+from edge_lfr.daemon.reporter import DaemonReporter
+from edge_lfr.daemon.requests import Requests
+from edge_lfr.errors import InferenceError
+from edge_lfr.inference.catalogue import CalibrationRow
+from edge_lfr.inference.packs import OpenPack
+from edge_lfr.inference.session import open_session
+from edge_lfr.pipeline.faces.alignment import Aligner
+from edge_lfr.pipeline.faces.detection import FaceDetector
+from edge_lfr.pipeline.identification.embedding import Embedder
+from edge_lfr.pipeline.reporting.alert import AlertWriter
+from simulators.appliance import IDENTITY
+from simulators.camera import SimulatedCamera
+from simulators.clock import StoppedClock
+from simulators.nets import ScriptedSession, embedder_like, entry_of, yunet_like
+from simulators.vitals import health_of
+from simulators.watchlists import entry, new_store, picture, templates
+
+CONFIG = """
+mode = "training"
+force = "testshire"
+device = "van-1"
+[[cameras]]
+id = "north"
+source = "nowhere.mp4"
+[reporting.broker]
+host = "127.0.0.1"
+"""
+FLOOR = CalibrationRow(templates=1000, threshold=0.6, false_alerts_per_1000=1.0, evidence="extrapolated")
+SLOTS = 2
+
+
+class FragileSession(ScriptedSession):
+    """A net of the tiny pack's embedder whose device can be lost."""
+
+    is_lost = False
+
+    def run_into(self, feed: NDArray[np.float32], out: NDArray[np.float32]) -> None:
+        if self.is_lost:
+            message = "the device is lost"
+            raise InferenceError(message)
+        super().run_into(feed, out)
+
+    @property
+    def neutral_runs(self) -> int:
+        """Those with nobody's face: one grey."""
+        return sum(bool(feed.min() == feed.max()) for feed in self.feeds)
+
+
+class HangingCamera(SimulatedCamera):
+    """One whose driver hangs when it is stopped, until it is let go."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self.may_stop = Event()
+        self.may_stop.set()
+
+    def stop(self) -> None:
+        self.may_stop.wait()
+        super().stop()
+
+
+class Box:
+    """The parts, none of them started; close it when done."""
+
+    def __init__(self, folder: Path) -> None:
+        self.clock = StoppedClock()
+        file = folder / "edge-lfr.toml"
+        file.write_text(CONFIG)
+        self.config = load_config(file, {})
+        detector, embedder = yunet_like(), embedder_like()
+        pack_entry = entry_of(detector, embedder).model_copy(update={"calibration": (FLOOR,)})
+        self.session = FragileSession((1, 3, 112, 112), out=np.ones((1, 128), np.float32))
+        pack = OpenPack(
+            entry=pack_entry,
+            digest=pack_entry.digest,
+            detector=open_session(detector, Provider.CPU, 1),
+            embedder=self.session,
+        )
+        self.nets = Nets(
+            detector=FaceDetector(pack.detector, pack_entry.detector, DetectionConfig()),
+            aligner=Aligner(pack_entry.embedder, SLOTS),
+            embedder=Embedder(pack.embedder, pack_entry.embedder, pack.digest, SLOTS),
+            pack_digest=pack.digest,
+        )
+        self.health = health_of(folder, self.clock)
+        self.camera = HangingCamera(
+            self.config.cameras[0],
+            on_frame=self._notify,
+            on_discard=self.health.counters.discard,
+            clock=self.clock,
+        )
+        cameras: Any = {"north": self.camera}
+        self.loop = PathLoop(cameras, self.clock, self.health.latency, on_broken=lambda: None)
+        self.health.pack, self.health.cameras, self.health.loop = pack, cameras, self.loop
+        self.store = new_store(folder)
+        alerts = AlertWriter(self.config.reporting, IDENTITY, self.health.outbox, self.clock)
+        reporter = DaemonReporter(alerts, self.health.counters, self.health.latency, self.clock, keep_track_ends=False)
+        self.operation = Operation(
+            config=self.config,
+            pack=pack,
+            nets=self.nets,
+            store=self.store,
+            alerts=alerts,
+            reporter=reporter,
+            cameras=cameras,
+            loop=self.loop,
+            times=self.health.times,
+            health=self.health,
+        )
+        self.announced = 0
+        self.requests = Requests(
+            operation=self.operation,
+            health=self.health,
+            outbox=self.health.outbox,
+            alerts=alerts,
+            progress=self.health.progress,
+            ending=Event(),
+            on_changed=self._announce,
+        )
+
+    def close(self) -> None:
+        self.camera.may_stop.set()
+        self.operation.disarm()
+        self.health.outbox.close()
+
+    def load(self, references: int) -> None:
+        """Seal a list of so many, two templates each."""
+        pack_digest = self.operation.pack.digest
+        with self.store.create(pack_digest=pack_digest, dimension=templates(0).shape[1]) as new:
+            for number in range(references):
+                new.add(entry(number), templates(number), picture(number))
+            new.activate()
+
+    def run(self, references: int = 2) -> None:
+        """Look at the street, with a list of so many."""
+        self.load(references)
+        self.operation.take_watchlist()
+        self.operation.wake()
+
+    def embed(self) -> None:
+        """Let somebody's sample go through the net: a neutral run is owed now."""
+        arena: Arena[np.uint8] = Arena(1, (112, 112, 3), np.uint8)
+        sample = AlignedFace(track_id=1, slot=arena.take())
+        sample.pixels[:, ::2] = 200
+        for probe in self.nets.embedder.extract([sample]):
+            probe.destroy()
+        sample.destroy()
+
+    def ask(self, verb: str, **args: object) -> Mapping[str, object]:
+        """As the control socket does."""
+        return self.requests.handlers()[verb](Request(verb=Verb(verb), args=args))
+
+    def _notify(self) -> None:
+        self.loop.notify()
+
+    def _announce(self) -> None:
+        self.announced += 1

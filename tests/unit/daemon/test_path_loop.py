@@ -1,0 +1,63 @@
+"""The loop: when it overwrites what is left of the last frames, and what an exchange of paths survives."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from simulators.appliance import eventually
+from simulators.operations import Box
+
+PICTURE = np.full((64, 64, 3), 90, np.uint8)
+
+
+@pytest.fixture
+def box(tmp_path: Path) -> Iterator[Box]:
+    box = Box(tmp_path)
+    box.run()
+    yield box
+    box.close()
+
+
+def test_a_turn_without_a_frame_right_after_a_pass_overwrites_nothing(box: Box) -> None:
+    """Frames come faster than passes end: a turn that found none in between is no quiet."""
+    box.embed()
+    assert box.camera.push(PICTURE)
+    box.loop._turn(is_idle=False)
+    box.loop._turn(is_idle=False)
+    assert (1, 0) == (box.loop.frames_processed["north"], box.session.neutral_runs)
+    box.loop._turn(is_idle=True)
+    assert 1 == box.session.neutral_runs
+
+
+def test_a_frame_that_comes_as_the_wait_ends_is_no_quiet(box: Box) -> None:
+    """The wait was in vain, and there is a frame all the same."""
+    box.embed()
+    assert box.camera.push(PICTURE)
+    box.loop._turn(is_idle=True)
+    assert (1, 0) == (box.loop.frames_processed["north"], box.session.neutral_runs)
+
+
+def test_a_quiet_camera_has_what_is_left_overwritten(box: Box) -> None:
+    """The running loop sees by itself that nothing comes."""
+    box.embed()
+    box.loop.start()
+    try:
+        assert box.camera.push(PICTURE)
+        assert eventually(lambda: box.session.neutral_runs == 1)
+        assert 1 == box.loop.frames_processed["north"]
+    finally:
+        box.loop.stop()
+
+
+def test_an_exchange_is_whole_though_the_old_path_fails(box: Box) -> None:
+    """What runs between two paths runs, the failure is counted, and nobody who exchanged sees it."""
+    box.embed()
+    box.session.is_lost = True
+    done: list[str] = []
+    box.loop.swap(None, lambda: done.append("exchanged"))
+    assert (["exchanged"], 1) == (done, box.loop.failures)
+    assert box.camera.push(PICTURE)
+    box.loop._turn(is_idle=False)
+    assert 0 == box.loop.frames_processed["north"]

@@ -1,0 +1,118 @@
+"""What technicians ask for happens, whatever else fails meanwhile."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from edge_lfr.config.identification import DecisionConfig
+from edge_lfr.daemon import operation
+from edge_lfr.errors import ControlError, DaemonBusyError, EdgeLfrError
+from edge_lfr.pipeline.reporting.rows import RowState
+from edge_lfr.pipeline.reporting.states import DeviceState
+from simulators.appliance import eventually
+from simulators.operations import Box
+from simulators.watchlists import entry
+
+
+@pytest.fixture
+def box(tmp_path: Path) -> Iterator[Box]:
+    box = Box(tmp_path)
+    yield box
+    box.close()
+
+
+def test_a_wipe_wipes_though_the_device_is_lost(box: Box) -> None:
+    """A net that fails while the old path ends keeps neither the key, nor the matrix, nor the cameras."""
+    box.run()
+    armament = box.health.armament
+    assert armament is not None
+    box.embed()
+    box.session.is_lost = True
+    assert {"keys": 1, "lists": 1} == box.ask("wipe")
+    assert box.store.is_empty()
+    assert armament.gallery._templates.is_destroyed
+    assert (None, DeviceState.DISARMED) == (box.health.armament, box.health.state)
+
+
+def test_a_wipe_waits_for_no_camera_that_hangs(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Key and matrix are gone before any camera is asked to stop, and one that does not is left behind."""
+    monkeypatch.setattr(operation, "CAMERAS_STOP_S", 0.01)
+    box.run()
+    box.camera.may_stop.clear()
+    wipe = threading.Thread(target=box.ask, args=("wipe",), daemon=True)
+    wipe.start()
+    wipe.join(10)
+    assert not wipe.is_alive()
+    assert box.store.is_empty()
+    assert DeviceState.DISARMED is box.health.state
+
+
+def test_a_wipe_that_the_disk_refuses_disarms_all_the_same(box: Box) -> None:
+    """Nobody is searched for any more, and the technician learns that the files are still there."""
+    box.run()
+    (box.store.directory / "current").unlink()
+    (box.store.directory / "current").mkdir()
+    with pytest.raises(EdgeLfrError):
+        box.ask("wipe")
+    assert (None, DeviceState.DISARMED) == (box.health.armament, box.health.state)
+
+
+def test_a_new_list_is_taken_whole_though_the_device_is_lost(box: Box) -> None:
+    """Path, alerts and gallery are of one list, and the vectors of the one before are destroyed."""
+    box.run(2)
+    old = box.health.armament
+    assert old is not None
+    box.load(3)
+    box.embed()
+    box.session.is_lost = True
+    box.ask("reload")
+    new = box.health.armament
+    assert new is not None
+    assert 3 == new.gallery.references
+    assert box.operation.alerts._basis is not None
+    assert new.watchlist.digest == box.operation.alerts._basis.watchlist_digest
+    assert old.gallery._templates.is_destroyed
+    assert 1 == box.loop.failures
+
+
+def test_who_was_removed_is_searched_no_more_though_the_new_list_fails(box: Box) -> None:
+    """When the list without them cannot be taken into use, none is."""
+    box.run(2)
+    below_the_floor = DecisionConfig(threshold=0.1)
+    box.operation.config = box.config.model_copy(update={"decision": below_the_floor})
+    with pytest.raises(EdgeLfrError):
+        box.ask("remove", reference_ids=[entry(0).reference_id])
+    assert (None, DeviceState.DISARMED) == (box.health.armament, box.health.state)
+    with box.store.open() as stored:
+        assert 1 == stored.references
+
+
+def test_what_failed_half_way_is_announced(box: Box) -> None:
+    """The broker learns of a state that changed also where the request was refused in the end."""
+    with pytest.raises(EdgeLfrError):
+        box.ask("remove", reference_ids=["nobody"])
+    assert 1 == box.announced
+
+
+def test_a_test_alert_waits_no_longer_than_its_client(box: Box) -> None:
+    """Nobody would take the answer, and the place would be missing for a wipe."""
+    with pytest.raises(ControlError, match="expected 0 to 90 seconds"):
+        box.ask("test-alert", timeout_s=600)
+    assert {RowState.STORED.value} == {box.ask("test-alert", timeout_s=0)["state"]}
+
+
+def test_one_test_alert_waits_at_a_time(box: Box) -> None:
+    """A second one gets its refusal at once, and a later one its turn."""
+    answers: list[object] = []
+    first = threading.Thread(target=lambda: answers.append(box.ask("test-alert", timeout_s=60)["state"]))
+    first.start()
+    assert eventually(lambda: bool(box.health.outbox.pending()))
+    with pytest.raises(DaemonBusyError, match="under way"):
+        box.ask("test-alert", timeout_s=60)
+    (pending,) = box.health.outbox.pending()
+    box.health.outbox.acknowledge(pending.alert_id)
+    first.join()
+    assert [RowState.ACKNOWLEDGED.value] == answers
+    assert RowState.STORED.value == box.ask("test-alert", timeout_s=0)["state"]
