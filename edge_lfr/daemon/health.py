@@ -13,7 +13,6 @@ from edge_lfr.daemon.latency import LatencyLog
 from edge_lfr.daemon.path_loop import PathLoop
 from edge_lfr.daemon.process_use import process_use
 from edge_lfr.daemon.progress import Progress
-from edge_lfr.errors import OutboxError
 from edge_lfr.inference.packs import OpenPack
 from edge_lfr.pipeline.capture.camera import Camera
 from edge_lfr.pipeline.capture.source import CameraState, CameraStatus
@@ -88,7 +87,7 @@ class Health:
             found.append(f"broker-{self.link.status.state.value}")
         if self.link is not None:
             found.extend(self.link.status.complaints)
-        if self.outbox.counts().spooled:
+        if self.outbox.spooled:
             found.append("disk-refuses")
         if TALLY.unlocked_bytes > 0:
             found.append("memory-unlocked")
@@ -103,13 +102,11 @@ class Health:
         return tuple(found[:MAX_REASONS])
 
     def in_words(self) -> str:
-        """One line for `systemctl status`."""
+        """One line for `systemctl status`; from memory: who says it feeds the watchdog, and must wait for no disk."""
         up = sum(camera.status.state is CameraState.UP for camera in self.cameras.values())
-        try:
-            state, waiting = self.status().state.value, f"{self.outbox.counts().stored} alerts waiting"
-        except OutboxError:
-            state, waiting = self.state.value, "outbox unreadable"
-        return f"{state}: {up} of {len(self.cameras)} cameras up, {waiting}"
+        counts = self.outbox.latest_counts
+        waiting = "outbox unreadable" if counts is None else f"{counts.stored} alerts waiting"
+        return f"{self.status().state.value}: {up} of {len(self.cameras)} cameras up, {waiting}"
 
     def status(self) -> StatusMessage:
         """The appliance in one line; what the broker and the outbox say is added by the link."""

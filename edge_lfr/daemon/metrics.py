@@ -58,10 +58,7 @@ class _Figures(Collector):
             1, edge_lfr.__version__, health.pack.entry.id
         )
         yield _gauge("uptime_seconds", "Since the daemon started").one(health.uptime_s)
-        try:
-            status = health.status()
-        except OutboxError:
-            return
+        status = health.status()
         yield _gauge("state", "1; what the appliance is doing", ("state",)).one(1, status.state.value)
         reasons = _gauge("reason", "1 for everything that is wrong now", ("reason",))
         for reason in status.reasons:
@@ -103,7 +100,7 @@ class _Figures(Collector):
         yield from (discards, faces, events)
 
     def _times(self) -> Iterator[Metric]:
-        runs = _counter("stage_runs", "Runs of a stage; `pass` is a whole pass", ("stage",))
+        runs = _counter("stage_runs", "Runs of a stage; `pass` is a whole pass, `flush` lies between two", ("stage",))
         busy = _counter("stage_busy_seconds", "Time spent in a stage", ("stage",))
         stages = _gauge("stage_seconds", "Duration of a stage, latest runs", ("stage", "quantile"))
         for stage, spans in self._health.times.summary().items():

@@ -319,6 +319,7 @@ class MqttLink:
             self._complain("outbox.unwritable", error.message)
         else:
             self._complain("outbox.unwritable", None)
+        self._outbox.counts()  # for those who may not wait for the disk: `latest_counts`
         lost = self._outbox.lost
         self._counters.count("outbox.lost", lost - self._lost)
         self._lost = lost

@@ -29,6 +29,9 @@ MAX_SPOOLED: Final = 256
 MAX_UNWRITTEN_IDS: Final = 1_000
 """Ids of signed messages that are remembered in memory while the disk refuses."""
 
+GIVE_WAY_S: Final = 0.001
+"""Between two rows that are brought to the disk: a lock that is taken again at once is had by nobody else. Chosen."""
+
 FILE_NAME: Final = "outbox.sqlite"
 
 
@@ -71,7 +74,9 @@ class Outbox:
         self._unwritten_ids: dict[str, datetime] = {}
         self._arrivals: dict[int, int] = {}
         self._listener: Callable[[], None] | None = None
+        self._latest_counts: OutboxCounts | None = None
         self._log = structlog.get_logger()
+        self.counts()
 
     def close(self) -> None:
         """Give the file back; what is only in memory is tried once more."""
@@ -93,6 +98,16 @@ class Outbox:
     def lost(self) -> int:
         """`OutboxCounts.lost`, at no cost."""
         return self._lost
+
+    @property
+    def spooled(self) -> int:
+        """`OutboxCounts.spooled`, at no cost."""
+        return len(self._spool)
+
+    @property
+    def latest_counts(self) -> OutboxCounts | None:
+        """What `counts` said last; None when it could not. Waits for nobody: not for the disk, nor for who has it."""
+        return self._latest_counts
 
     def next_seq(self) -> int:
         """The number of the next message of this run; a number that is taken and never stored shows as a gap."""
@@ -146,33 +161,63 @@ class Outbox:
             return row_id
 
     def flush(self) -> bool:
-        """Bring to the disk what is only in memory, oldest first; True when nothing is left."""
+        """
+        Bring to the disk what is only in memory, oldest first; True when nothing is left.
+
+        Others get at the outbox between two rows: a slow disk takes minutes for all of them.
+        """
+        moved = 0
+        try:
+            while self._move_oldest():
+                moved += 1
+                self._clock.sleep(GIVE_WAY_S)
+            self._write_states()
+            while self._write_oldest_id():
+                self._clock.sleep(GIVE_WAY_S)
+        except OutboxError:
+            return False
+        if moved:
+            self._log.info("outbox.disk-accepts", rows=moved)
+        return True
+
+    def _move_oldest(self) -> bool:
+        """Bring one row to the disk; False when none is in memory."""
         with self._changed:
-            moved = len(self._spool)
-            try:
-                for spool_id, spooled in list(self._spool.items()):
-                    self._moved[spool_id] = self._file.insert(spooled.row, spooled.state)
-                    del self._spool[spool_id]
-                    if spool_id in self._arrivals:
-                        self._arrivals[self._moved[spool_id]] = self._arrivals.pop(spool_id)
-                self._write_states()
-                for message_id, expires_at in list(self._unwritten_ids.items()):
-                    self._file.remember(message_id, expires_at)
-                    del self._unwritten_ids[message_id]
-            except OutboxError:
+            if not self._spool:
                 return False
-            if moved:
-                self._log.info("outbox.disk-accepts", rows=moved)
+            spool_id, spooled = next(iter(self._spool.items()))
+            self._moved[spool_id] = self._file.insert(spooled.row, spooled.state)
+            del self._spool[spool_id]
+            if spool_id in self._arrivals:
+                self._arrivals[self._moved[spool_id]] = self._arrivals.pop(spool_id)
             return True
 
     def _write_states(self) -> None:
         """Bring the states of rows to the disk that it refused before."""
-        for row_id, state in list(self._unwritten.items()):
+        while self._write_oldest_state():
+            self._clock.sleep(GIVE_WAY_S)
+
+    def _write_oldest_state(self) -> bool:
+        with self._changed:
+            if not self._unwritten:
+                return False
+            row_id, state = next(iter(self._unwritten.items()))
             if state is RowState.ACKNOWLEDGED:
                 self._file.acknowledge(row_id)
             else:
                 self._file.accept(row_id)
             del self._unwritten[row_id]
+            return True
+
+    def _write_oldest_id(self) -> bool:
+        """Likewise for the id of a signed message."""
+        with self._changed:
+            if not self._unwritten_ids:
+                return False
+            message_id, expires_at = next(iter(self._unwritten_ids.items()))
+            self._file.remember(message_id, expires_at)
+            del self._unwritten_ids[message_id]
+            return True
 
     def pending(self) -> tuple[PendingRow, ...]:
         """All rows that may still have to be sent, oldest first, the spooled ones last."""
@@ -266,8 +311,10 @@ class Outbox:
             OutboxError: The disk refuses; nothing is deleted.
         """
         now = self._clock.utc_now()
+        self._write_states()
         with self._changed:
-            self._write_states()
+            while self._write_oldest_state():
+                pass  # what came meanwhile: a row whose state is not on the disk would count as lost
             expired = {row_id: kept for row_id, kept in self._spool.items() if kept.row.expires_at <= now}
             purged = self._file.purge(now)
             for row_id in expired:
@@ -289,18 +336,28 @@ class Outbox:
             self._moved = {old_id: row_id for old_id, row_id in self._moved.items() if row_id in open_ids}
 
     def counts(self) -> OutboxCounts:
-        """Rows by state, spooled ones included in theirs."""
+        """
+        Rows by state, spooled ones included in theirs.
+
+        Raises:
+            OutboxError: The disk cannot be read.
+        """
         with self._changed:
-            states = self._file.count_by_state(self._unwritten)
+            try:
+                states = self._file.count_by_state(self._unwritten)
+            except OutboxError:
+                self._latest_counts = None
+                raise
             for kept in self._spool.values():
                 states[kept.state] += 1
-            return OutboxCounts(
+            self._latest_counts = OutboxCounts(
                 stored=states[RowState.STORED],
                 accepted=states[RowState.ACCEPTED],
                 acknowledged=states[RowState.ACKNOWLEDGED],
                 spooled=len(self._spool),
                 lost=self._lost,
             )
+            return self._latest_counts
 
     def oldest_age_s(self) -> float | None:
         """

@@ -4,6 +4,7 @@ import errno
 import os
 import sqlite3
 import stat
+import threading
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -11,12 +12,13 @@ from pathlib import Path
 import pytest
 import structlog
 
+from edge_lfr.clock import SystemClock
 from edge_lfr.config.reporting import ReportingConfig
 from edge_lfr.errors import OutboxError, SealBrokenError
 from edge_lfr.governance.keys import KeyEncryptingKey
 from edge_lfr.governance.signed import Refusal
 from edge_lfr.pipeline.reporting.outbox import MAX_SPOOLED, Outbox
-from edge_lfr.pipeline.reporting.rows import Purged, RowKind, RowState
+from edge_lfr.pipeline.reporting.rows import NewRow, Purged, RowKind, RowState
 from simulators.clock import StoppedClock
 
 CONFIG = ReportingConfig.model_validate({"broker": {"host": "localhost", "port": 1}, "max_stored": 100})
@@ -351,3 +353,66 @@ def test_the_oldest_message_that_waits_has_an_age(open_outbox: Open, clock: Stop
     outbox.mark_accepted(first)  # which the disk does not take
     assert 2.0 == outbox.oldest_age_s()
     refuse_writes(outbox, is_refusing=False)
+
+
+def test_a_slow_disk_keeps_nobody_waiting_for_all_of_its_rows(path: Path) -> None:
+    """Others get at the outbox between two rows that are brought to the disk."""
+    clock = SystemClock()
+    outbox = Outbox(path, KeyEncryptingKey.load(path.parent, create=True), CONFIG, clock)
+    refuse_writes(outbox, is_refusing=True)
+    for number in range(20):
+        outbox.store(
+            SECRET,
+            alert_id=f"a{number}",
+            kind=RowKind.ALERT,
+            seq=outbox.next_seq(),
+            expires_at=clock.utc_now() + timedelta(hours=1),
+        )
+    refuse_writes(outbox, is_refusing=False)
+    insert, inserted, has_begun, was_let_in = outbox._file.insert, [], threading.Event(), threading.Event()
+
+    def slow_insert(row: NewRow, state: RowState = RowState.STORED) -> int:
+        has_begun.set()
+        inserted.append(row.alert_id)
+        if len(inserted) == 20:
+            assert was_let_in.wait(10), "nobody was let in before the last row"
+        else:
+            was_let_in.wait(0.005)
+        return insert(row, state)
+
+    def ask() -> None:
+        has_begun.wait(10)
+        outbox.next_seq()
+        was_let_in.set()
+
+    outbox._file.insert = slow_insert  # type: ignore[method-assign]
+    other = threading.Thread(target=ask)
+    other.start()
+    assert outbox.flush()
+    other.join()
+    assert (0, 20) == (outbox.spooled, outbox.counts().stored)
+    outbox.close()
+
+
+def test_the_latest_counts_are_had_without_waiting(open_outbox: Open, clock: StoppedClock) -> None:
+    """Whoever feeds the watchdog knows how many wait while another thread is at the disk, and that it is unreadable."""
+    outbox = open_outbox()
+    put(outbox, clock, "a")
+    counts = outbox.counts()
+    is_held, may_go_on = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with outbox._changed, outbox._file._lock:
+            is_held.set()
+            may_go_on.wait(10)
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    is_held.wait(10)
+    assert (counts, 0) == (outbox.latest_counts, outbox.spooled)
+    may_go_on.set()
+    holder.join()
+    outbox._file.close()
+    with pytest.raises(OutboxError):
+        outbox.counts()
+    assert outbox.latest_counts is None
