@@ -27,7 +27,7 @@ class RunSummary:
     """By `LatencyPart`."""
 
     stages: Mapping[str, StageSummary]
-    """By the names of `pipeline.path.STAGES`, and `pass` for a whole pass."""
+    """By the names of `pipeline.path.STAGES`, `pass` for a whole pass, and `flush` for what lies between two."""
 
     counters: Mapping[str, int]
     track_ends: tuple[TrackEnd, ...]

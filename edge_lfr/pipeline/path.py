@@ -6,7 +6,7 @@ camera, and then one embedding batch and one search serve all faces that are due
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -59,6 +59,13 @@ DETECTION, TRACKING, QUALITY, LOOKS, ALIGNMENT, EMBEDDING, MATCHING, DECISION, R
 SETTLE_AFTER_NS: Final = 300_000_000
 """So long after the last embedding the runtime's copies are overwritten; a turn of the loop later is within 0.55 s."""
 
+
+SETTLE_WITHIN_NS: Final = 700_000_000
+"""So long after the first embedding since they are overwritten although faces keep coming: on a busy street there is
+never such a pause. With the longest wait of a turn of the loop, 0.25 s, that is within the second that is promised."""
+
+FLUSH: Final = "flush"
+"""Stands among the stages for overwriting the runtime's copies; it lies between two passes."""
 
 UNCONFIRMED: Final = frozenset(
     {DecisionReason.TOO_FEW_HITS, DecisionReason.SUBJECTS_DISAGREE, DecisionReason.MARGIN_ASKS_LOOK}
@@ -170,15 +177,17 @@ class Path:
             reporter: Told of matches while their frame is still there.
 
             times: Where the time of each stage of `STAGES` but capture, and of the whole *pass*, is noted, pass by
-                pass; None where nobody asks.
+                pass, and that of each *flush* between two; None where nobody asks.
         """
         self._stages = stages
         self._reporter = reporter
-        self._clock = PassClock(StageTimes() if times is None else times, TIMED_STAGES)
+        self._times = StageTimes() if times is None else times
+        self._clock = PassClock(self._times, TIMED_STAGES)
         self._last_frame_ns: dict[str, int] = {}
         self._seen: dict[int, _Seen] = {}
         self._has_embedded = False
         self._settles_at_ns: int | None = None
+        self._settles_by_ns: int | None = None
 
     def identify(self, frames: Sequence[Frame]) -> int:
         """
@@ -220,8 +229,8 @@ class Path:
         """
         Overwrite what the runtime keeps of the last embedded faces, once no face has been embedded for a moment.
 
-        To be called after every turn of the loop, whether it had frames or not: on a street where frames never cease,
-        `rest` never comes.
+        Where faces never cease, at latest when the oldest copy is 0.7 s old (`SETTLE_WITHIN_NS`). To be called after
+        every turn of the loop, whether it had frames or not: on a street where frames never cease, `rest` never comes.
 
         Args:
             now_ns: CLOCK_MONOTONIC.
@@ -229,7 +238,11 @@ class Path:
         if self._has_embedded:
             self._has_embedded = False
             self._settles_at_ns = now_ns + SETTLE_AFTER_NS
-        elif self._settles_at_ns is not None and now_ns >= self._settles_at_ns:
+            if self._settles_by_ns is None:
+                self._settles_by_ns = now_ns + SETTLE_WITHIN_NS
+        if self._settles_at_ns is None or self._settles_by_ns is None:
+            return
+        if now_ns >= min(self._settles_at_ns, self._settles_by_ns):
             self._flush()
 
     def rest(self) -> None:
@@ -238,9 +251,11 @@ class Path:
         self._flush()
 
     def _flush(self) -> None:
-        self._stages.embedder.flush()
+        is_owed = self._has_embedded or self._settles_at_ns is not None
+        with self._times.measured(FLUSH) if is_owed else nullcontext():
+            self._stages.embedder.flush()  # also where nothing is owed: a path before may have failed to
         self._has_embedded = False
-        self._settles_at_ns = None
+        self._settles_at_ns = self._settles_by_ns = None
 
     def end_all(self) -> None:
         """End every track: the cameras are paused, gone, or the watchlist changes."""
@@ -255,12 +270,12 @@ class Path:
         with clock[TRACKING]:
             followed = self._stages.trackers[frame.camera_id].follow(faces, frame.arrived_ns)
         self._last_frame_ns[frame.camera_id] = frame.arrived_ns
-        self._end(frame.camera_id, followed.ended)
         for track in followed.present:
             seen = self._seen.setdefault(
                 track.track_id, _Seen(frame.media_time_s, frame.media_time_s, track.face.box_xyxy)
             )
             seen.last_media_s, seen.last_box_xyxy = frame.media_time_s, track.face.box_xyxy
+        self._end(frame.camera_id, followed.ended)  # after the above: it tells others, and may fail
         zone = self._stages.zones[frame.camera_id]
         with clock[QUALITY]:
             return [
@@ -333,29 +348,35 @@ class Path:
             self._stages.planner.hit(track.track_id, look.frame.arrived_ns)
 
     def _end(self, camera_id: str, track_ids: Iterable[int]) -> None:
-        """Forget tracks that ended, and count what became of them."""
-        for track_id in track_ids:
-            seen = self._seen.pop(track_id)
-            history = self._stages.planner.end(track_id)
-            verdict = self._stages.decider.end(track_id, camera_id)
-            if isinstance(verdict, Decision):  # its last look could not be taken any more; the match is not lost
-                self._reporter.match(verdict, first_good_ns=seen.first_good_ns)
-                verdict = None
-            elif verdict is not None and not history.was_sufficient:
-                verdict = Discard(reason=DiscardReason.TRACK_LOW_QUALITY, camera_id=camera_id, track_id=track_id)
-            self._reporter.track_ended(
-                TrackEnd(
-                    track_id=track_id,
-                    camera_id=camera_id,
-                    first_media_s=seen.first_media_s,
-                    last_media_s=seen.last_media_s,
-                    last_box_xyxy=seen.last_box_xyxy,
-                    looks=history.looks,
-                    was_sufficient=history.was_sufficient,
-                    quality_reasons=() if history.best_quality is None else history.best_quality.reasons,
-                    discard=verdict,
-                )
+        """Forget tracks that ended, and count what became of them; one that cannot be told keeps none of the others."""
+        with ExitStack() as ends:
+            for track_id in reversed(tuple(track_ids)):
+                ends.callback(self._end_one, camera_id, track_id)
+
+    def _end_one(self, camera_id: str, track_id: int) -> None:
+        seen = self._seen.pop(track_id, None)
+        history = self._stages.planner.end(track_id)
+        verdict = self._stages.decider.end(track_id, camera_id)
+        if isinstance(verdict, Decision):  # its last look could not be taken any more; the match is not lost
+            self._reporter.match(verdict, first_good_ns=None if seen is None else seen.first_good_ns)
+            verdict = None
+        elif verdict is not None and not history.was_sufficient:
+            verdict = Discard(reason=DiscardReason.TRACK_LOW_QUALITY, camera_id=camera_id, track_id=track_id)
+        if seen is None:  # it was in no frame that a pass went through: there is no passage to tell of
+            return
+        self._reporter.track_ended(
+            TrackEnd(
+                track_id=track_id,
+                camera_id=camera_id,
+                first_media_s=seen.first_media_s,
+                last_media_s=seen.last_media_s,
+                last_box_xyxy=seen.last_box_xyxy,
+                looks=history.looks,
+                was_sufficient=history.was_sufficient,
+                quality_reasons=() if history.best_quality is None else history.best_quality.reasons,
+                discard=verdict,
             )
+        )
 
 
 def _discard(reason: DiscardReason, track: Track) -> Discard:

@@ -1,6 +1,7 @@
 """What the appliance says of itself."""
 
 import json
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from edge_lfr.daemon.health import Health
 from edge_lfr.daemon.latency import LatencyPart
 from edge_lfr.daemon.local_status import local_status
 from edge_lfr.daemon.process_use import process_use
-from edge_lfr.pipeline.path import STAGES
+from edge_lfr.pipeline.path import FLUSH, STAGES
 from edge_lfr.pipeline.reporting.messages import MESSAGE_BYTES, parse
 from edge_lfr.pipeline.reporting.states import DeviceState, HealthMessage
 from simulators.clock import StoppedClock
@@ -39,6 +40,7 @@ def largest(tmp_path: Path, clock: StoppedClock) -> Iterator[Health]:
         health.progress.watch(f"camera-{camera_id}", health.cameras[camera_id], 60.0)
     for stage in STAGES:
         health.times.add(stage.stage, 20_000_000)
+    health.times.add(FLUSH, 20_000_000)
     for part in LatencyPart:
         health.latency.add(part, 0, 1_000_000)
     yield health
@@ -86,6 +88,30 @@ def test_the_line_for_the_service_manager_says_how_it_is(tmp_path: Path, clock: 
     """State, cameras that are up, and alerts that wait."""
     health = health_of(tmp_path, clock)
     assert "starting: 0 of 1 cameras up, 0 alerts waiting" == health.in_words()
+    health.outbox.close()
+
+
+def test_the_line_for_the_service_manager_waits_for_no_disk(tmp_path: Path, clock: StoppedClock) -> None:
+    """The thread that says it feeds the watchdog: a disk that hangs must not have the daemon killed."""
+    health = health_of(tmp_path, clock)
+    is_held, may_go_on = threading.Event(), threading.Event()
+
+    def hang() -> None:
+        with health.outbox._changed, health.outbox._file._lock:
+            is_held.set()
+            may_go_on.wait(10)
+
+    disk = threading.Thread(target=hang)
+    disk.start()
+    is_held.wait(10)
+    said: list[str] = []
+    speaker = threading.Thread(target=lambda: said.append(health.in_words()))
+    speaker.start()
+    speaker.join(2)
+    assert ["starting: 0 of 1 cameras up, 0 alerts waiting"] == said
+    may_go_on.set()
+    disk.join()
+    speaker.join()
     health.outbox.close()
 
 

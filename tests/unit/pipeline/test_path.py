@@ -27,7 +27,16 @@ from edge_lfr.pipeline.faces.tracking import Tracker
 from edge_lfr.pipeline.identification.decision import Decider
 from edge_lfr.pipeline.identification.embedding import Embedder
 from edge_lfr.pipeline.identification.matching import Matcher
-from edge_lfr.pipeline.path import SETTLE_AFTER_NS, STAGES, TIMED_STAGES, Path, Stages, describe
+from edge_lfr.pipeline.path import (
+    FLUSH,
+    SETTLE_AFTER_NS,
+    SETTLE_WITHIN_NS,
+    STAGES,
+    TIMED_STAGES,
+    Path,
+    Stages,
+    describe,
+)
 from edge_lfr.pipeline.stage_times import ALL_STAGES, StageTimes
 from edge_lfr.watchlist.gallery import Gallery
 
@@ -289,6 +298,54 @@ def test_what_the_runtime_keeps_is_overwritten_though_frames_keep_coming(
     assert 2 == embedder.flushes
     path.settle(20 * SETTLE_AFTER_NS)
     assert 2 == embedder.flushes
+
+
+def test_what_the_runtime_keeps_is_overwritten_though_faces_keep_coming(
+    stages: Stages, shared_data: FilePath, people: list[str]
+) -> None:
+    """On a busy street there is no pause to wait for: the oldest copy is never older than promised, and it is timed."""
+    embedder: Any = CountedFlushes(stages.embedder)
+    times = StageTimes()
+    path = Path(replace(stages, embedder=embedder), Told(), times)
+    sides = [read(shared_data / "london" / "smiling" / name) for name in people[2:4]]
+    step_ns = SETTLE_AFTER_NS // 2
+    flushes = []
+    for turn in range(10):
+        path.end_all()  # somebody else each time
+        assert 1 == path.identify([frame_of(sides[turn % 2], turn, interval_s=step_ns / 1e9)])
+        path.settle(turn * step_ns)
+        flushes.append(embedder.flushes)
+    waits = -(-SETTLE_WITHIN_NS // step_ns)
+    assert [*[0] * waits, *[1] * (10 - waits)] == flushes
+    assert 1 == times.summary()[FLUSH].count
+    assert FLUSH not in {line.stage for line in STAGES}
+    path.rest()
+    path.rest()
+    assert 2 == times.summary()[FLUSH].count
+
+
+class OnceBroken(Told):
+    """A reporter that fails at the first track that ends."""
+
+    def track_ended(self, end: TrackEnd) -> None:
+        super().track_ended(end)
+        if len(self.ends) == 1:
+            message = "no room to count"
+            raise OSError(message)
+
+
+def test_a_passage_that_cannot_be_told_costs_no_other(stages: Stages, shared_data: FilePath, people: list[str]) -> None:
+    """Who comes into view in that very frame is followed on, and who ends beside it is told."""
+    told = OnceBroken()
+    path = Path(stages, told)
+    pixels = read(shared_data / "london" / "smiling" / people[2])
+    both = np.hstack([pixels, read(shared_data / "london" / "smiling" / people[3])])
+    path.identify([frame_of(both, 0)])
+    with pytest.raises(OSError, match="no room"):
+        path.identify([frame_of(pixels, 1, interval_s=10.0)])
+    assert [1, 2] == [end.track_id for end in told.ends]
+    path.identify([frame_of(np.zeros_like(pixels), 2, interval_s=10.0)])
+    assert [1, 2, 3] == [end.track_id for end in told.ends]
 
 
 def test_the_printed_path_names_real_stages() -> None:
