@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
+from edge_lfr.pipeline.stage_times import nearest_rank
+
 KEPT: Final = 2_000
 """Latest spans of each part that the percentiles are taken of: months of alerts, minutes of frames. Sorting them for a
 message or a scrape keeps the path waiting, so there are not more."""
@@ -47,7 +49,7 @@ class _Spans:
 
 @dataclass(slots=True)
 class _Sending:
-    """One alert or sighting between the disk and the broker."""
+    """One alert between the disk and the broker."""
 
     stored_ns: int | None = None
     first_good_ns: int | None = None
@@ -67,7 +69,7 @@ class LatencyLog:
             self._add(part, began_ns, ended_ns)
 
     def stored(self, alert_id: str, arrived_ns: int, stored_ns: int, first_good_ns: int | None) -> None:
-        """An alert or a sighting is stored; *arrived_ns* is that of the frame that completed the decision."""
+        """An alert is stored; *arrived_ns* is that of the frame that completed the decision."""
         with self._lock:
             self._add(LatencyPart.FRAME_TO_STORED, arrived_ns, stored_ns)
             sending = self._opened(alert_id, arrived_ns)
@@ -114,13 +116,7 @@ def _summary(count: int, ordered_ms: list[float]) -> LatencySummary:
         return LatencySummary()
     return LatencySummary(
         count=count,
-        p50_ms=_percentile(ordered_ms, 50),
-        p99_ms=_percentile(ordered_ms, 99),
+        p50_ms=round(nearest_rank(ordered_ms, 50), 1),
+        p99_ms=round(nearest_rank(ordered_ms, 99), 1),
         max_ms=round(ordered_ms[-1], 1),
     )
-
-
-def _percentile(ordered: list[float], percent: int) -> float:
-    """Nearest rank: the smallest value that at least *percent* of the values do not exceed."""
-    rank = -(-len(ordered) * percent // 100)
-    return round(ordered[max(rank, 1) - 1], 1)

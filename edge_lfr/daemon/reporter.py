@@ -50,7 +50,7 @@ class DaemonReporter:
         if alert is None:  # a repetition on the same track is told to nobody
             return
         self._counters.count("sightings" if alert.is_sighting else "alerts")
-        if frame is not None:
+        if frame is not None and not alert.is_sighting:  # of a sighting the link tells no latency
             self._latency.stored(alert.alert_id, frame.arrived_ns, self._clock.monotonic_ns(), first_good_ns)
 
     def discard(self, discard: Discard) -> None:

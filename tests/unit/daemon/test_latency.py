@@ -1,6 +1,17 @@
 """The percentiles that tell whether an alert is in time."""
 
+from pathlib import Path
+
+from edge_lfr.config.reporting import ReportingConfig
 from edge_lfr.daemon.latency import LatencyLog, LatencyPart, LatencySummary
+from edge_lfr.daemon.reporter import DaemonReporter
+from edge_lfr.governance.keys import KeyEncryptingKey
+from edge_lfr.pipeline.reporting.alert import AlertWriter
+from edge_lfr.pipeline.reporting.discard import Counters
+from edge_lfr.pipeline.reporting.outbox import FILE_NAME, Outbox
+from edge_lfr.pipeline.reporting.rows import RowKind
+from simulators.appliance import IDENTITY, basis, face_at, frame_of, match_of
+from simulators.clock import StoppedClock
 
 MS = 1_000_000
 
@@ -44,15 +55,19 @@ def test_an_answer_may_come_before_the_path_has_noted_the_storing() -> None:
     assert {"frame_to_stored": 21.0, "stored_to_puback": 0.0, "frame_to_puback": 20.0} == maxima(log)
 
 
-def test_a_sighting_is_timed_by_its_own_frame() -> None:
-    """It has the alert's id, and another moment."""
-    log = LatencyLog()
-    log.stored("a", 100 * MS, 110 * MS, 100 * MS)
-    log.stored("a", 900 * MS, 905 * MS, 800 * MS)
-    log.accepted("a", 900 * MS, 910 * MS)
-    log.accepted("a", 100 * MS, 111 * MS)
-    assert 110.0 == log.summary()["first_good_face_to_puback"].max_ms
-    assert 5.0 == log.summary()["stored_to_puback"].max_ms
+def test_sightings_take_no_room_from_alerts(tmp_path: Path) -> None:
+    """The link tells when the broker took an alert, never of a sighting: nothing is kept that would wait for it."""
+    clock, latency = StoppedClock(), LatencyLog()
+    config = ReportingConfig.model_validate({"broker": {"host": "localhost", "port": 1}})
+    outbox = Outbox(tmp_path / FILE_NAME, KeyEncryptingKey.load(tmp_path, create=True), config, clock)
+    writer = AlertWriter(config, IDENTITY, outbox, clock, basis())
+    reporter = DaemonReporter(writer, Counters(), latency, clock, keep_track_ends=False)
+    for track_id in range(1, 4):
+        reporter.match(match_of("somebody", track_id), frame_of(clock), face_at(200, 100))
+    assert [RowKind.ALERT, RowKind.SIGHTING, RowKind.SIGHTING] == [row.kind for row in outbox.pending()]
+    assert 1 == latency.summary()["frame_to_stored"].count
+    assert 1 == len(latency._sending)
+    outbox.close()
 
 
 def test_what_is_never_acknowledged_is_forgotten() -> None:
