@@ -2,6 +2,7 @@
 
 import os
 import threading
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -39,23 +40,36 @@ class Armament:
 
     def destroy(self) -> None:
         """End the vectors, those of a graph that is being built included: its thread has ended on return."""
-        self.gallery.destroy()
-        self.watchlist.close()
-        if self._trial is not None:
-            self._trial.join(TRIAL_END_S)
-            if self._trial.is_alive():
-                log.warning("gallery.trial-lingers", waited_s=TRIAL_END_S)
+        with ExitStack() as ends:  # each of them, whatever became of the one before
+            ends.callback(self._end_trial)
+            ends.callback(self.watchlist.close)
+            ends.callback(self.gallery.destroy)
 
     def begin_index(self) -> None:
         """Try the graph, if one is wanted, in a nice thread; exact search serves until it has won (large: minutes)."""
-        self._trial = threading.Thread(target=self._choose_index, name="index", daemon=True)
-        self._trial.start()
+        trial = threading.Thread(target=self._choose_index, name="index", daemon=True)
+        try:
+            trial.start()
+        except RuntimeError as error:  # no thread left: exact search is enough
+            self.gallery.give_up_index(error)
+        else:
+            self._trial = trial
 
     def _choose_index(self) -> None:
         # On Linux niceness belongs to a thread, and more of it needs no privilege.
         thread = threading.get_native_id()
-        os.setpriority(os.PRIO_PROCESS, thread, os.getpriority(os.PRIO_PROCESS, thread) + TRIAL_NICENESS)
-        self.gallery.choose_index()
+        try:
+            os.setpriority(os.PRIO_PROCESS, thread, os.getpriority(os.PRIO_PROCESS, thread) + TRIAL_NICENESS)
+        except OSError as error:  # a sandbox may refuse it, and without it the trial would take from the path
+            self.gallery.give_up_index(error)
+        else:
+            self.gallery.choose_index()
+
+    def _end_trial(self) -> None:
+        if self._trial is not None:
+            self._trial.join(TRIAL_END_S)
+            if self._trial.is_alive():
+                log.warning("gallery.trial-lingers", waited_s=TRIAL_END_S)
 
 
 def arm(store: SealedStore, entry: PackEntry, gallery: GalleryConfig, conditions: Conditions) -> Armament:

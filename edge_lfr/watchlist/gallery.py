@@ -153,14 +153,21 @@ class Gallery:
         """
         if self._choice.reason is not IndexReason.TRYING:
             return
-        graph = None
         try:
             graph, report = self._trial()
         except BuildStoppedError:
             return
-        except (RuntimeError, MemoryError) as error:
-            structlog.get_logger().error("gallery.graph-failed", error=type(error).__name__)
-            report = IndexReport(serving=IndexChoice.EXACT, reason=IndexReason.FAILED)
+        except Exception as error:  # noqa: BLE001  # the trial's thread: whatever ends it, exact search goes on and says why
+            self.give_up_index(error)
+        else:
+            self._conclude(graph, report)
+
+    def give_up_index(self, error: Exception) -> None:
+        """Search exactly from now on, and say so: the graph could not be tried because of *error*."""
+        structlog.get_logger().error("gallery.graph-failed", error=type(error).__name__)
+        self._conclude(None, IndexReport(serving=IndexChoice.EXACT, reason=IndexReason.FAILED))
+
+    def _conclude(self, graph: Index | None, report: IndexReport) -> None:
         with self._swapping:
             if self._is_destroyed():
                 return
