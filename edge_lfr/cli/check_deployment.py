@@ -28,6 +28,9 @@ from edge_lfr.watchlist.store import SealedStore
 EYES_IN_FACE_WIDTH: Final = 0.4
 """Inter-eye distance as a share of a face's width: 13 px between the eyes is a face about 32 px wide."""
 
+TPM: Final = (Path("/dev/tpmrm0"), Path("/sys/class/tpmrm/tpmrm0"))
+"""Where a TPM shows; a service without devices of its own sees the second only."""
+
 BROKER_LIMIT_S: Final = 3.0
 """A broker beside the van answers in milliseconds; chosen, not measured."""
 
@@ -94,7 +97,15 @@ def _key(config: ApplianceConfig) -> Iterator[Check]:
         remedy = "give the unit a credential (systemd-creds encrypt), sealed by a TPM where there is one"
         yield warn("key", "in a file beside the watchlist: a stolen disk then opens", remedy)
     else:
-        yield ok("key", "from a systemd credential")
+        yield check_credential(has_tpm=any(path.exists() for path in TPM))
+
+
+def check_credential(*, has_tpm: bool) -> Check:
+    """How it was sealed cannot be seen from a credential; without a TPM only by a key of the host, on its disk."""
+    if has_tpm:
+        return ok("key", "from a systemd credential")
+    found = "from a systemd credential, and no TPM here: the key lies on the same disk, and a stolen disk opens"
+    return warn("key", found, "seal it with a TPM (systemd-creds encrypt --with-key=tpm2), or encrypt the disk")
 
 
 def _watchlist(config: ApplianceConfig) -> Iterator[Check]:

@@ -115,7 +115,7 @@ def test_the_doctor_sees_what_the_daemon_sees(box: Box) -> None:
     """As root it runs as the daemon's user, with the daemon's key and the daemon's certificate."""
     shown = json.loads(box.machine.run("edge-lfr", "doctor", "--json").stdout)
     checks = {check["name"]: check for check in shown["checks"]}
-    assert "from a systemd credential" == checks["key"]["found"]
+    assert checks["key"]["found"].startswith("from a systemd credential")
     assert "control.van:8883 answers, TLSv1.3" == checks["broker"]["found"]
     assert [] == [check for check in shown["checks"] if check["verdict"] == "fail"]
 

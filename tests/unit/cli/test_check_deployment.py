@@ -3,7 +3,7 @@
 import pytest
 
 from edge_lfr.cli.check import Verdict
-from edge_lfr.cli.check_deployment import check_threshold
+from edge_lfr.cli.check_deployment import check_credential, check_threshold
 from edge_lfr.config.faces import LooksConfig
 from edge_lfr.config.identification import DecisionConfig
 from edge_lfr.errors import ConfigError, ModelContractError
@@ -73,3 +73,11 @@ def test_what_no_floor_allows_is_an_error(entry: PackEntry) -> None:
         list(check_threshold(Conditions(decision=DecisionConfig(threshold=0.4)), entry, 100))
     with pytest.raises(ModelContractError):
         list(check_threshold(Conditions(), entry, 10001))
+
+
+def test_a_credential_without_a_tpm_is_a_warning() -> None:
+    """Where no TPM can have sealed it, its key lies on the disk that it protects."""
+    assert Verdict.OK is check_credential(has_tpm=True).verdict
+    found = check_credential(has_tpm=False)
+    assert Verdict.WARN is found.verdict
+    assert "the key lies on the same disk" in found.found
