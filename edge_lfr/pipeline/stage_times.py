@@ -3,11 +3,13 @@
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Self, TypeVar
+
+Number = TypeVar("Number", int, float)
 
 KEPT: Final = 2_000
 """Latest durations of a stage that its percentiles are taken of; some three minutes at ten frames a second."""
@@ -130,7 +132,7 @@ class PassClock:
         self._times.add_all((clock.stage, clock.elapsed_ns) for clock in clocks if clock.elapsed_ns)
 
 
-def nearest_rank(ordered: list[int], percent: int) -> int:
+def nearest_rank(ordered: Sequence[Number], percent: int) -> Number:
     """Give the smallest value that at least *percent* of the values do not exceed; *ordered* holds at least one."""
     rank = -(-len(ordered) * percent // 100)
     return ordered[max(rank, 1) - 1]

@@ -11,6 +11,7 @@ from edge_lfr.evaluation.bench.accuracy_watch import Look, Record
 from edge_lfr.evaluation.bench.report import Row
 from edge_lfr.evaluation.demo_summary import DiscardReport, RunReport, TrackReport, stage_of
 from edge_lfr.evaluation.truth import Event, Passage, Truth, assign
+from edge_lfr.pipeline.stage_times import nearest_rank
 
 SIZE_EDGES_PX: Final = (70, 100, 130)
 """Between them lie what the four rounds reach: faces whose largest width is about 60, 90, 120 and 155 px."""
@@ -170,22 +171,22 @@ def _scores(mated: Sequence[Walked], others: Sequence[Walked]) -> Iterable[Row]:
     first = sum(one.rank == 1 for one in compared)
     yield Row.shown("mated passages whose nearest candidate is the person", first, f"of {len(compared)} compared")
     own = sorted(one.own_score for one in mated if one.own_score is not None)
-    for share in (0.01, 0.05, 0.5):
-        name = f"best score of the person, p{share * 100:.0f} of {len(own)} mated passages"
-        yield Row.shown(name, _percentile(own, share), "cosine")
+    for percent in (1, 5, 50):
+        name = f"best score of the person, p{percent} of {len(own)} mated passages"
+        yield Row.shown(name, _percentile(own, percent), "cosine")
     wrong = sorted(one.other_score for one in others if one.other_score is not None)
-    for share in (0.5, 0.99):
-        name = f"best score of anybody, p{share * 100:.0f} of {len(wrong)} non-mated passages"
-        yield Row.shown(name, _percentile(wrong, share), "cosine")
+    for percent in (50, 99):
+        name = f"best score of anybody, p{percent} of {len(wrong)} non-mated passages"
+        yield Row.shown(name, _percentile(wrong, percent), "cosine")
     yield Row.shown("largest score of a non-mated passage", round(wrong[-1], 3) if wrong else None, "cosine")
     confused = [one.other_score for one in mated if one.other_score is not None]
     name = "largest score of somebody else in a mated passage"
     yield Row.shown(name, round(max(confused), 3) if confused else None, "cosine")
 
 
-def _percentile(ordered: Sequence[float], share: float) -> float | None:
-    """By nearest rank, as it is shown; None without values."""
-    return round(ordered[max(math.ceil(share * len(ordered)), 1) - 1], 3) if ordered else None
+def _percentile(ordered: Sequence[float], percent: int) -> float | None:
+    """As it is shown; None without values."""
+    return round(nearest_rank(ordered, percent), 3) if ordered else None
 
 
 def _by(

@@ -18,9 +18,10 @@ from edge_lfr.evaluation.bench.ground import PACK, BenchError, prepared_ground
 from edge_lfr.evaluation.bench.report import Report, Row, Witness
 from edge_lfr.evaluation.processes import RehearsalError
 from edge_lfr.evaluation.rehearsal import Rehearsal, Scenario, rehearsal
+from edge_lfr.process_figures import children_of, figures_of
 
 MAX_GROWTH_PERCENT: Final = 2.0
-KIBIBYTE: Final = 1024
+MEBIBYTE: Final = 2**20
 LOOK_EVERY_S: Final = 2.0
 
 LEAST_SAMPLES: Final = 5
@@ -162,7 +163,7 @@ def _watch(staged: Rehearsal, course: _Course, witness: Witness) -> list[Sample]
             raise RehearsalError(message)
         frames = _frames(staged)
         if frames is not None:
-            samples.append(_sample(daemon.pid, frames))
+            samples.append(sample_of(daemon.pid, frames))
             witness.count(min(frames, course.last_frame), course.last_frame)
     return samples
 
@@ -176,26 +177,15 @@ def _frames(staged: Rehearsal) -> int | None:
     return int(status["counters"].get("frames-processed.street", 0))
 
 
-def _sample(process_id: int, frames: int) -> Sample:
-    children = _children_of(process_id)
-    facts = _status_of(process_id)
+def sample_of(process_id: int, frames: int) -> Sample:
+    """Read the process from outside; *frames* is how far it has come."""
+    own = figures_of(str(process_id))
+    children = children_of(str(process_id))
     return Sample(
         frames=frames,
-        resident_mb=facts["VmRSS"] / KIBIBYTE,
-        children_mb=sum(_status_of(child)["VmRSS"] for child in children) / KIBIBYTE,
-        descriptors=len(list(Path(f"/proc/{process_id}/fd").iterdir())),
-        threads=facts["Threads"],
+        resident_mb=own.resident_bytes / MEBIBYTE,
+        children_mb=sum(figures_of(child).resident_bytes for child in children) / MEBIBYTE,
+        descriptors=own.descriptors,
+        threads=own.threads,
         children=len(children),
     )
-
-
-def _status_of(process_id: int) -> dict[str, int]:
-    """Numbers of `/proc/PID/status`; sizes in kibibytes."""
-    lines = Path(f"/proc/{process_id}/status").read_text(encoding="ascii", errors="replace").splitlines()
-    fields = (line.split(":", 1) for line in lines if line.startswith(("VmRSS:", "Threads:")))
-    return {name: int(value.split()[0]) for name, value in fields}
-
-
-def _children_of(process_id: int) -> list[int]:
-    lists = Path(f"/proc/{process_id}/task").glob("*/children")
-    return [int(child) for entry in lists for child in entry.read_text(encoding="ascii").split()]

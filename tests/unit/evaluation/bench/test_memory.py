@@ -3,7 +3,7 @@ import os
 import pytest
 
 from edge_lfr.evaluation.bench.ground import BenchError
-from edge_lfr.evaluation.bench.memory import Sample, _sample, memory_rows
+from edge_lfr.evaluation.bench.memory import Sample, memory_rows, sample_of
 
 
 def sample(frames: int, resident_mb: float, descriptors: int = 30) -> Sample:
@@ -52,7 +52,7 @@ def test_too_few_looks_reach_no_target(samples: list[tuple[int, float]]) -> None
 
 def test_a_process_is_read_from_outside() -> None:
     """This very process has memory, a thread and standard streams."""
-    seen = _sample(os.getpid(), 7)
+    seen = sample_of(os.getpid(), 7)
     assert 7 == seen.frames
     assert seen.resident_mb > 1.0
     assert seen.threads >= 1
