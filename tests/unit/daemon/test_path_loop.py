@@ -42,9 +42,9 @@ def test_a_frame_that_comes_as_the_wait_ends_is_no_quiet(box: Box) -> None:
 def test_a_quiet_camera_has_what_is_left_overwritten(box: Box) -> None:
     """The running loop sees by itself that nothing comes."""
     box.embed()
+    assert box.camera.push(PICTURE)
     box.loop.start()
     try:
-        assert box.camera.push(PICTURE)
         assert eventually(lambda: box.session.neutral_runs == 1)
         assert 1 == box.loop.frames_processed["north"]
     finally:
