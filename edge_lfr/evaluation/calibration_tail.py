@@ -12,8 +12,9 @@ The pigeonhole bootstrap, Annals of Applied Statistics 1(2), 2007), which is the
 people, 200 in each of two groups and with a true rate of 1e-5 that is known, the bound of one group held in 36 to 38.
 
 **How far the data reach.** No replicate can hold a pair that was never seen, so the share of observed pairs is believed
-only where at least `LEAST_PEOPLE` different probes and as many different templates have a pair at or above the
-threshold. That asks less than the 30 errors of the "rule of 30" in ISO/IEC 19795-1, which no group of 300 people can
+only where at least `LEAST_PAIRS` pairs that share nobody are at or above the threshold: a pair whose people are of one
+group is seen from both sides and is one all the same, and so are all pairs of one person who looks like everybody.
+That asks less than the 30 errors of the "rule of 30" in ISO/IEC 19795-1, which no group of 300 people can
 give at these rates, and the wider bound pays for it. Higher up, a tail stands in for the pairs.
 
 **The tail.** Above a group's border, which its highest `TAIL_SHARE` of scores exceed, the excess follows a generalised
@@ -44,8 +45,8 @@ CONFIDENCE: Final = 0.95
 SEED: Final = 19795
 """The same pictures give the same table."""
 
-LEAST_PEOPLE: Final = 10
-"""Chosen: with fewer, one person more or less moves the share by a fifth and more."""
+LEAST_PAIRS: Final = 10
+"""Chosen: with fewer, one pair more or less moves the share by a fifth and more."""
 
 TAIL_SHARE: Final = 2e-3
 """
@@ -79,10 +80,20 @@ class HighScores:
         """How many scores reach each threshold."""
         return np.searchsorted(-self.scores, -thresholds, side="right")
 
-    def people_at(self, threshold: float) -> int:
-        """Different probes, or different templates if they are fewer, with a score at or above *threshold*."""
-        count = int(self.first_below(np.asarray([threshold]))[0])
-        return min(len(np.unique(self.probes[:count])), len(np.unique(self.templates[:count])))
+    def apart_at(self, thresholds: Floats) -> NDArray[np.intp]:
+        """
+        How many pairs at or above each threshold share nobody.
+
+        Taken by falling score, each with two people who are in none before: at least half of the most there are.
+        """
+        taken: set[int] = set()
+        apart = np.zeros(len(self.scores) + 1, dtype=np.intp)
+        for number, (probe, template) in enumerate(zip(self.probes.tolist(), self.templates.tolist(), strict=True)):
+            is_apart = probe not in taken and template not in taken
+            if is_apart:
+                taken.update((probe, template))
+            apart[number + 1] = apart[number] + is_apart
+        return apart[self.first_below(thresholds)]
 
 
 def high_scores(population: Population, *, own_group: bool, share: float = TAIL_SHARE) -> tuple[HighScores, ...]:
@@ -205,7 +216,7 @@ def rates(population: Population, groups: tuple[HighScores, ...], thresholds: Fl
         observed.append(_seen(groups, weights, thresholds))
     tail_bound = np.quantile(tails, CONFIDENCE, axis=0)
     observed_bound = np.quantile(observed, CONFIDENCE, axis=0)
-    is_observed = np.asarray([[group.people_at(t) >= LEAST_PEOPLE for t in thresholds] for group in groups])
+    is_observed = np.asarray([group.apart_at(thresholds) >= LEAST_PAIRS for group in groups])
     return Rates(
         thresholds=thresholds,
         expected=np.where(is_observed, seen, fitted.rates(thresholds)),

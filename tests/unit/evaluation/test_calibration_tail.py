@@ -147,14 +147,23 @@ def test_the_group_of_people_who_are_alike_is_the_worst(found: Rates) -> None:
 
 
 def test_only_what_enough_people_showed_is_observed() -> None:
-    """Ten probes and ten templates above a threshold, not ten pairs of one person who looks like everybody."""
+    """Ten pairs that share nobody, not ten of one person who looks like everybody, nor five that are seen twice."""
     scores = np.linspace(0.9, 0.5, 40)
     once = np.arange(40, dtype=np.intp)
     many = HighScores("many", 1000, 0.4, scores, once, once + 100)
-    assert calibration_tail.LEAST_PEOPLE == many.people_at(float(scores[9]))
-    assert calibration_tail.LEAST_PEOPLE - 1 == many.people_at(float(scores[8]))
-    assert 1 == HighScores("one", 1000, 0.4, scores, np.zeros(40, dtype=np.intp), once).people_at(0.5)
-    assert 1 == HighScores("one", 1000, 0.4, scores, once, np.zeros(40, dtype=np.intp)).people_at(0.5)
+    least = calibration_tail.LEAST_PAIRS
+    assert [least - 1, least, 40] == many.apart_at(np.asarray([scores[8], scores[9], 0.5])).tolist()
+    everywhere = np.asarray([0.5])
+    nobody_else = np.full(40, 500, dtype=np.intp)
+    twice = np.arange(40, dtype=np.intp)
+    for probes, templates, expected in (
+        (nobody_else, once, 1),
+        (once, nobody_else, 1),
+        (np.concatenate([nobody_else[:20], once[:20]]), np.concatenate([once[:20], nobody_else[:20]]), 1),
+        (twice, twice ^ 1, 20),
+    ):
+        found = HighScores("one", 1000, 0.4, scores, probes, templates).apart_at(everywhere)
+        assert [expected] == found.tolist()
 
 
 def test_the_same_people_give_the_same_bound(monkeypatch: pytest.MonkeyPatch) -> None:
