@@ -32,7 +32,7 @@ VALUES: Final[Mapping[str, object]] = {
     "reporting.broker.host": "control.van",
     "reporting.broker.ca_file": "tls/ca.pem",
     "reporting.broker.certificate_file": "tls/device.pem",
-    "reporting.broker.key_file": "tls/device.key",
+    "reporting.broker.key_file": "credential:edge-lfr.broker-key",
 }
 """What the made-up appliance says where the models have no default, or where a real one should not rely on it."""
 
@@ -41,11 +41,16 @@ ILLUSTRATIONS: Final[Mapping[str, object]] = {
     "models.catalogue": "catalogue.toml",
     "cameras.zone": [[0.1, 0.2], [0.9, 0.2], [0.9, 1.0], [0.1, 1.0]],
     "cameras.privacy_mask": [[[0.0, 0.0], [0.2, 0.0], [0.2, 0.3], [0.0, 0.3]]],
-    "decision.threshold": 0.62,
+    "decision.threshold": 0.75,
     "reporting.broker.username": "van-1",
     "reporting.broker.password": "from a variable, better than from here",
 }
 """Shown, as a comment, for fields whose default is none or empty."""
+
+LEFT_OUT: Final[Mapping[str, str]] = {
+    "decision.threshold": "Not set, which takes the floor. It rises with the list, and a value below it is refused:",
+}
+"""What is said above an illustration, where "for instance" would invite to take it."""
 
 
 def example_config() -> str:
@@ -77,7 +82,7 @@ def _field(path: str, name: str, field: FieldInfo) -> Iterator[str]:
     if path in VALUES:
         yield f"{name} = {_toml(VALUES[path])}"
     elif path in ILLUSTRATIONS:
-        yield "# Not set; for instance:"
+        yield f"# {LEFT_OUT.get(path, 'Not set; for instance:')}"
         yield f"#{name} = {_toml(ILLUSTRATIONS[path])}"
     else:
         yield f"#{name} = {_toml(field.default)}"

@@ -11,7 +11,6 @@ from simulators.machine import ROOT, Machine
 
 DEVICE: Final = "van-1"
 UNIT: Final = "edge-lfr.service"
-CREDENTIALS: Final = "/run/credentials/edge-lfr.service"
 CONFIG: Final = f"""
 mode = "training"
 force = "{FORCE}"
@@ -26,7 +25,7 @@ pictures_per_second = 8
 host = "control.van"
 ca_file = "tls/ca.pem"
 certificate_file = "tls/{DEVICE}.pem"
-key_file = "{CREDENTIALS}/edge-lfr.broker-key"
+key_file = "credential:edge-lfr.broker-key"
 reconnect_s = [0.2, 1.0]
 """
 

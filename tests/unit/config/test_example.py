@@ -33,7 +33,7 @@ def test_a_commented_default_is_the_default(tmp_path: Path) -> None:
 def test_the_illustrations_are_allowed(tmp_path: Path) -> None:
     """What is shown for a field without a default is a value that it takes."""
     text = re.sub(r"(?m)^#(?=[a-z_]+ = )", "", example_config())
-    assert 0.62 == load(tmp_path, text).decision.threshold
+    assert 0.75 == load(tmp_path, text).decision.threshold
 
 
 def test_every_field_is_shown() -> None:
