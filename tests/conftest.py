@@ -1,7 +1,7 @@
 """
 What all tests share: the folder of models and pictures beside the checkout, and what is said where it is missing.
 
-The same is said where no machine can boot systemd.
+The same is said where no machine can boot systemd, and where the tests do not run as root.
 """
 
 import os
@@ -28,7 +28,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """
-    Leave the tests that need the shared folder out, by name, where there is none.
+    Leave tests out, by name, where what they need is not there: the shared folder, root's rights, a bootable machine.
 
     Tests of whole processes form one group: they watch clocks, and follow one another where several workers run.
     """
@@ -40,6 +40,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             message = f"--require-shared: {SHARED} does not exist"
             raise pytest.UsageError(message)
         _leave_out(config, items, "shared", f"they need models and pictures in {SHARED}")
+    if os.geteuid() != 0:
+        _leave_out(config, items, "root", "they do what only root may; repeat them as root")
     if any(item.get_closest_marker("machine") for item in items):
         reason = why_not()
         if reason is not None:

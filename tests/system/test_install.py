@@ -39,10 +39,7 @@ def image(tmp_path: Path) -> Path:
     return tmp_path
 
 
-as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can install, into a folder too")
-
-
-@as_root
+@pytest.mark.root
 def test_an_image_gets_everything_but_a_key(image: Path) -> None:
     """Files in their places, the service enabled; a key belongs to one box."""
     done = script("install", "--root", str(image), "--without-environment")
@@ -60,7 +57,7 @@ def test_an_image_gets_everything_but_a_key(image: Path) -> None:
     assert not (image / "etc/credstore.encrypted/edge-lfr.kek").exists()
 
 
-@as_root
+@pytest.mark.root
 def test_a_second_run_writes_nothing(image: Path) -> None:
     """Also not over what a site has edited."""
     script("install", "--root", str(image), "--without-environment")
@@ -71,7 +68,7 @@ def test_a_second_run_writes_nothing(image: Path) -> None:
     assert before == files_below(image)
 
 
-@as_root
+@pytest.mark.root
 def test_uninstalling_takes_away_what_installing_put_there(image: Path) -> None:
     """With --purge nothing is left that has the name, but the user in an image's own table."""
     before = files_below(image)
@@ -83,7 +80,7 @@ def test_uninstalling_takes_away_what_installing_put_there(image: Path) -> None:
     assert set() == {path for path in set(files_below(image)) - set(before) if "edge-lfr" in path}
 
 
-@as_root
+@pytest.mark.root
 def test_a_list_that_cannot_be_destroyed_keeps_everything(image: Path) -> None:
     """No program, and a watchlist: it is said, and not a file is removed."""
     script("install", "--root", str(image), "--without-environment")
@@ -96,16 +93,36 @@ def test_a_list_that_cannot_be_destroyed_keeps_everything(image: Path) -> None:
     assert before == files_below(image)
 
 
-@pytest.mark.parametrize("name", ["install", "uninstall"])
-def test_a_dry_run_only_says(image: Path, name: str) -> None:
-    """What would be done is said by the name of each place, and nothing is touched."""
-    before = files_below(image)
-    done = script(name, "--root", str(image), "--dry-run")
+def would(name: str, *arguments: str) -> list[str]:
+    """What a dry run says that would be done; its last line says that nothing was."""
+    done = script(name, *arguments, "--dry-run")
     assert 0 == done.returncode, done.stderr
+    *lines, last = done.stderr.splitlines()
+    assert f"{name}: nothing was changed" == last
+    assert [] == [line for line in lines if not line.startswith(f"{name}: would ")]
+    return [line.removeprefix(f"{name}: would ") for line in lines]
+
+
+def test_a_dry_run_of_installing_only_says(image: Path) -> None:
+    """Each place is named, no file that only the run itself has, and nothing is touched."""
+    before = files_below(image)
+    lines = would("install", "--root", str(image))
     assert before == files_below(image)
-    if name == "install":
-        assert f"{image}/usr/lib/systemd/system/edge-lfr.service" in done.stderr
-        assert "requirements" in (ROOT / "scripts/setup").read_text()
+    assert f"write {image}/usr/lib/systemd/system/edge-lfr.service" in lines
+    assert f"write {image}/etc/edge-lfr/edge-lfr.toml" in lines
+    assert [] == [line for line in lines if "tmp." in line]
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("options", [(), ("--purge",)])
+def test_a_dry_run_of_uninstalling_only_says(image: Path, options: tuple[str, ...]) -> None:
+    """What is installed would be removed, and all of it is still there."""
+    script("install", "--root", str(image), "--without-environment")
+    before = files_below(image)
+    lines = would("uninstall", "--root", str(image), *options)
+    assert before == files_below(image)
+    assert any(line.endswith(f"{image}/usr/lib/systemd/system/edge-lfr.service") for line in lines)
+    assert bool(options) is any(line.endswith(f"{image}/etc/edge-lfr") for line in lines)
 
 
 def test_uninstalling_asks(image: Path) -> None:

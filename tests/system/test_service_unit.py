@@ -116,10 +116,9 @@ def test_environment_is_complete() -> None:
     assert {"ORT_DISABLE_TELEMETRY": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"} == variables
 
 
+@pytest.mark.root
 def test_users_and_folders_come_to_be(tmp_path: Path) -> None:
     """sysusers and tmpfiles take the files without a word, and make what they say."""
-    if os.geteuid() != 0:
-        pytest.skip("only root can make users, in a folder too")
     for folder, name in (("sysusers.d", "sysusers"), ("tmpfiles.d", "tmpfiles")):
         place = tmp_path / "usr/lib" / folder / "edge-lfr.conf"
         place.parent.mkdir(parents=True)
