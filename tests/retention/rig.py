@@ -14,12 +14,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from edge_lfr.evaluation.bench.ground import BenchError
 from retention.needles import MIN_BYTES, Kind, NeedleTable, in_text
 from retention.processes import CHILD, DAEMON, family, search_memory
 from retention.recorder import Recorder
 from retention.street import Street
 from retention.tapping import CALM, CONTROL, EVENT_SOCKET, GO_ON, STAGES, Listener, letter_of
-from retention.watch import Lifetimes, Watch
+from retention.watch import BUSY, Lifetimes, Watch
 from simulators.broker import Broker
 from simulators.van import ENTRY_POINT
 
@@ -64,6 +65,9 @@ class Outcome:
     findings: list[Finding] = field(default_factory=list)
     needles: Counter[Kind] = field(default_factory=Counter)
     lifetimes: tuple[Lifetimes, ...] = ()
+    not_searched: list[str] = field(default_factory=list)
+    """New files outside the appliance's folder that are too large, and any that cannot be read."""
+
     exit_status: int | None = None
 
 
@@ -85,7 +89,8 @@ class Rig:
             check=False,
         )
         if done.returncode != 0:
-            raise RuntimeError(done.stderr)
+            message = f"the people who do not walk were not enrolled: {done.stderr.strip()}"
+            raise BenchError(message, remedy="see `edge-lfr doctor`")
         shutil.copytree(folder / "state", folder / "enrolled")
 
     def control(self) -> Outcome:
@@ -169,7 +174,7 @@ class Rig:
             finally:
                 run.kill()
             broker.stop()
-            run.look_at_files(_files_in(self.folder, began), recorder.captured())
+            run.look_at_files(files_in(self.folder, began), recorder.captured())
 
     def _write_config(self, *, port: int, playback: str) -> None:
         (self.folder / "edge-lfr.toml").write_text(
@@ -206,6 +211,7 @@ class Run:
 
     def __init__(self, street: Street, arguments: Sequence[str], environment: Mapping[str, str], folder: Path) -> None:
         self._street = street
+        self._folder = folder
         self.watch = Watch()
         self.listener = Listener(self.watch.take)
         self.outcome = Outcome()
@@ -237,7 +243,7 @@ class Run:
         while len(family(self.process.pid)) > 1:
             if time.monotonic() > deadline:
                 message = "the clip does not end"
-                raise TimeoutError(message)
+                raise BenchError(message, remedy=BUSY)
             time.sleep(0.05)
 
     def end(self, *, by_itself: bool = False) -> None:
@@ -300,9 +306,15 @@ class Run:
             places[name] = (Counter(), [], [])
         for path in files:
             try:
+                if path.stat().st_size > MAX_FILE_BYTES and not path.is_relative_to(self._folder):
+                    self.outcome.not_searched.append(path.name)
+                    continue
                 content = path.read_bytes()
-            except OSError:
+            except FileNotFoundError:
                 continue  # of another process, and gone
+            except OSError:
+                self.outcome.not_searched.append(path.name)
+                continue
             search(_place_of(path), path.name, content)
         for stream in streams:
             search("captured traffic", "a stream", stream)
@@ -331,11 +343,12 @@ def _place_of(path: Path) -> str:
     return "broker's store" if "broker" in path.parts else "state, run, temporary and other files"
 
 
-def _files_in(folder: Path, began: float) -> Iterator[Path]:
-    """Everything in the appliance's folder, and whatever else is new where programs leave files."""
+def files_in(folder: Path, began: float, elsewhere: Iterable[Path] = ELSEWHERE) -> Iterator[Path]:
+    """Everything in the appliance's folder, and whatever else is new where programs leave files; each once."""
     yield from (path for path in folder.rglob("*") if path.is_file())
-    for path in (path for base in ELSEWHERE for path in base.iterdir() if path not in folder.parents):
+    own = {folder, *folder.parents}
+    for path in (path for base in elsewhere for path in base.iterdir() if path not in own):
         with suppress(OSError):  # other programs come and go there
             if path.stat().st_mtime >= began:
                 inner = path.rglob("*") if path.is_dir() else [path]
-                yield from (file for file in inner if file.is_file() and file.stat().st_size <= MAX_FILE_BYTES)
+                yield from (file for file in inner if file.is_file())

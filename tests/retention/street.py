@@ -11,6 +11,8 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_lfr.evaluation.bench.ground import BenchError
+
 ROOT: Final = Path(__file__).resolve().parents[2]
 FPS: Final = 10
 EMPTY_S: Final = 4.0
@@ -48,7 +50,8 @@ def make_street(folder: Path, data: Path, *, people: int, seconds: float, seed: 
         check=False,
     )
     if made.returncode != 0:
-        raise RuntimeError(made.stderr)
+        message = f"the clip was not made: {made.stderr.strip()}"
+        raise BenchError(message)
     with av.open(str(clip), "w") as video:
         stream = video.add_stream("libx264", rate=FPS, options={"crf": "23", "preset": "superfast", "threads": "2"})
         stream.width, stream.height, stream.pix_fmt = 1280, 720, "yuv420p"

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, Final
 
+from edge_lfr.pipeline.path import TIMED_STAGES
+
 HEADER: Final = struct.Struct("<BxxxIqd")
 """Kind, length of what follows, CLOCK_MONOTONIC in ns, one number."""
 
@@ -17,17 +19,7 @@ EVENT_SOCKET: Final = "RETENTION_SOCKET"
 CONTROL: Final = "RETENTION_CONTROL"
 """In the environment of the tapped daemon: the socket's descriptor; `1` switches destruction off."""
 
-STAGES: Final = (
-    "faces.detection",
-    "faces.tracking",
-    "faces.quality",
-    "faces.looks",
-    "faces.alignment",
-    "identification.embedding",
-    "identification.matching",
-    "identification.decision",
-    "reporting",
-)
+STAGES: Final = TIMED_STAGES
 """Where a failure can be called for; the capture stage fails by the death of its decoder."""
 
 CALM, GO_ON = b"-", b"."

@@ -11,6 +11,7 @@ from typing import Final
 import cv2
 import numpy as np
 
+from edge_lfr.evaluation.bench.ground import BenchError
 from retention.needles import Kind, Needle, is_distinctive
 from retention.tapping import Event, Told
 
@@ -22,6 +23,8 @@ LIFETIMES: Final[Mapping[Event, str]] = {
     Event.CROP_ZEROED: "crop written to zero",
     Event.FRAME_ZEROED: "frame taken to zero",
 }
+BUSY: Final = "repeat it while nothing else runs; `edge-lfr doctor` says whether the appliance is well"
+
 FLUSH: Final = "last embedding to flush"
 
 
@@ -83,11 +86,12 @@ class Watch:
         Wait for something to be heard.
 
         Raises:
-            TimeoutError: It was not.
+            BenchError: It was not.
         """
         with self._changed:
             if not self._changed.wait_for(lambda: is_so(self) or self.is_exiting, timeout_s) or not is_so(self):
-                raise TimeoutError(f"{what}: not within {timeout_s:g} s; heard {dict(self.seen)}")
+                heard = ", ".join(f"{count} x {event.name}" for event, count in self.seen.items())
+                raise BenchError(f"{what}: not within {timeout_s:g} s; heard {heard or 'nothing'}", remedy=BUSY)
 
     def until_more_faces(self, frames: int, what: str) -> None:
         """Wait for so many further frames with faces."""
