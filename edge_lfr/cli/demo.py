@@ -1,27 +1,23 @@
 """`edge-lfr demo`: the main job from end to end, told to a person at a terminal or summed up for a program."""
 
 import shutil
-import signal
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from types import FrameType
-from typing import Annotated, Final, NoReturn
+from typing import Annotated
 
 import typer
 from rich.console import Console
 
+from edge_lfr.cli.measuring import MISSED_TARGETS_STATUS, ended_in_order
 from edge_lfr.cli.options import JsonOption, new_app
 from edge_lfr.cli.output import write_json
 from edge_lfr.evaluation.demo import DemoOptions, DemoResult, run_demo
 from edge_lfr.evaluation.demo_events import Announcement
 from edge_lfr.evaluation.demo_summary import DemoSummary, RunReport
-
-MISSED_TARGETS_STATUS: Final = 1
-"""The run was sound and its figures were not: no exit status of sysexits says that."""
 
 
 class Portraits(StrEnum):
@@ -65,9 +61,8 @@ def demo(
     Broker, daemon and control room run as processes of their own. Exit status 1 when a target was missed: more than
     1 in 24 listed people, any false alert, or slow alerts.
     """
-    signal.signal(signal.SIGTERM, _interrupt)
     narrator = TerminalNarrator(Console(stderr=True), Console(stderr=json))
-    with _folder(keep) as folder:
+    with ended_in_order(), _folder(keep) as folder:
         result = run_demo(
             DemoOptions(
                 folder=folder,
@@ -163,8 +158,3 @@ def _run_rows(run: RunReport) -> list[tuple[str, str]]:
 
 def _ms(value: float | None) -> str:
     return "-" if value is None else f"{value:.0f} ms"
-
-
-def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
-    """A SIGTERM ends the demo as ctrl-C does: children first, then the folder."""
-    raise KeyboardInterrupt

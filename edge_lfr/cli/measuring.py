@@ -1,9 +1,12 @@
 """How measurements speak: stages and a bar to the person, a table or one line of rows to whoever reads the result."""
 
 import json
+import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import FrameType
+from typing import Final
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -12,7 +15,7 @@ from rich.text import Text
 from edge_lfr.cli.output import words, write, write_table
 from edge_lfr.evaluation.bench.report import Report, Row
 
-MISSED_TARGETS_STATUS = 1
+MISSED_TARGETS_STATUS: Final = 1
 """The measurement was sound and its figures were not: no exit status of sysexits says that."""
 
 
@@ -33,11 +36,35 @@ class TerminalWitness:
 
 
 @contextmanager
+def ended_in_order() -> Iterator[None]:
+    """
+    Let a SIGTERM end the block as ctrl-C does: children first, then folders.
+
+    A second one, while they are being ended, changes nothing.
+    """
+    is_ending = False
+
+    def interrupt(_signal: int, _frame: FrameType | None) -> None:
+        nonlocal is_ending
+        if not is_ending:
+            is_ending = True
+            raise KeyboardInterrupt
+
+    # not SIG_IGN for the second one: children that are started while others end would inherit it
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
 def watched() -> Iterator[TerminalWitness]:
-    """Give the witness of one measurement."""
+    """Give the witness of one measurement; a SIGTERM ends the measurement in order."""
     console = words()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+    bar = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+    with ended_in_order(), bar:
         yield TerminalWitness(bar)
 
 

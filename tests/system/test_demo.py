@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from simulators.leftovers import processes_in
+
 PROGRAM = str(Path(sys.executable).with_name("edge-lfr"))
 PROMISED = {
     "passages",
@@ -34,19 +36,6 @@ def start(folder: Path, shared: Path, *options: str) -> subprocess.Popen[str]:
         text=True,
         start_new_session=True,
     )
-
-
-def processes_in(folder: Path) -> list[str]:
-    """Command lines of living processes that name *folder*."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        try:
-            command = (entry / "cmdline").read_bytes().decode(errors="replace") if entry.name.isdigit() else ""
-        except OSError:  # it ended while we looked
-            continue
-        if str(folder) in command:
-            found.append(command)
-    return found
 
 
 @pytest.mark.shared
