@@ -156,7 +156,8 @@ def check_threshold(conditions: Conditions, entry: PackEntry, templates: int) ->
     threshold = floor.threshold_for(conditions.decision.threshold)
     laxer = conditions.laxer()
     rate = f"laxer than calibrated is {', '.join(laxer)}, not bounded" if laxer else floor.false_alerts_in_words
-    found = f"{threshold} for {templates} templates (floor {floor.threshold}, {floor.evidence}: {rate})"
+    above = "" if threshold == floor.threshold else f", above the floor {floor.threshold}"
+    found = f"{threshold} for {templates} templates{above}; {floor.evidence}: {rate}"
     if laxer:
         yield warn("threshold", found, "training only; take the defaults of what is named")
     elif floor.evidence == "measured":

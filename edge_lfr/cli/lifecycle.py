@@ -1,9 +1,12 @@
 """Talk to the running daemon: status, pause, resume, stop."""
 
-from typing import Any
+from typing import Annotated, Any
+
+import typer
 
 from edge_lfr.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption, new_app
-from edge_lfr.cli.output import say, write_fields, write_json
+from edge_lfr.cli.output import say, write, write_fields, write_json
+from edge_lfr.cli.status_page import status_page
 from edge_lfr.config.load import load_config
 from edge_lfr.daemon.control import ControlClient, Verb
 
@@ -18,17 +21,24 @@ def _ask(config: ConfigOption, verb: Verb) -> dict[str, Any]:
 
 
 @status_app.command(epilog="Example: edge-lfr status --json | jq .cameras")
-def status(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False) -> None:
+def status(
+    config: ConfigOption = DEFAULT_CONFIG,
+    json: JsonOption = False,
+    everything: Annotated[bool, typer.Option("--all", help="Every number that the daemon has.")] = False,
+) -> None:
     """
-    Show what the running daemon does: state, watchlist, cameras, counters, delivery.
+    Show how the running daemon is: what is wrong and what to do, cameras, watchlist, delivery, latency, memory.
 
     Exit status 69 when no daemon answers.
     """
     answer = _ask(config, Verb.STATUS)
     if json:
         write_json("status/1", answer)
-    else:
+    elif everything:
         write_fields(answer)
+    else:
+        write("\n".join(status_page(answer)))
+        say("every number: edge-lfr status --all")
 
 
 @pause_app.command(epilog="Example: edge-lfr pause")

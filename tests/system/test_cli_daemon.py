@@ -56,9 +56,10 @@ def daemon(edge_lfr: Command) -> Iterator[Daemon]:
 
 @pytest.mark.usefixtures("daemon")
 def test_status_is_the_daemons_own_word(edge_lfr: Command) -> None:
-    """For a program as it came, for a person line by line."""
+    """For a program and with --all as it came; for a person a page that begins with how it is."""
     assert "lfr.local-status/1" == edge_lfr("status", "--json").json["schema"]
-    assert "state: running" in edge_lfr("status").out
+    assert "  state: running" in edge_lfr("status", "--all").out.splitlines()
+    assert "running" == edge_lfr("status").out.splitlines()[0]
 
 
 @pytest.mark.usefixtures("daemon")
@@ -66,7 +67,7 @@ def test_the_doctor_judges_the_threshold_of_a_running_daemon(edge_lfr: Command) 
     """Nobody else opens the store, so the daemon says how long the list is; the floor and its evidence follow."""
     found = {check["name"]: check for check in edge_lfr("doctor", "--json").json["checks"]}
     assert "3 references, in use" == found["watchlist"]["found"]
-    assert "for 7 templates (floor " in found["threshold"]["found"]
+    assert " for 7 templates; " in found["threshold"]["found"]
 
 
 def test_each_verb_is_passed_on(edge_lfr: Command, daemon: Daemon) -> None:

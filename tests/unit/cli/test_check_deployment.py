@@ -40,7 +40,7 @@ def entry() -> PackEntry:
 @pytest.mark.parametrize(
     ("templates", "verdict", "words"),
     [
-        (7, Verdict.OK, "0.5 for 7 templates (floor 0.5, measured: at most 0.9 false alerts in 1,000 passages (95 %))"),
+        (7, Verdict.OK, "0.5 for 7 templates; measured: at most 0.9 false alerts in 1,000 passages (95 %)"),
         (101, Verdict.WARN, "extrapolated: at most 0.8 false alerts in 1,000 passages (95 %)"),
         (9999, Verdict.WARN, "extrapolated: about 1 false alerts in 1,000 passages, not bounded"),
     ],
@@ -56,7 +56,7 @@ def test_a_raised_threshold_is_shown_beside_the_floor(entry: PackEntry) -> None:
     """The evidence is that of the floor: nobody has measured the raised one either."""
     (found,) = check_threshold(Conditions(decision=DecisionConfig(threshold=0.65)), entry, 1000)
     assert Verdict.WARN is found.verdict
-    assert found.found.startswith("0.65 for 1000 templates (floor 0.6, extrapolated")
+    assert found.found.startswith("0.65 for 1000 templates, above the floor 0.6; extrapolated: ")
 
 
 def test_laxer_conditions_are_named(entry: PackEntry) -> None:
@@ -64,7 +64,10 @@ def test_laxer_conditions_are_named(entry: PackEntry) -> None:
     laxer = Conditions(decision=DecisionConfig(required_hits=1), looks=LooksConfig(max_looks=11))
     (found,) = check_threshold(laxer, entry, 7)
     assert Verdict.WARN is found.verdict
-    assert "0.5, extrapolated: laxer than calibrated is decision.required_hits, looks.max_looks, not" in found.found
+    assert (
+        "0.5 for 7 templates; extrapolated: laxer than calibrated is decision.required_hits, looks.max_looks, not"
+        in found.found
+    )
 
 
 def test_what_no_floor_allows_is_an_error(entry: PackEntry) -> None:
