@@ -6,18 +6,9 @@ import pytest
 
 from edge_lfr.evaluation.bench.accuracy import FULL, Plan, measure
 from edge_lfr.evaluation.bench.accuracy_people import Size
+from simulators.silence import Silence
 
 SMALL = Plan(Size(pictured_twice=2, strangers=1, fillers=6, rounds=1), 1, (140,), 0.0)
-
-
-class Silence:
-    """A witness that says nothing."""
-
-    def stage(self, text: str) -> None:
-        pass
-
-    def count(self, done: int, total: int) -> None:
-        assert 0 <= done <= total
 
 
 @pytest.mark.shared

@@ -18,18 +18,9 @@ from edge_lfr.evaluation.bench.speed_looks import PEOPLE, Economy, HeldFrames, m
 from edge_lfr.evaluation.bench.speed_stages import Bench, Call, CountedSession
 from edge_lfr.inference.session import Session, TensorSpec
 from edge_lfr.pipeline.stage_times import ALL_STAGES, StageTimes
+from simulators.silence import Silence
 
 ORDER = StreetOrder(fps=5, seconds=4.0, mated=1, others=2, near_px=110)
-
-
-class Silence:
-    """A witness that says nothing."""
-
-    def stage(self, text: str) -> None:
-        pass
-
-    def count(self, done: int, total: int) -> None:
-        assert 0 <= done <= total
 
 
 class Net:
