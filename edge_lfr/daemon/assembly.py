@@ -10,11 +10,13 @@ from edge_lfr.pipeline.faces.alignment import Aligner
 from edge_lfr.pipeline.faces.detection import FaceDetector
 from edge_lfr.pipeline.faces.looks import LookPlanner
 from edge_lfr.pipeline.faces.tracking import Tracker
+from edge_lfr.pipeline.identification.agreement import Lookalikes
 from edge_lfr.pipeline.identification.decision import Decider
 from edge_lfr.pipeline.identification.embedding import Embedder
 from edge_lfr.pipeline.identification.matching import Matcher
 from edge_lfr.pipeline.path import Path, Reporter, Stages
 from edge_lfr.pipeline.stage_times import StageTimes
+from edge_lfr.watchlist.gallery import Gallery
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,11 +57,27 @@ def assemble(
     times: StageTimes,
 ) -> Path:
     """A path that searches this watchlist; everything that a path remembers starts empty."""
-    return Path(stages_of(nets, armament, config, new_track_id), reporter, times)
+    stages = stages_of(
+        nets,
+        config,
+        new_track_id,
+        gallery=armament.gallery,
+        threshold=armament.threshold,
+        lookalikes=armament.watchlist.lookalikes,
+    )
+    return Path(stages, reporter, times)
 
 
-def stages_of(nets: Nets, armament: Armament, config: ApplianceConfig, new_track_id: Callable[[], int]) -> Stages:
-    """The stages of such a path."""
+def stages_of(
+    nets: Nets,
+    config: ApplianceConfig,
+    new_track_id: Callable[[], int],
+    *,
+    gallery: Gallery,
+    threshold: float,
+    lookalikes: Lookalikes = frozenset(),
+) -> Stages:
+    """The stages of such a path; they remember nothing yet."""
     return Stages(
         detector=nets.detector,
         trackers={
@@ -71,7 +89,7 @@ def stages_of(nets: Nets, armament: Armament, config: ApplianceConfig, new_track
         planner=LookPlanner(config.looks),
         aligner=nets.aligner,
         embedder=nets.embedder,
-        matcher=Matcher(armament.gallery, pack_digest=nets.pack_digest),
-        decider=Decider(config.decision, armament.threshold, armament.watchlist.lookalikes),
+        matcher=Matcher(gallery, pack_digest=nets.pack_digest),
+        decider=Decider(config.decision, threshold, lookalikes),
         max_gap_s=config.tracking.max_gap_s,
     )

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
-import edge_lfr
 from edge_lfr.evaluation.demo_events import Announcement
 from edge_lfr.evaluation.demo_summary import DemoSummary, RunReport, summarise
 from edge_lfr.evaluation.processes import RehearsalError
 from edge_lfr.evaluation.rehearsal import Rehearsal, Scenario, rehearsal
 from edge_lfr.evaluation.truth import Passage, Truth
+from edge_lfr.evaluation.walkby.script import walkby_script
 
 PACK_OF_FOLDER: Final = "yunet-0095"
 """What is installed where there is a folder of models."""
@@ -170,10 +170,6 @@ class _Demo:
         self._narrator.stage(f"pack {self._pack}: installed and verified by digest")
 
     def _make_walkby(self) -> None:
-        script = Path(edge_lfr.__file__).parents[1] / "scripts" / "make_walkby"
-        if not script.is_file():
-            message = "clips are made by a script of the checkout, and this is an installed package"
-            raise RehearsalError(message, remedy="run scripts/demo in a checkout, or name --source and --watchlist")
         options = ["--out", str(self._clip), "--truth", str(self._truth), "--watchlist-out", str(self._made_watchlist)]
         if self._options.is_quick or self._options.source is not None:
             options.append("--quick")
@@ -181,7 +177,7 @@ class _Demo:
             options.append("--built-in")
         else:
             options += ["--data", str(self._options.shared / "data")]
-        self._staged.script(script, *options)
+        self._staged.script(walkby_script(), *options)
 
     def _load_watchlist(self) -> None:
         folder = self._made_watchlist if self._options.watchlist is None else self._options.watchlist

@@ -1,16 +1,15 @@
 """Walkers enter, clips and their truth leave, drawn and encoded by a process beside this one, one clip ahead."""
 
 import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import edge_lfr
 from edge_lfr.evaluation.bench.ground import BenchError
 from edge_lfr.evaluation.truth import Truth
+from edge_lfr.evaluation.walkby.script import walkby_command
 from edge_lfr.evaluation.walkby.walkers import Walker, save_walkers
 
 FPS: Final = 10.0
@@ -59,18 +58,19 @@ class Studio:
         self._folder = folder
         self._data = data
         self._orders = orders
-        self._script = Path(edge_lfr.__file__).parents[1] / "scripts" / "make_walkby"
         self._drawing: subprocess.Popen[bytes] | None = None
         self._folder.mkdir()
 
     @classmethod
     @contextmanager
     def opened(cls, folder: Path, data: Path, orders: Sequence[Order]) -> Iterator["Studio"]:
-        """Begin with the first clip; whatever happens, no process and no clip stays."""
+        """
+        Begin with the first clip; whatever happens, no process stays.
+
+        Raises:
+            WalkbyScriptError: Nothing can draw a clip here.
+        """
         studio = cls(folder, data, orders)
-        if not studio._script.is_file():
-            message = "clips are made by a script of the checkout, and this is an installed package"
-            raise BenchError(message, remedy="run it in a checkout")
         try:
             studio._begin(0)
             yield studio
@@ -110,9 +110,8 @@ class Studio:
             "--preset": "ultrafast",
             "--seed": order.seed,
         }
-        command = [sys.executable, str(self._script), *(str(part) for pair in options.items() for part in pair)]
         self._drawing = subprocess.Popen(  # noqa: S603 - our own interpreter, script and options
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+            walkby_command(options), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
         )
 
     def _finish(self) -> None:

@@ -6,7 +6,6 @@ and the outbox. Only time is another: it is that of the clips, so that a slow ma
 """
 
 import itertools
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -14,23 +13,19 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from pydantic import SecretStr
-
 from edge_lfr.biometrics.geometry import BoxXYXY
 from edge_lfr.biometrics.outcomes import Alert, Candidate, Decision, DecisionReason, Discard, TrackEnd
 from edge_lfr.biometrics.samples import Face, Frame, Track
-from edge_lfr.clock import SystemClock
 from edge_lfr.config.appliance import ApplianceConfig
 from edge_lfr.daemon.armament import Armament, arm
 from edge_lfr.daemon.assembly import open_nets, stages_of
 from edge_lfr.evaluation.bench.ground import BenchError
+from edge_lfr.evaluation.bench.playing import played
 from edge_lfr.evaluation.truth import Event
 from edge_lfr.governance.keys import KeyEncryptingKey
 from edge_lfr.inference.calibrated_conditions import Conditions
 from edge_lfr.inference.packs import OpenPack
 from edge_lfr.pipeline import path as pipeline_path
-from edge_lfr.pipeline.capture.camera import Camera
-from edge_lfr.pipeline.capture.source import CameraState
 from edge_lfr.pipeline.identification.agreement import Candidates
 from edge_lfr.pipeline.identification.decision import Decider
 from edge_lfr.pipeline.reporting.alert import AlertWriter, Basis
@@ -38,9 +33,6 @@ from edge_lfr.pipeline.reporting.discard import Counters
 from edge_lfr.pipeline.reporting.outbox import FILE_NAME, Outbox
 from edge_lfr.pipeline.reporting.topics import Identity
 from edge_lfr.watchlist.store import SealedStore
-
-WAIT_S: Final = 0.25
-"""How often it is asked whether a clip has ended, while no frame comes."""
 
 BEGIN: Final = datetime(2026, 1, 1, tzinfo=UTC)
 """When the first clip begins; any moment would do."""
@@ -120,7 +112,13 @@ class Appliance:
             ),
         )
         track_ids = itertools.count(1)
-        stages = stages_of(open_nets(pack, config), armament, config, lambda: next(track_ids))
+        stages = stages_of(
+            open_nets(pack, config),
+            config,
+            lambda: next(track_ids),
+            gallery=armament.gallery,
+            threshold=armament.threshold,
+        )
         decider = _WritingDecider(config.decision, armament.threshold, armament.watchlist.lookalikes)
         decider.tell(self._note_look)
         self._path = pipeline_path.Path(replace(stages, decider=decider), self)
@@ -158,7 +156,7 @@ class Appliance:
         """
         self._record = Record()
         begins_ns = self._clock.monotonic_ns()
-        for frame in self._frames_of(clip):
+        for frame in played(clip, self.counters.discard):
             if frame.media_time_s is None:
                 frame.destroy()
                 message = "a frame of a clip has no time"
@@ -173,28 +171,6 @@ class Appliance:
         self._path.rest()
         self._clock.sleep(self._config.reporting.passage_gap_s + 1.0)
         return self._record
-
-    def _frames_of(self, clip: Path) -> Iterator[Frame]:
-        """The frames as a camera gives them, none left out."""
-        one = self._config.cameras[0].model_copy(update={"source": SecretStr(str(clip))})
-        waits = threading.Event()
-        camera = Camera(one, on_frame=waits.set, on_discard=self.counters.discard, clock=SystemClock())
-        camera.start()
-        try:
-            while True:
-                waits.clear()
-                frame = camera.take_newest()
-                if frame is not None:
-                    yield frame
-                elif camera.status.state is CameraState.ENDED:
-                    break
-                else:
-                    waits.wait(WAIT_S)
-            status = camera.status
-            if status.error_code is not None or status.frames_handed_over != status.frames_decoded:
-                raise BenchError(f"a clip was not seen whole: {status.error_code}")
-        finally:
-            camera.stop()
 
     # What the path reports ----------------------------------------------------------------------------------------
 

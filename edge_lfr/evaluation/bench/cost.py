@@ -8,9 +8,8 @@ their nets alone, over and over: what else the machine does meanwhile falls on b
 """
 
 import statistics
-import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
@@ -18,10 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_lfr.biometrics.samples import Frame
+from edge_lfr.evaluation.bench.noted_nets import run_again
 from edge_lfr.evaluation.bench.report import Row, Witness
 from edge_lfr.evaluation.bench.speed_looks import HeldFrames
-from edge_lfr.evaluation.bench.speed_stages import Bench, Call, CountingReporter
-from edge_lfr.pipeline.path import Path
+from edge_lfr.evaluation.bench.speed_stages import Bench, CountingReporter
+from edge_lfr.evaluation.bench.spent import Spent, Stopwatch
+from edge_lfr.pipeline.path import FLUSH, TIMED_STAGES, Path
 from edge_lfr.pipeline.stage_times import ALL_STAGES, StageSummary, StageTimes
 
 BLOCK: Final = 4
@@ -35,26 +36,24 @@ INTERVAL_NS: Final = 40_000_000
 CAPTURED: Final = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-@dataclass(slots=True)
-class Spent:
-    """Time of one repetition, in nanoseconds."""
+@dataclass(frozen=True, slots=True)
+class Repetition:
+    """Time that all held pictures took once."""
 
-    path_cpu: int = 0
+    path: Spent = field(default_factory=Spent)
     """From frame in hand to verdict, and `Path.settle` after it."""
 
-    settling_cpu: int = 0
+    settling: Spent = field(default_factory=Spent)
     """Of it `Path.settle`."""
 
-    bare_cpu: int = 0
-    path_wall: int = 0
-    bare_wall: int = 0
+    bare: Spent = field(default_factory=Spent)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
     """The repetitions, and how the path's own clocks divide its time."""
 
-    repetitions: tuple[Spent, ...]
+    repetitions: tuple[Repetition, ...]
     frames: int
     """Passes of one repetition."""
 
@@ -70,27 +69,32 @@ class Cost:
     @property
     def ratio(self) -> float:
         """Median over the repetitions."""
-        return statistics.median(spent.path_cpu / spent.bare_cpu for spent in self.repetitions)
+        return statistics.median(one.path.processor_s / one.bare.processor_s for one in self.repetitions)
 
     def rows(self) -> Iterator[Row]:
         frames = self.frames * self.cameras
-        yield Row.shown("cost: cameras in a pass", self.cameras)
-        yield Row.shown("cost: people in view", self.people, "median")
-        yield Row.shown("cost: embeddings", round(self.embeddings / frames, 3), "a frame")
+        yield Row.shown("cost: cameras in a pass", self.cameras, "cameras")
+        yield Row.shown("cost: people in view, median", self.people, "people")
+        yield Row.shown("cost: embeddings a frame", round(self.embeddings / frames, 3), "embeddings")
         for name, measured in (
-            ("bare nets, CPU", [spent.bare_cpu for spent in self.repetitions]),
-            ("path, CPU", [spent.path_cpu for spent in self.repetitions]),
-            ("of it overwriting the last faces, CPU", [spent.settling_cpu for spent in self.repetitions]),
-            ("bare nets, wall", [spent.bare_wall for spent in self.repetitions]),
-            ("path, wall", [spent.path_wall for spent in self.repetitions]),
+            ("bare nets, CPU", [one.bare.processor_s for one in self.repetitions]),
+            ("path, CPU", [one.path.processor_s for one in self.repetitions]),
+            ("of it overwriting the last faces, CPU", [one.settling.processor_s for one in self.repetitions]),
+            ("bare nets, wall", [one.bare.wall_s for one in self.repetitions]),
+            ("path, wall", [one.path.wall_s for one in self.repetitions]),
         ):
-            yield Row.shown(f"cost: {name}", round(statistics.median(measured) / frames / 1e6, 3), "ms a frame")
+            yield Row.shown(f"cost: {name}", round(1e3 * statistics.median(measured) / frames, 3), "ms a frame")
         yield Row.at_most("cost: path / bare nets, CPU", round(self.ratio, 4), MAX_RATIO)
-        whole_ms = self.stages[ALL_STAGES].total_ms
-        passes = self.stages[ALL_STAGES].count * self.cameras
-        for stage, summary in self.stages.items():
-            share = f"ms a frame, {summary.total_ms / whole_ms:.1%}"
-            yield Row.shown(f"path: {stage}", round(summary.total_ms / passes, 3), share)
+        yield from self._stage_rows()
+
+    def _stage_rows(self) -> Iterator[Row]:
+        """Every stage of the path in its order, whether it ran or not."""
+        whole = self.stages[ALL_STAGES]
+        for stage in (*TIMED_STAGES, ALL_STAGES, FLUSH):
+            total_ms = self.stages[stage].total_ms if stage in self.stages else 0.0
+            yield Row.shown(f"path: {stage}", round(total_ms / (whole.count * self.cameras), 3), "ms a frame")
+            if stage in TIMED_STAGES:
+                yield Row.shown(f"path: {stage}, share of the pass", round(100.0 * total_ms / whole.total_ms, 1), "%")
 
 
 def measure_cost(bench: Bench, held: HeldFrames, witness: Witness, *, cameras: int, repetitions: int) -> Cost:
@@ -113,28 +117,27 @@ def measure_cost(bench: Bench, held: HeldFrames, witness: Witness, *, cameras: i
     timed = Path(bench.stages(names), CountingReporter(), times)
     pictures = held.pictures
     slots = [np.empty_like(pictures[0]) for _ in names]
-    measured: list[Spent] = []
+    measured: list[Repetition] = []
     sequence = embeddings = 0
     path = Path(bench.stages(names), CountingReporter())
     for repetition in range(repetitions + 1):
         if repetition == 1:
             path = timed
-        spent, embeddings = Spent(), 0
+        spent, embeddings = Repetition(), 0
         for start in range(0, len(pictures), BLOCK):
             bench.calls.clear()
             for picture in pictures[start : start + BLOCK]:
                 frames = [_frame(name, slot, picture, sequence) for name, slot in zip(names, slots, strict=True)]
                 sequence += 1
-                cpu_ns, wall_ns = time.process_time_ns(), time.perf_counter_ns()
+                watch = Stopwatch()
                 embeddings += path.identify(frames)
-                asked, identified_ns = len(bench.calls), time.process_time_ns()
+                asked, identified = len(bench.calls), watch.read()
                 path.settle(frames[0].arrived_ns)
-                settled_ns = time.process_time_ns()
-                spent.path_cpu += settled_ns - cpu_ns
-                spent.settling_cpu += settled_ns - identified_ns
-                spent.path_wall += time.perf_counter_ns() - wall_ns
+                settled = watch.read()
+                spent.path.add(settled)
+                spent.settling.add(settled.since(identified))
                 del bench.calls[asked:]  # neutral runs are no work of the nets' own
-            _repeat(list(bench.calls), spent)
+            spent.bare.add(run_again(bench.calls))
         path.end_all()
         if repetition:
             measured.append(spent)
@@ -147,14 +150,6 @@ def measure_cost(bench: Bench, held: HeldFrames, witness: Witness, *, cameras: i
         embeddings=embeddings,
         stages=times.summary(),
     )
-
-
-def _repeat(calls: Sequence[Call], spent: Spent) -> None:
-    for call in calls:
-        cpu_ns, wall_ns = time.process_time_ns(), time.perf_counter_ns()
-        call.session.repeat(call)
-        spent.bare_cpu += time.process_time_ns() - cpu_ns
-        spent.bare_wall += time.perf_counter_ns() - wall_ns
 
 
 def _frame(camera: str, slot: NDArray[np.uint8], picture: NDArray[np.uint8], number: int) -> Frame:

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import edge_lfr
 from edge_lfr.evaluation.bench.ground import PACK, BenchError, prepared_ground
 from edge_lfr.evaluation.bench.report import Report, Row, Witness
 from edge_lfr.evaluation.processes import RehearsalError
 from edge_lfr.evaluation.rehearsal import Rehearsal, Scenario, rehearsal
+from edge_lfr.evaluation.walkby.script import walkby_script
 from edge_lfr.process_figures import children_of, figures_of
 
 MAX_GROWTH_PERCENT: Final = 2.0
@@ -81,9 +81,8 @@ def measure_memory(shared: Path, witness: Witness, *, is_quick: bool) -> Report:
         witness.stage("making a clip and its watchlist")
         once, looped = ground.folder / "once.h264", ground.folder / "looped.h264"
         watchlist = ground.folder / "watchlist"
-        script = Path(edge_lfr.__file__).parents[1] / "scripts" / "make_walkby"
         staged.script(
-            script,
+            walkby_script(),
             *("--out", str(once), "--watchlist-out", str(watchlist), "--data", str(ground.shared / "data")),
             *course.clip,
         )

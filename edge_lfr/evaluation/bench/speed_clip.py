@@ -1,35 +1,18 @@
-"""
-The street that speed is measured on: an order enters; a clip, its truth and its watchlist leave, and then its frames.
+"""The street that speed is measured on: an order enters; a clip, its truth and its watchlist leave."""
 
-Frames come out of the daemon's own decoder process, every one of them, with the clip's own time for a clock: a slow
-machine sees what a fast one does.
-"""
-
-import resource
 import statistics
 import subprocess
-import sys
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
-from pydantic import SecretStr
-
-import edge_lfr
-from edge_lfr.biometrics.samples import Frame
-from edge_lfr.clock import SystemClock
-from edge_lfr.config.capture import CameraConfig, Playback
 from edge_lfr.evaluation.bench.ground import BenchError, Ground
+from edge_lfr.evaluation.bench.playing import played
 from edge_lfr.evaluation.bench.report import Row
+from edge_lfr.evaluation.bench.spent import children_cpu_s
 from edge_lfr.evaluation.truth import Truth
-from edge_lfr.pipeline.capture.camera import Camera
-from edge_lfr.pipeline.capture.source import CameraState
-
-WAIT_S: Final = 0.25
-"""How often it is asked whether the clip has ended, while no frame comes."""
+from edge_lfr.evaluation.walkby.script import walkby_command
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +54,7 @@ class DecodingCost:
     def rows(self) -> Iterator[Row]:
         yield Row.shown("decoding: CPU", round(self.decoder_cpu_ms, 3), "ms a frame")
         yield Row.shown("hand-over: CPU", round(self.handover_cpu_ms, 3), "ms a frame")
-        yield Row.shown("hand-over: wall", round(self.handover_wall_ms, 3), "ms a frame, median")
+        yield Row.shown("hand-over: wall, median", round(self.handover_wall_ms, 3), "ms a frame")
 
 
 def made_street(ground: Ground, name: str, order: StreetOrder) -> Street:
@@ -79,12 +62,9 @@ def made_street(ground: Ground, name: str, order: StreetOrder) -> Street:
     Draw a clip, as `scripts/make_walkby` does; its watchlist holds those alone who walk by.
 
     Raises:
-        BenchError: There is no such script or no portraits.
+        BenchError: It could not be drawn.
+        WalkbyScriptError: Nothing can draw a clip here.
     """
-    script = Path(edge_lfr.__file__).parents[1] / "scripts" / "make_walkby"
-    if not script.is_file():
-        message = "clips are made by a script of the checkout, and this is an installed package"
-        raise BenchError(message, remedy="run it in a checkout, or name a clip with --clip")
     clip, watchlist = ground.folder / f"{name}.mp4", ground.folder / f"{name}-watchlist"
     options = {
         "--out": clip,
@@ -98,7 +78,7 @@ def made_street(ground: Ground, name: str, order: StreetOrder) -> Street:
         "--filler": 0,
     }
     made = subprocess.run(  # noqa: S603 - our own interpreter, script and options
-        [sys.executable, str(script), *(str(part) for pair in options.items() for part in pair)],
+        walkby_command(options),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -109,36 +89,9 @@ def made_street(ground: Ground, name: str, order: StreetOrder) -> Street:
     return Street(clip=clip, truth=Truth.load(clip.with_suffix(".json")), watchlist=watchlist)
 
 
-def played(clip: Path) -> Iterator[Frame]:
-    """
-    Give every frame of *clip*, in its order and stamped with its media time; each is the caller's to destroy.
-
-    Raises:
-        BenchError: The decoder could not read it.
-    """
-    waiting = threading.Event()
-    config = CameraConfig(id="street", source=SecretStr(str(clip)), playback=Playback.EVERY_FRAME)
-    camera = Camera(config, on_frame=waiting.set, on_discard=lambda _: None, clock=SystemClock())
-    camera.start()
-    try:
-        while True:
-            waiting.clear()
-            frame = camera.take_newest()
-            if frame is not None:
-                yield frame
-            elif camera.status.state is CameraState.ENDED:
-                break
-            else:
-                waiting.wait(WAIT_S)
-        if camera.status.error_code is not None:
-            raise BenchError(f"the clip could not be decoded: {camera.status.error_code}", remedy="name another clip")
-    finally:
-        camera.stop()
-
-
 def decoding_cost(clip: Path) -> DecodingCost:
     """Play *clip* as fast as it goes, and look at nothing."""
-    child_before_s, own_before_ns = _children_cpu_s(), time.process_time_ns()
+    child_before_s, own_before_ns = children_cpu_s(), time.process_time_ns()
     waits_ns: list[int] = []
     for frame in played(clip):
         waits_ns.append(time.monotonic_ns() - frame.arrived_ns)
@@ -148,12 +101,7 @@ def decoding_cost(clip: Path) -> DecodingCost:
         raise BenchError(message, remedy="name another clip")
     return DecodingCost(
         frames=len(waits_ns),
-        decoder_cpu_ms=1e3 * (_children_cpu_s() - child_before_s) / len(waits_ns),
+        decoder_cpu_ms=1e3 * (children_cpu_s() - child_before_s) / len(waits_ns),
         handover_cpu_ms=(time.process_time_ns() - own_before_ns) / 1e6 / len(waits_ns),
         handover_wall_ms=statistics.median(waits_ns) / 1e6,
     )
-
-
-def _children_cpu_s() -> float:
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime

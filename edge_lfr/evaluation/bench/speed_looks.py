@@ -13,12 +13,11 @@ from numpy.typing import NDArray
 
 from edge_lfr.biometrics.outcomes import Outcome
 from edge_lfr.biometrics.samples import Face, Frame
+from edge_lfr.evaluation.bench.playing import CAMERA, played
 from edge_lfr.evaluation.bench.report import Row, Witness
-from edge_lfr.evaluation.bench.speed_clip import Street, played
+from edge_lfr.evaluation.bench.speed_clip import Street
 from edge_lfr.evaluation.bench.speed_stages import Bench, CountingReporter
 from edge_lfr.pipeline.path import Path
-
-CAMERA: Final = "street"
 
 PEOPLE: Final = 5
 """In view, where the cost of a frame is measured."""
@@ -35,9 +34,9 @@ class EveryFace:
 
     def __init__(self, bench: Bench) -> None:
         self._bench = bench
-        self._tracker = bench.tracker(CAMERA)
-        self._matcher = bench.matcher()
-        self._decider = bench.decider()
+        stages = bench.stages([CAMERA])
+        self._tracker = stages.trackers[CAMERA]
+        self._matcher, self._decider = stages.matcher, stages.decider
         self.embeddings = 0
         self.alerted: set[str] = set()
 
@@ -53,8 +52,8 @@ class EveryFace:
         self.embeddings += len(tracks)
         for start in range(0, len(tracks), config.looks.max_batch):
             batch = tracks[start : start + config.looks.max_batch]
-            samples = [bench.aligner.align(pixels_bgr, track.face, track.track_id) for track in batch]
-            probes = bench.embedder.extract(samples)
+            samples = [bench.nets.aligner.align(pixels_bgr, track.face, track.track_id) for track in batch]
+            probes = bench.nets.embedder.extract(samples)
             for track, found in zip(batch, self._matcher.search(probes), strict=True):
                 decision = self._decider.decide(track, found)
                 if decision.outcome is Outcome.MATCH:

@@ -1,7 +1,7 @@
 """
-What speed is measured with: the pack's nets, counted, and a path over a gallery of some hundred templates.
+What speed is measured with: the pack's nets, noted, and a path over a gallery of some hundred templates.
 
-Everything is as the daemon has it but the reporter, which counts.
+Everything is as the daemon puts it together but the reporter, which counts, and the detector, which can be listened to.
 """
 
 import csv
@@ -20,16 +20,11 @@ from edge_lfr.biometrics.outcomes import Decision, Discard, DiscardReason, Track
 from edge_lfr.biometrics.samples import Face, Frame
 from edge_lfr.config.appliance import ApplianceConfig
 from edge_lfr.config.identification import GalleryConfig, IndexChoice
+from edge_lfr.daemon.assembly import open_nets, stages_of
 from edge_lfr.evaluation.bench.ground import BenchError
+from edge_lfr.evaluation.bench.noted_nets import Call, noted
 from edge_lfr.inference.packs import OpenPack
-from edge_lfr.inference.session import Session, TensorSpec
-from edge_lfr.pipeline.faces.alignment import Aligner
 from edge_lfr.pipeline.faces.detection import FaceDetector
-from edge_lfr.pipeline.faces.looks import LookPlanner
-from edge_lfr.pipeline.faces.tracking import Tracker
-from edge_lfr.pipeline.identification.decision import Decider
-from edge_lfr.pipeline.identification.embedding import Embedder
-from edge_lfr.pipeline.identification.matching import Matcher
 from edge_lfr.pipeline.path import Stages
 from edge_lfr.watchlist.gallery import Gallery
 
@@ -38,62 +33,6 @@ TEMPLATES: Final = 300
 
 PORTRAIT_PX: Final = 640
 """Longest side to which an enrolment picture is shrunk."""
-
-Shape = tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One run of a net, as the path asked for it."""
-
-    session: "CountedSession"
-    feed: Shape
-    out: Shape | None
-    """None: the outputs were given back, not written into an array."""
-
-
-class CountedSession:
-    """A net that notes how it is run, and can be run in just that way again; satisfies `Session`."""
-
-    def __init__(self, session: Session, calls: list[Call]) -> None:
-        self._session = session
-        self._calls = calls
-        self._feeds: dict[Shape, NDArray[np.float32]] = {}
-        self._outs: dict[Shape, NDArray[np.float32]] = {}
-
-    @property
-    def inputs(self) -> tuple[TensorSpec, ...]:
-        return self._session.inputs
-
-    @property
-    def outputs(self) -> tuple[TensorSpec, ...]:
-        return self._session.outputs
-
-    @property
-    def provider(self) -> str:
-        return self._session.provider
-
-    def run(self, feed: NDArray[np.float32]) -> tuple[NDArray[np.float32], ...]:
-        self._calls.append(Call(self, feed.shape, None))
-        return self._session.run(feed)
-
-    def run_into(self, feed: NDArray[np.float32], out: NDArray[np.float32]) -> None:
-        self._calls.append(Call(self, feed.shape, out.shape))
-        self._session.run_into(feed, out)
-
-    def repeat(self, call: Call) -> None:
-        """Run the net alone, on noise of the same shape; how long it takes does not depend on what it sees."""
-        feed = self._feeds.get(call.feed)
-        if feed is None:
-            noise = np.random.default_rng(1).random(call.feed, dtype=np.float32)
-            feed = self._feeds[call.feed] = noise * np.float32(255.0)
-        if call.out is None:
-            self._session.run(feed)
-            return
-        out = self._outs.get(call.out)
-        if out is None:
-            out = self._outs[call.out] = np.zeros(call.out, dtype=np.float32)
-        self._session.run_into(feed, out)
 
 
 @dataclass(slots=True)
@@ -135,7 +74,7 @@ class ShowingDetector(FaceDetector):
 
 
 class Bench:
-    """The counted nets and a gallery, for as many paths as are to be compared; `close` ends the gallery's vectors."""
+    """The noted nets and a gallery, for as many paths as are to be compared; `close` ends the gallery's vectors."""
 
     def __init__(self, pack: OpenPack, config: ApplianceConfig, watchlist: Path | None) -> None:
         """
@@ -146,51 +85,31 @@ class Bench:
         """
         self.config = config
         self.calls: list[Call] = []
-        self.pack = replace(
-            pack,
-            detector=CountedSession(pack.detector, self.calls),
-            embedder=CountedSession(pack.embedder, self.calls),
-        )
-        entry, slots = pack.entry, config.looks.max_batch
+        self.pack = noted(pack, self.calls.append)
+        nets = open_nets(self.pack, config)
         self.detector = ShowingDetector(
             self.pack.detector,
-            entry.detector,
+            pack.entry.detector,
             config.detection,
             min_score=min(config.tracking.min_continuing_score, config.detection.min_detection_score),
         )
-        self.aligner = Aligner(entry.embedder, slots)
-        self.embedder = Embedder(self.pack.embedder, entry.embedder, pack.digest, slots)
-        self.threshold = entry.floor(TEMPLATES).threshold_for(config.decision.threshold)
+        self.nets = replace(nets, detector=self.detector)
+        self.threshold = pack.entry.floor(TEMPLATES).threshold_for(config.decision.threshold)
         self.gallery = self._filled(watchlist)
         self._track_ids = itertools.count(1)
         self.calls.clear()
 
     def stages(self, cameras: Sequence[str]) -> Stages:
         """Stages that remember nothing yet."""
-        return Stages(
-            detector=self.detector,
-            trackers={camera: self.tracker(camera) for camera in cameras},
-            zones=dict.fromkeys(cameras),
-            quality=self.config.quality,
-            planner=LookPlanner(self.config.looks),
-            aligner=self.aligner,
-            embedder=self.embedder,
-            matcher=self.matcher(),
-            decider=self.decider(),
-            max_gap_s=self.config.tracking.max_gap_s,
+        first = self.config.cameras[0]
+        named = tuple(first.model_copy(update={"id": camera}) for camera in cameras)
+        return stages_of(
+            self.nets,
+            self.config.model_copy(update={"cameras": named}),
+            lambda: next(self._track_ids),
+            gallery=self.gallery,
+            threshold=self.threshold,
         )
-
-    def tracker(self, camera: str) -> Tracker:
-        config = self.config
-        return Tracker(
-            camera, config.tracking, config.detection.min_detection_score, new_track_id=lambda: next(self._track_ids)
-        )
-
-    def matcher(self) -> Matcher:
-        return Matcher(self.gallery, pack_digest=self.pack.digest)
-
-    def decider(self) -> Decider:
-        return Decider(self.config.decision, self.threshold)
 
     def close(self) -> None:
         self.gallery.destroy()
@@ -223,7 +142,8 @@ class Bench:
         if not faces:
             message = "an enrolment picture shows no face"
             raise BenchError(message)
-        with self.aligner.align(pixels, faces[0], 0) as sample, self.embedder.extract([sample])[0] as probe:
+        nets = self.nets
+        with nets.aligner.align(pixels, faces[0], 0) as sample, nets.embedder.extract([sample])[0] as probe:
             return probe.vector.copy()
 
 

@@ -8,14 +8,14 @@ from typing import Final
 
 import numpy as np
 
-from edge_lfr.evaluation.bench.bare_nets import BareNets, Spent, Stopwatch
+from edge_lfr.evaluation.bench.bare_nets import BareNets
 from edge_lfr.evaluation.bench.ground import Ground, prepared_ground
 from edge_lfr.evaluation.bench.report import Report, Row, Witness
+from edge_lfr.evaluation.bench.spent import Spent, Stopwatch, children_cpu_s
 from edge_lfr.evaluation.bench.watchlist_source import write_source
 from edge_lfr.governance.keys import KeyEncryptingKey
 from edge_lfr.pipeline.enrolment import EnrolmentStages, enrol, lane_count
 from edge_lfr.watchlist.lookalikes import near_pairs
-from edge_lfr.watchlist.report import EnrolmentReport
 from edge_lfr.watchlist.source import WatchlistSource, read_source
 from edge_lfr.watchlist.store import SealedStore
 
@@ -53,26 +53,9 @@ def measure_watchlist(shared: Path, witness: Witness, *, pictures: int, is_quick
         witness.stage(f"making {count} pictures")
         source = read_source(write_source(ground.shared, ground.folder / "source", count))
         witness.stage("enrolling them, beside the bare nets")
-        load = _Load(ground, witness, source)
+        load = loaded(ground, source, witness)
         witness.stage(f"looking for lookalikes among {DESIGN_PICTURES}")
-        lookalikes_s = _lookalikes_s(DESIGN_PICTURES)
-        figures = LoadFigures(
-            pictures=load.pictures,
-            spent=load.spent,
-            bare=load.nets.whole(),
-            children_s=load.children_s,
-            peak_mb=load.peak_mb,
-            lanes=load.lanes,
-            noted=load.nets.noted,
-            repeated=load.nets.repeated,
-            skipped=load.nets.skipped,
-            sealed=load.sealed,
-            enrolled=load.report.enrolled_templates,
-            rejected=load.report.rejected,
-            lookalike_pairs=len(load.report.lookalikes),
-            lookalikes_s=lookalikes_s,
-        )
-        return Report.of(figures.rows())
+        return Report.of(load.rows(_lookalikes_s(DESIGN_PICTURES)))
 
 
 def block_of(pictures: int) -> int:
@@ -82,7 +65,7 @@ def block_of(pictures: int) -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadFigures:
-    """What one load came to."""
+    """What one load came to, without the stops."""
 
     pictures: int
     spent: Spent
@@ -99,12 +82,12 @@ class LoadFigures:
     enrolled: int
     rejected: int
     lookalike_pairs: int
-    lookalikes_s: float
 
-    def rows(self) -> list[Row]:
+    def rows(self, lookalikes_s: float) -> list[Row]:
+        """Give the table; *lookalikes_s*: what the search for lookalikes takes among 20,000 templates."""
         wall_s, processor_s, pictures = self.spent.wall_s, self.spent.processor_s, self.pictures
         is_whole = pictures >= DESIGN_PICTURES
-        projected_s = wall_s * DESIGN_PICTURES / pictures + (0.0 if is_whole else self.lookalikes_s)
+        projected_s = wall_s * DESIGN_PICTURES / pictures + (0.0 if is_whole else lookalikes_s)
         title = f"{DESIGN_PICTURES} pictures" + ("" if is_whole else ", projected")
         bare = self.bare
         return [
@@ -113,64 +96,76 @@ class LoadFigures:
                 "load / bare nets, by the clock", None if bare is None else round(wall_s / bare.wall_s, 3), MAX_RATIO
             ),
             Row.at_most("peak memory, children included", round(self.peak_mb), MAX_MEMORY_MB, "MB"),
-            Row.exactly("templates sealed, of those enrolled", self.sealed, self.enrolled),
+            Row.exactly("templates enrolled and not sealed", self.enrolled - self.sealed, 0, "templates"),
             Row.shown(
                 "load / bare nets, processor time",
                 None if bare is None else round(processor_s / bare.processor_s, 3),
             ),
-            Row.shown("pictures loaded", pictures),
+            Row.shown("templates sealed", self.sealed, "templates"),
+            Row.shown("pictures loaded", pictures, "pictures"),
             Row.shown("pictures a second", round(pictures / wall_s, 1), "1/s"),
             Row.shown("load", round(wall_s, 1), "s"),
             Row.shown("bare nets, same calls and threads", None if bare is None else round(bare.wall_s, 1), "s"),
             Row.shown("processor time a picture", round(1e3 * processor_s / pictures, 2), "ms"),
             Row.shown("of it bare nets", None if bare is None else round(1e3 * bare.processor_s / pictures, 2), "ms"),
             Row.shown("of it decoding children", round(1e3 * self.children_s / pictures, 2), "ms"),
-            Row.shown("lanes", self.lanes),
-            Row.shown("detector passes", self.noted),
-            Row.shown("of them run again bare", self.repeated),
-            Row.shown("stops without a bare run", self.skipped),
-            Row.shown("rejected", self.rejected, f"of {pictures}"),
-            Row.shown("lookalike pairs", self.lookalike_pairs),
-            Row.shown(f"lookalikes among {DESIGN_PICTURES} x {DIMENSION}", round(self.lookalikes_s, 2), "s"),
+            Row.shown("lanes", self.lanes, "lanes"),
+            Row.shown("detector passes", self.noted, "passes"),
+            Row.shown("of them run again bare", self.repeated, "passes"),
+            Row.shown("stops without a bare run", self.skipped, "stops"),
+            Row.shown("rejected", self.rejected, "pictures"),
+            Row.shown("lookalike pairs", self.lookalike_pairs, "pairs"),
+            Row.shown(f"lookalikes among {DESIGN_PICTURES} x {DIMENSION}", round(lookalikes_s, 2), "s"),
         ]
 
 
-class _Load:
-    """One load and what it took, without the stops."""
+def loaded(ground: Ground, source: WatchlistSource, witness: Witness) -> LoadFigures:
+    """
+    Enrol *source* with the nets noted, and stand still now and then for the nets alone.
 
-    def __init__(self, ground: Ground, witness: Witness, source: WatchlistSource) -> None:
-        config = ground.config()
-        self.pictures = len(source.rows)
-        self.lanes = lane_count(config.models.threads)
-        self.nets = BareNets(self.lanes)
-        self._witness = witness
-        self._block = block_of(self.pictures)
-        pack = self.nets.around(ground.open_pack(threads=1))
-        store = SealedStore(config.watchlist_directory, KeyEncryptingKey.load(config.mode_directory, create=True))
-        children_s = _children_s()
-        watch = Stopwatch()
-        self.report: EnrolmentReport = enrol(
-            source,
-            store,
-            EnrolmentStages.of(pack, config.detection, lanes=self.lanes),
-            quality=config.quality,
-            decision=config.decision,
-            progress=self._progress,
-        )
-        taken = watch.read()
-        self.children_s = _children_s() - children_s
-        self.spent = Spent(
-            taken.wall_s - self.nets.paused.wall_s,
-            taken.processor_s - self.nets.paused.processor_s + self.children_s,
-        )
-        self.peak_mb = _peak_mb(self.lanes)
-        with store.open() as stored:
-            self.sealed = stored.templates
+    Raises:
+        EdgeLfrError: As in `enrol`.
+    """
+    config, pictures = ground.config(), len(source.rows)
+    lanes, block = lane_count(config.models.threads), block_of(pictures)
+    nets = BareNets(lanes)
 
-    def _progress(self, done: int, total: int) -> None:
-        self._witness.count(done, total)
-        if done % self._block == 0 and done <= total - self._block:
-            self.nets.repeat(REPEATED_PICTURES)
+    def progress(done: int, total: int) -> None:
+        witness.count(done, total)
+        if done % block == 0 and done <= total - block:
+            nets.repeat(REPEATED_PICTURES)
+
+    pack = nets.around(ground.open_pack(threads=1))
+    store = SealedStore(config.watchlist_directory, KeyEncryptingKey.load(config.mode_directory, create=True))
+    children_before_s, watch = children_cpu_s(), Stopwatch()
+    report = enrol(
+        source,
+        store,
+        EnrolmentStages.of(pack, config.detection, lanes=lanes),
+        quality=config.quality,
+        decision=config.decision,
+        progress=progress,
+    )
+    spent = watch.read().since(nets.paused)
+    children_s = children_cpu_s() - children_before_s
+    peak_mb = _peak_mb(lanes)
+    with store.open() as stored:
+        sealed = stored.templates
+    return LoadFigures(
+        pictures=pictures,
+        spent=Spent(spent.wall_s, spent.processor_s + children_s),
+        bare=nets.whole(),
+        children_s=children_s,
+        peak_mb=peak_mb,
+        lanes=lanes,
+        noted=nets.noted,
+        repeated=nets.repeated,
+        skipped=nets.skipped,
+        sealed=sealed,
+        enrolled=report.enrolled_templates,
+        rejected=report.rejected,
+        lookalike_pairs=len(report.lookalikes),
+    )
 
 
 def _lookalikes_s(count: int) -> float:
@@ -182,12 +177,6 @@ def _lookalikes_s(count: int) -> float:
     began = time.perf_counter()
     near_pairs(vectors, range(count), SEARCHED_SCORE)
     return time.perf_counter() - began
-
-
-def _children_s() -> float:
-    """Processor time of children that have ended."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
 
 
 def _peak_mb(children: int) -> float:

@@ -9,8 +9,9 @@ import pytest
 from numpy.typing import NDArray
 
 from edge_lfr.errors import InferenceError
-from edge_lfr.evaluation.bench.bare_nets import BareNets, Call
+from edge_lfr.evaluation.bench.bare_nets import BareNets
 from edge_lfr.evaluation.bench.ground import prepared_ground
+from edge_lfr.evaluation.bench.noted_nets import Call
 from edge_lfr.inference.packs import OpenPack
 from edge_lfr.inference.session import Session
 
