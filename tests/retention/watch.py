@@ -89,9 +89,11 @@ class Watch:
             BenchError: It was not.
         """
         with self._changed:
-            if not self._changed.wait_for(lambda: is_so(self) or self.is_exiting, timeout_s) or not is_so(self):
-                heard = ", ".join(f"{count} x {event.name}" for event, count in self.seen.items())
-                raise BenchError(f"{what}: not within {timeout_s:g} s; heard {heard or 'nothing'}", remedy=BUSY)
+            self._changed.wait_for(lambda: is_so(self) or self.is_exiting, timeout_s)
+            if not is_so(self):
+                heard = ", ".join(f"{count} x {event.name}" for event, count in self.seen.items()) or "nothing"
+                when = "before the daemon ended" if self.is_exiting else f"within {timeout_s:g} s"
+                raise BenchError(f"{what}: not {when}; heard {heard}", remedy=BUSY)
 
     def until_more_faces(self, frames: int, what: str) -> None:
         """Wait for so many further frames with faces."""
