@@ -67,7 +67,7 @@ def test_it_starts(box: Box) -> None:
     box.install("--models", str(box.models), "--start")
     assert "active" == box.show("ActiveState")
     assert box.show("StatusText").startswith("disarmed")
-    assert box.machine.done("edge-lfr", "status").startswith("schema")
+    assert box.machine.done("edge-lfr", "status").startswith("disarmed")
 
 
 def test_installing_again_changes_nothing(box: Box) -> None:
