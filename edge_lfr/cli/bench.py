@@ -1,12 +1,12 @@
 """`edge-lfr bench`: how good, how fast, how large; a table, or with --json one line of rows at the end."""
 
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 
 from edge_lfr.cli.measuring import tell, watched
-from edge_lfr.cli.options import JsonOption, new_app
+from edge_lfr.cli.options import DEFAULT_SHARED, JsonOption, SharedOption, new_app
 from edge_lfr.evaluation.bench.accuracy import measure_accuracy
 from edge_lfr.evaluation.bench.gallery import measure_gallery
 from edge_lfr.evaluation.bench.memory import measure_memory
@@ -15,9 +15,7 @@ from edge_lfr.evaluation.bench.watchlist import measure_watchlist
 
 app = new_app("Measure accuracy, cost and latency, the gallery, memory, and loading a watchlist.")
 
-SharedOption = Annotated[Path, typer.Option(help="Folder with models/ and data/.", metavar="DIR")]
 QuickOption = Annotated[bool, typer.Option("--quick", help="A first answer within a minute.")]
-DEFAULT_SHARED: Final = Path("../shared")
 
 
 @app.command(epilog="Example: edge-lfr bench accuracy --quick")
@@ -32,7 +30,10 @@ def accuracy(shared: SharedOption = DEFAULT_SHARED, quick: QuickOption = False, 
 def speed(
     shared: SharedOption = DEFAULT_SHARED,
     cameras: Annotated[int, typer.Option(min=1, max=32, help="Copies of the clip, as cameras.")] = 1,
-    clip: Annotated[Path | None, typer.Option(help="Your clip instead of a made one.", metavar="FILE")] = None,
+    clip: Annotated[
+        Path | None,
+        typer.Option(help="Your clip instead of a made one.", metavar="FILE", exists=True, dir_okay=False),
+    ] = None,
     quick: QuickOption = False,
     json: JsonOption = False,
 ) -> None:

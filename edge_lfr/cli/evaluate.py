@@ -1,14 +1,14 @@
 """`edge-lfr evaluate`: what a pack's scores are worth; a table, lines for the catalogue, or one line of rows."""
 
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 
 from edge_lfr.cli.measuring import tell, watched
-from edge_lfr.cli.options import JsonOption, new_app
+from edge_lfr.cli.options import DEFAULT_SHARED, JsonOption, SharedOption, new_app
 from edge_lfr.cli.output import say, write, write_table
-from edge_lfr.evaluation.bench.ground import PACK
+from edge_lfr.evaluation.bench.ground import PACK, require_folders
 from edge_lfr.evaluation.calibration import (
     COMPARISONS_OF_A_PASSAGE,
     DATA,
@@ -21,14 +21,10 @@ from edge_lfr.inference.catalogue import load_catalogue
 
 app = new_app("Find out what a pack's scores are worth.")
 
-DEFAULT_SHARED: Final = Path("../shared")
-
 
 @app.command(epilog="Example: edge-lfr evaluate calibrate --quick")
 def calibrate(  # noqa: PLR0917 - options, which are named at the terminal
-    shared: Annotated[
-        Path, typer.Option(help="Folder with models/ and data/calibration/.", metavar="DIR")
-    ] = DEFAULT_SHARED,
+    shared: SharedOption = DEFAULT_SHARED,
     pack: Annotated[str, typer.Option(help="Pack of the catalogue.", metavar="ID")] = PACK,
     models: Annotated[
         Path | None, typer.Option(help="Folder with the pack's weights; DIR/models without it.", metavar="DIR")
@@ -44,9 +40,14 @@ def calibrate(  # noqa: PLR0917 - options, which are named at the terminal
 
     Compares thousands of labelled portraits with one another, group by group; takes minutes. Writes nothing to disk.
     """
+    if json and toml:
+        message = "--json and --toml are two forms of one result: ask for one of them"
+        raise typer.BadParameter(message)
+    data = f"data/{DATA}"
+    require_folders(shared, data, *(("models",) if models is None else ()))
     entry = load_catalogue().pack(pack)
     with watched() as witness:
-        table = calibrate_pack(entry, models or shared / "models", shared / "data" / DATA, witness, is_quick=quick)
+        table = calibrate_pack(entry, models or shared / "models", shared / data, witness, is_quick=quick)
     if json:
         tell(report_of(table), as_json=True)
     elif toml:

@@ -16,6 +16,12 @@ JsonOption: TypeAlias = Annotated[bool, typer.Option("--json", help="Write the r
 
 YesOption: TypeAlias = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
+DEFAULT_SHARED: Final = Path("../shared")
+
+SharedOption: TypeAlias = Annotated[
+    Path, typer.Option("--shared", metavar="DIR", help="Folder with models/ and data/.")
+]
+
 
 def new_app(help_text: str | None = None, *, has_verbs: bool = True) -> typer.Typer:
     """

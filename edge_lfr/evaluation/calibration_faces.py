@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from edge_lfr.biometrics.geometry import SizeWH
 from edge_lfr.biometrics.samples import AlignedFace
 from edge_lfr.config.faces import DetectionConfig, QualityConfig
-from edge_lfr.errors import EdgeLfrError
+from edge_lfr.evaluation.bench.ground import BenchError
 from edge_lfr.evaluation.bench.report import Witness
 from edge_lfr.inference.packs import OpenPack
 from edge_lfr.pipeline.faces.alignment import Aligner
@@ -48,12 +48,11 @@ BATCH: Final = 8
 """Samples embedded at once, as in enrolment."""
 
 
-class CalibrationError(EdgeLfrError):
+class CalibrationError(BenchError):
     """A table cannot be made from these pictures."""
 
     code = "calibration"
-    exit_status = 66
-    remedy = "name the folder that holds models/ and data/calibration/: --shared DIR"
+    remedy = "take the whole of data/calibration"
 
 
 @dataclass(frozen=True, slots=True)

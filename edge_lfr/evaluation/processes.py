@@ -115,6 +115,20 @@ class Children:
             self.stop(self._running.pop())
 
 
+def broker_program() -> str:
+    """
+    Find Mosquitto.
+
+    Raises:
+        BrokerUnavailableError: It is not installed.
+    """
+    program = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
+    if program is None:
+        message = "mosquitto is not installed"
+        raise BrokerUnavailableError(message, remedy="sudo apt-get install mosquitto")
+    return program
+
+
 def start_broker(children: Children, folder: Path) -> int:
     """
     Start Mosquitto on a free loopback port and wait until it listens.
@@ -125,10 +139,7 @@ def start_broker(children: Children, folder: Path) -> int:
     Raises:
         BrokerUnavailableError: There is no Mosquitto, or it does not listen.
     """
-    program = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
-    if program is None:
-        message = "mosquitto is not installed"
-        raise BrokerUnavailableError(message, remedy="sudo apt-get install mosquitto")
+    program = broker_program()
     port = _free_port()
     configuration = folder / "mosquitto.conf"
     configuration.write_text(

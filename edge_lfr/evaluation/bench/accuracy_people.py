@@ -14,7 +14,7 @@ from typing import Final
 import cv2
 import numpy as np
 
-from edge_lfr.evaluation.bench.ground import BenchError
+from edge_lfr.evaluation.bench.ground import SHARED_REMEDY, BenchError
 from edge_lfr.evaluation.walkby.people import Cast, FaceFinder, Listed, pictures_in
 from edge_lfr.evaluation.walkby.walkers import Walker
 from edge_lfr.watchlist.entries import Category
@@ -184,7 +184,7 @@ def _labelled(path: Path, person_of: Callable[[dict[str, str]], Person]) -> tupl
         with path.open(encoding="utf-8", newline="") as file:
             return tuple(person_of(row) for row in csv.DictReader(file))
     except (OSError, KeyError) as error:
-        raise BenchError(f"{path.name} does not label the pictures beside it") from error
+        raise BenchError(f"{path} does not label the pictures beside it", remedy=SHARED_REMEDY) from error
 
 
 def _is_clear(picture: Path, finder: FaceFinder) -> bool:

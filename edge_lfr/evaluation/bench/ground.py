@@ -16,13 +16,14 @@ from edge_lfr.inference.packs import OpenPack, install, open_pack
 PACK: Final = "yunet-0095"
 """The pack whose weights lie in the folder of development."""
 
+SHARED_REMEDY: Final = "name the folder that holds models/ and data/: --shared DIR"
+
 
 class BenchError(EdgeLfrError):
     """A measurement cannot be made here."""
 
     code = "bench"
     exit_status = 69
-    remedy = "name the folder with models/ and data/: --shared DIR"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,18 @@ class Ground:
         )
 
 
+def require_folders(shared: Path, *names: str) -> None:
+    """
+    See that *shared* has these folders, before anything is made.
+
+    Raises:
+        BenchError: One is missing; the message names it.
+    """
+    for name in names:
+        if not (shared / name).is_dir():
+            raise BenchError(f"there is no folder {shared / name}", remedy=SHARED_REMEDY)
+
+
 @contextmanager
 def prepared_ground(shared: Path) -> Iterator[Ground]:
     """
@@ -64,11 +77,10 @@ def prepared_ground(shared: Path) -> Iterator[Ground]:
         shared: Folder with `models/` and `data/`.
 
     Raises:
-        BenchError: There is no such folder.
+        BenchError: One of the two is missing.
         ModelError: The weights are not those of the catalogue.
     """
-    if not (shared / "models").is_dir():
-        raise BenchError(f"no weights in {shared / 'models'}")
+    require_folders(shared, "models", "data")
     with tempfile.TemporaryDirectory(prefix="edge-lfr-bench-") as name:
         folder = Path(name)
         models = folder / "models"

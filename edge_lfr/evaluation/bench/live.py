@@ -13,14 +13,20 @@ from edge_lfr.evaluation.bench.ground import PACK, Ground
 from edge_lfr.evaluation.bench.report import Row, Witness
 from edge_lfr.evaluation.demo_summary import LatencyPart, RunReport
 from edge_lfr.evaluation.rehearsal import Scenario, rehearsal
+from edge_lfr.pipeline.path import FLUSH, TIMED_STAGES
+from edge_lfr.pipeline.stage_times import ALL_STAGES
 
 GRACE_S: Final = 120.0
 """Time beyond the clip's own length in which the daemon has to start, finish and deliver."""
 
-MAX_P50_MS: Final = 150.0
-MAX_P99_MS: Final = 500.0
-MAX_FIRST_FACE_P50_MS: Final = 1000.0
-"""Limits on two cores without a GPU, for one camera of 1280 x 720 at 10 frames a second with 5 people in view."""
+LIMITS_MS: Final[dict[str, tuple[float, float | None]]] = {
+    "frame_to_puback": (150.0, 500.0),
+    "first_good_face_to_puback": (1000.0, None),
+}
+"""Of p50 and p99; on two cores without a GPU, one camera of 1280 x 720 at 10 frames a second, 5 people in view."""
+
+LEAST_OF_P99: Final = 20
+"""Of fewer values the largest is told under its own name; of up to 100 a p99 is the largest one or nearly so."""
 
 PARTS: Final = {
     "handover": "frame arrived to pass begun",
@@ -40,6 +46,9 @@ class LiveScene:
     seconds: float
     watchlist: Path
     """A folder that `watchlist load` takes."""
+
+    people_in_view: float
+    """Median over the frames, by the truth."""
 
     cameras: int = 1
     has_targets: bool = True
@@ -75,23 +84,29 @@ def measure_live(ground: Ground, scene: LiveScene, witness: Witness) -> tuple[Ro
 
 def live_rows(report: RunReport, scene: LiveScene) -> Iterator[Row]:
     """Turn the daemon's own report into rows; a part that nothing went through has no value, and misses its target."""
-    yield Row.shown("live: cameras", scene.cameras)
+    timed = report.latency.get("frame_to_puback", LatencyPart())
+    yield Row.shown("live: cameras", scene.cameras, "cameras")
+    yield Row.shown("live: people in view, median", scene.people_in_view, "people")
     yield Row.shown("live: frames decoded", report.frames_decoded, "frames")
     yield Row.shown("live: frames processed", report.frames_processed, "frames")
     yield Row.shown("live: frames dropped", report.frames_dropped, "frames")
     yield Row.shown("live: looks postponed", report.counters.get("discard.look-postponed", 0), "looks")
     yield Row.shown("live: alerts and sightings", report.alerts + report.sightings, "messages")
+    yield Row.shown("live: alerts timed", timed.count, "messages")
     for name, words in PARTS.items():
         part = report.latency.get(name, LatencyPart())
-        if name == "frame_to_puback" and scene.has_targets:
-            yield Row.at_most(f"live: {words}, p50", part.p50_ms, MAX_P50_MS, "ms")
-            yield Row.at_most(f"live: {words}, p99", part.p99_ms, MAX_P99_MS, "ms")
-        elif name == "first_good_face_to_puback" and scene.has_targets:
-            yield Row.at_most(f"live: {words}, p50", part.p50_ms, MAX_FIRST_FACE_P50_MS, "ms")
-            yield Row.shown(f"live: {words}, p99", part.p99_ms, "ms")
+        median_limit_ms, tail_limit_ms = LIMITS_MS.get(name, (None, None)) if scene.has_targets else (None, None)
+        yield _held(f"live: {words}, p50", part.p50_ms, median_limit_ms)
+        if part.count < LEAST_OF_P99:
+            yield _held(f"live: {words}, maximum of fewer than {LEAST_OF_P99}", part.max_ms, tail_limit_ms)
         else:
-            yield Row.shown(f"live: {words}, p50", part.p50_ms, "ms")
-            yield Row.shown(f"live: {words}, p99", part.p99_ms, "ms")
-    for stage, times in report.stages.items():
-        yield Row.shown(f"live: {stage}, p50", round(times.p50_ms, 3), "ms")
-        yield Row.shown(f"live: {stage}, p99", round(times.p99_ms, 3), "ms")
+            yield _held(f"live: {words}, p99", part.p99_ms, tail_limit_ms)
+    for stage in (*TIMED_STAGES, ALL_STAGES, FLUSH):
+        times = report.stages.get(stage)
+        is_tail_known = times is not None and times.count >= LEAST_OF_P99
+        yield Row.shown(f"live: {stage}, p50", None if times is None else round(times.p50_ms, 3), "ms")
+        yield Row.shown(f"live: {stage}, p99", round(times.p99_ms, 3) if times and is_tail_known else None, "ms")
+
+
+def _held(name: str, value_ms: float | None, limit_ms: float | None) -> Row:
+    return Row.shown(name, value_ms, "ms") if limit_ms is None else Row.at_most(name, value_ms, limit_ms, "ms")

@@ -15,7 +15,7 @@ from typing import Final
 
 from edge_lfr.evaluation.bench.ground import PACK, BenchError, prepared_ground
 from edge_lfr.evaluation.bench.report import Report, Row, Witness
-from edge_lfr.evaluation.processes import RehearsalError
+from edge_lfr.evaluation.processes import RehearsalError, broker_program
 from edge_lfr.evaluation.rehearsal import Rehearsal, Scenario, rehearsal
 from edge_lfr.evaluation.walkby.script import walkby_script
 from edge_lfr.process_figures import children_of, figures_of
@@ -77,6 +77,7 @@ def measure_memory(shared: Path, witness: Witness, *, is_quick: bool) -> Report:
         RehearsalError: A process did not do its work.
     """
     course = QUICK if is_quick else FULL
+    broker_program()  # before anything is made
     with prepared_ground(shared) as ground, rehearsal(ground.folder) as staged:
         witness.stage("making a clip and its watchlist")
         once, looped = ground.folder / "once.h264", ground.folder / "looped.h264"
@@ -96,12 +97,15 @@ def measure_memory(shared: Path, witness: Witness, *, is_quick: bool) -> Report:
         staged.load_watchlist(watchlist)
         staged.start_control_room(lambda _: None)
         witness.stage(f"running the daemon for {course.last_frame} frames")
-        return Report.of(memory_rows(_watch(staged, course, witness), course.first_frame, course.last_frame))
+        samples = _watch(staged, course, witness)
+        return Report.of(memory_rows(samples, course.first_frame, course.last_frame, has_targets=not is_quick))
 
 
-def memory_rows(samples: Sequence[Sample], first_frame: int, last_frame: int) -> Iterator[Row]:
+def memory_rows(
+    samples: Sequence[Sample], first_frame: int, last_frame: int, *, has_targets: bool = True
+) -> Iterator[Row]:
     """
-    Compare what was held from *first_frame* on; growth is the highest later value over the first one.
+    Compare what was held from *first_frame* on.
 
     Targets have no value, and are missed, where too few samples were taken or they lie too close together.
 
@@ -111,6 +115,8 @@ def memory_rows(samples: Sequence[Sample], first_frame: int, last_frame: int) ->
         first_frame: Until here everything warms up.
 
         last_frame: Where the course ends.
+
+        has_targets: Whether the course is long enough for targets: a short one still warms up.
 
     Raises:
         BenchError: No sample was taken after the first frames.
@@ -122,20 +128,23 @@ def memory_rows(samples: Sequence[Sample], first_frame: int, last_frame: int) ->
     first, last = warm[0], warm[-1]
     is_enough = len(warm) >= LEAST_SAMPLES and last.frames - first.frames >= (last_frame - first_frame) / 2
 
-    def range_percent(name: str) -> float | None:
-        return _range_percent(warm, name) if is_enough else None
+    def held(name: str, value: float, limit: float, unit: str) -> Row:
+        if not has_targets:
+            return Row.shown(name, value, unit)
+        return Row.at_most(name, value if is_enough else None, limit, unit)
 
     yield Row.shown("from frame", first.frames, "frames")
     yield Row.shown("to frame", last.frames, "frames")
-    yield Row.shown("samples", len(warm))
-    yield Row.shown("daemon's resident set at the beginning", round(first.resident_mb, 1), "MB")
-    yield Row.shown("daemon's resident set at the end", round(last.resident_mb, 1), "MB")
-    yield Row.at_most("daemon's resident set, range", range_percent("resident_mb"), MAX_GROWTH_PERCENT, "%")
-    yield Row.shown("decoder's resident set at the end", round(last.children_mb, 1), "MB")
-    yield Row.at_most("decoder's resident set, range", range_percent("children_mb"), MAX_GROWTH_PERCENT, "%")
+    yield Row.shown("samples", len(warm), "samples")
+    yield Row.shown("daemon's resident set at first", round(first.resident_mb, 1), "MB")
+    yield Row.shown("daemon's resident set at last", round(last.resident_mb, 1), "MB")
+    yield held("daemon's resident set, range", _range_percent(warm, "resident_mb"), MAX_GROWTH_PERCENT, "%")
+    yield Row.shown("decoder's resident set at last", round(last.children_mb, 1), "MB")
+    yield held("decoder's resident set, range", _range_percent(warm, "children_mb"), MAX_GROWTH_PERCENT, "%")
     for name in ("descriptors", "threads", "children"):
-        growth = max(getattr(sample, name) for sample in warm) - getattr(first, name)
-        yield Row.at_most(f"growth of {name}", growth if is_enough else None, 0, f"beyond {getattr(first, name)}")
+        at_first = getattr(first, name)
+        yield Row.shown(f"{name} at first", at_first, name)
+        yield held(f"{name} beyond those at first", max(getattr(sample, name) for sample in warm) - at_first, 0, name)
 
 
 def _range_percent(samples: Iterable[Sample], name: str) -> float:

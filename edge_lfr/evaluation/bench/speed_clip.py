@@ -3,9 +3,11 @@
 import statistics
 import subprocess
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from edge_lfr.evaluation.bench.ground import BenchError, Ground
 from edge_lfr.evaluation.bench.playing import played
@@ -13,6 +15,9 @@ from edge_lfr.evaluation.bench.report import Row
 from edge_lfr.evaluation.bench.spent import children_cpu_s
 from edge_lfr.evaluation.truth import Truth
 from edge_lfr.evaluation.walkby.script import walkby_command
+
+MIN_FACE_PX: Final = 32
+"""Width of the smallest face that counts: one that could be embedded."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +40,14 @@ class Street:
     truth: Truth | None = None
     watchlist: Path | None = None
     """A folder that `watchlist load` takes: those of the clip who are listed. A clip of one's own has neither."""
+
+
+def people_in_view(truth: Truth) -> float:
+    """How many faces of `MIN_FACE_PX` and more a frame shows, median over the frames from the first to the last one."""
+    seen = Counter(
+        box.frame for passage in truth.passages for box in passage.boxes if box.box_xyxy.width >= MIN_FACE_PX
+    )
+    return statistics.median(seen[frame] for frame in range(min(seen), max(seen) + 1)) if seen else 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

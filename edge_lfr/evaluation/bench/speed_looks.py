@@ -4,26 +4,23 @@ The economy of looks: a clip enters; how many faces the path embeds, beside embe
 Both ways see the same detections of the same frames and decide alike; only what is embedded differs.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_lfr.biometrics.outcomes import Outcome
+from edge_lfr.biometrics.outcomes import DiscardReason, Outcome
 from edge_lfr.biometrics.samples import Face, Frame
 from edge_lfr.evaluation.bench.playing import CAMERA, played
 from edge_lfr.evaluation.bench.report import Row, Witness
-from edge_lfr.evaluation.bench.speed_clip import Street
+from edge_lfr.evaluation.bench.speed_clip import MIN_FACE_PX, Street
 from edge_lfr.evaluation.bench.speed_stages import Bench, CountingReporter
 from edge_lfr.pipeline.path import Path
 
 PEOPLE: Final = 5
 """In view, where the cost of a frame is measured."""
-
-MIN_FACE_PX: Final = 32
-"""Width of the smallest face that embedding every face would embed."""
 
 MAX_SHARE: Final = 0.2
 """Of that, what the path may embed."""
@@ -104,25 +101,27 @@ class Economy:
     mated: int
     """Passages of people who are listed; 0 without a truth."""
 
-    discards: tuple[tuple[str, int], ...]
+    discards: Mapping[DiscardReason, int]
 
     def rows(self) -> Iterator[Row]:
         passages = max(self.passages, 1)
         yield Row.shown("looks: frames", self.frames, "frames")
         yield Row.shown("looks: passages", self.passages, "passages")
-        yield Row.shown("looks: embeddings a passage", round(self.embeddings / passages, 2))
-        yield Row.shown("looks: embeddings a passage, every face of 32 px", round(self.every_face / passages, 2))
+        yield Row.shown("looks: embeddings a passage", round(self.embeddings / passages, 2), "embeddings")
+        every = round(self.every_face / passages, 2)
+        yield Row.shown(f"looks: embeddings a passage, every face of {MIN_FACE_PX} px", every, "embeddings")
         is_compared = self.embeddings > 0 and self.every_face > 0
         share = round(self.embeddings / self.every_face, 4) if is_compared else None
         yield Row.at_most("looks: embeddings / every face", share, MAX_SHARE)
         if self.has_truth:
-            either = self.alerted | self.alerted_by_every_face
             both = self.alerted & self.alerted_by_every_face
+            one_alone = self.alerted ^ self.alerted_by_every_face
+            yield Row.shown("looks: people alerted by both ways", len(both), "people")
             # two ways that alert for nobody agree about nothing
-            agreed = len(both) if is_compared and (either or not self.mated) else None
-            yield Row.exactly("looks: same alerts", agreed, len(either), "people alerted by both")
-        for reason, count in self.discards:
-            yield Row.shown(f"drops: {reason}", count)
+            disagreed = len(one_alone) if is_compared and (both or one_alone or not self.mated) else None
+            yield Row.exactly("looks: people alerted by one way alone", disagreed, 0, "people")
+        for reason in DiscardReason:
+            yield Row.shown(f"drops: {reason}", self.discards.get(reason, 0), _unit_of(reason))
 
 
 def measure_economy(bench: Bench, street: Street, held: HeldFrames, witness: Witness) -> Economy:
@@ -160,8 +159,13 @@ def measure_economy(bench: Bench, street: Street, held: HeldFrames, witness: Wit
         alerted_by_every_face=frozenset(every_face.alerted),
         has_truth=street.truth is not None,
         mated=sum(passage.is_mated for passage in passages),
-        discards=tuple(sorted((reason.value, count) for reason, count in reporter.discards.items())),
+        discards=dict(reporter.discards),
     )
+
+
+def _unit_of(reason: DiscardReason) -> str:
+    """What ended: a reason begins with it."""
+    return f"{reason.value.partition('-')[0]}s"
 
 
 def _stamp(frame: Frame, number: int) -> int:

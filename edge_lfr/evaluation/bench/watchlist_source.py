@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_lfr.evaluation.bench.ground import BenchError
+from edge_lfr.evaluation.bench.ground import SHARED_REMEDY, BenchError
 from edge_lfr.watchlist.entries import Category, ResponseCode
 from edge_lfr.watchlist.source import COLUMNS, CSV_NAME
 
@@ -57,7 +57,7 @@ def write_source(shared: Path, folder: Path, pictures: int) -> Path:
     """
     large, small = _files(shared, LARGE), _files(shared, SMALL)
     if not large or not small:
-        raise BenchError(f"no portraits in {shared / 'data'}")
+        raise BenchError(f"no portraits in {shared / 'data'}", remedy=SHARED_REMEDY)
     folder.mkdir()
     drawn = random.Random(SEED)  # noqa: S311 - makes pictures, not keys
     planned = list(_planned(drawn, large, small, folder, pictures))
