@@ -93,9 +93,12 @@ def measure(shared: Path, witness: Witness, plan: Plan) -> Report:
         enrolled = _enrol(ground, config, pack, crowd, witness)
         appliance, armament = parts.enter_context(Appliance.armed(config, pack))
         facts = [
-            Row.shown("templates in the gallery", enrolled.enrolled_templates, f"of {len(enrolled.rows)} pictures"),
-            Row.shown("people who walk and are enrolled", _walking(crowd, enrolled), f"of {len(crowd.reference_ids)}"),
-            Row.shown("threshold", armament.threshold, f"cosine, {armament.floor.evidence}"),
+            Row.shown("pictures in the watchlist", len(enrolled.rows), "pictures"),
+            Row.shown("templates in the gallery", enrolled.enrolled_templates, "templates"),
+            Row.shown("people who walk and are listed", len(crowd.reference_ids), "people"),
+            Row.shown("people who walk and are enrolled", _walking(crowd, enrolled), "people"),
+            Row.shown("threshold", armament.threshold, "cosine"),
+            Row.shown("evidence for the threshold", armament.floor.evidence),
         ]
         watched = _watch(appliance, studio, orders, witness)
         counts = appliance.counters.snapshot()
@@ -107,10 +110,10 @@ def measure(shared: Path, witness: Witness, plan: Plan) -> Report:
         [
             *rows(findings, crowd.group_by_key, allowed_misses=allowed),
             *facts,
-            Row.shown("frames", sum(record.frames for _, record in watched)),
-            Row.shown("comparisons", sum(len(record.looks) for _, record in watched)),
-            Row.shown("comparisons postponed", counts.get("discard.look-postponed", 0)),
-            Row.shown("alerts and sightings in the outbox", messages),
+            Row.shown("frames", sum(record.frames for _, record in watched), "frames"),
+            Row.shown("comparisons", sum(len(record.looks) for _, record in watched), "looks"),
+            Row.shown("comparisons postponed", counts.get("discard.look-postponed", 0), "looks"),
+            Row.shown("alerts and sightings in the outbox", messages, "messages"),
         ]
     )
 

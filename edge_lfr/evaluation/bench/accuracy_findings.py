@@ -1,9 +1,11 @@
 """Truth and records enter, rows leave: who was missed and at which stage, who was alerted wrongly, and the scores."""
 
 import math
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 from edge_lfr.biometrics.outcomes import DecisionReason
@@ -15,6 +17,12 @@ from edge_lfr.pipeline.stage_times import nearest_rank
 
 SIZE_EDGES_PX: Final = (70, 100, 130)
 """Between them lie what the four rounds reach: faces whose largest width is about 60, 90, 120 and 155 px."""
+
+SIZES: Final = (
+    *(f"face of {lower} to {upper} px" for lower, upper in pairwise((0, *SIZE_EDGES_PX))),
+    f"face of {SIZE_EDGES_PX[-1]} px and more",
+)
+"""Classes of a passage by its largest face."""
 
 MAX_HIDDEN: Final = 0.5
 """A face of which less than this is hidden counts for its width."""
@@ -31,6 +39,9 @@ STAGE_WORDS: Final = {
 DISAGREED: Final = "looks disagreed"
 OTHER: Final = "other"
 STAGES: Final = (*STAGE_WORDS.values(), DISAGREED, OTHER)
+
+LEAST_OF_PERCENTILE: Final = 20
+"""Percentiles of fewer values are left out."""
 
 LEVEL: Final = 0.05
 """Upper bounds hold at 95 %."""
@@ -148,20 +159,21 @@ def rows(findings: Findings, group_by_key: Mapping[str, str], *, allowed_misses:
     ids = sum(one.alert_ids for one in alerted)
     stages = Counter(one.missed_at for one in missed)
     return (
-        Row.at_most("mated passages missed", len(missed), allowed_misses, f"of {len(mated)}"),
-        Row.exactly("false alerts", false_ids, 0, f"in {len(findings.walked)} passages"),
+        Row.shown("mated passages", len(mated), "passages"),
+        Row.shown("non-mated passages", len(others), "passages"),
+        Row.at_most("mated passages missed", len(missed), allowed_misses, "passages"),
+        Row.exactly("false alerts", false_ids, 0, "alerts"),
         Row.shown(
-            f"false alerts per passage of {len(others)} non-mated, upper bound at 95 %",
-            None if bound is None else f"below {math.ceil(round(bound * 1000, 6)) / 10:.1f}",
+            "non-mated passages with a false alert, upper bound at 95 %",
+            None if bound is None else math.ceil(round(bound * 1000, 6)) / 10,
             "%",
         ),
-        Row.exactly(
-            "alert ids per alerted mated passage", ids / len(alerted) if alerted else None, 1, f"of {len(alerted)}"
-        ),
-        *(Row.shown(f"missed: {stage}", stages[stage], f"of {len(mated)}") for stage in STAGES),
-        *_by("missed, largest face", mated, lambda one: _size_of(one.largest_face_px), _is_missed),
-        *_by("missed", mated, lambda one: group_by_key[one.person], _is_missed),
-        *_by("falsely alerted", others, lambda one: group_by_key[one.person], lambda one: one.false_ids > 0),
+        Row.shown("mated passages alerted", len(alerted), "passages"),
+        Row.exactly("alert ids per alerted mated passage", ids / len(alerted) if alerted else None, 1, "ids"),
+        *(Row.shown(f"missed: {stage}", stages[stage], "passages") for stage in STAGES),
+        *_by("missed", "mated passages", mated, lambda one: _size_of(one.largest_face_px), _is_missed, keys=SIZES),
+        *_by("missed", "mated passages", mated, lambda one: group_by_key[one.person], _is_missed),
+        *_by("falsely alerted", "non-mated passages", others, lambda one: group_by_key[one.person], _is_false),
         *_scores(mated, others),
     )
 
@@ -169,34 +181,46 @@ def rows(findings: Findings, group_by_key: Mapping[str, str], *, allowed_misses:
 def _scores(mated: Sequence[Walked], others: Sequence[Walked]) -> Iterable[Row]:
     compared = [one for one in mated if one.own_score is not None or one.other_score is not None]
     first = sum(one.rank == 1 for one in compared)
-    yield Row.shown("mated passages whose nearest candidate is the person", first, f"of {len(compared)} compared")
+    yield Row.shown("mated passages compared", len(compared), "passages")
+    yield Row.shown("mated passages whose nearest candidate is the person", first, "passages")
     own = sorted(one.own_score for one in mated if one.own_score is not None)
+    yield Row.shown("mated passages with a score of the person", len(own), "passages")
     for percent in (1, 5, 50):
-        name = f"best score of the person, p{percent} of {len(own)} mated passages"
-        yield Row.shown(name, _percentile(own, percent), "cosine")
+        yield Row.shown(f"best score of the person in a mated passage, p{percent}", _percentile(own, percent), "cosine")
     wrong = sorted(one.other_score for one in others if one.other_score is not None)
+    yield Row.shown("non-mated passages with a score", len(wrong), "passages")
     for percent in (50, 99):
-        name = f"best score of anybody, p{percent} of {len(wrong)} non-mated passages"
-        yield Row.shown(name, _percentile(wrong, percent), "cosine")
-    yield Row.shown("largest score of a non-mated passage", round(wrong[-1], 3) if wrong else None, "cosine")
+        yield Row.shown(f"best score in a non-mated passage, p{percent}", _percentile(wrong, percent), "cosine")
+    yield Row.shown("best score in a non-mated passage, largest", round(wrong[-1], 3) if wrong else None, "cosine")
     confused = [one.other_score for one in mated if one.other_score is not None]
-    name = "largest score of somebody else in a mated passage"
+    name = "score of somebody else in a mated passage, largest"
     yield Row.shown(name, round(max(confused), 3) if confused else None, "cosine")
 
 
 def _percentile(ordered: Sequence[float], percent: int) -> float | None:
-    """As it is shown; None without values."""
-    return round(nearest_rank(ordered, percent), 3) if ordered else None
+    """As it is shown; None of too few values."""
+    return round(nearest_rank(ordered, percent), 3) if len(ordered) >= LEAST_OF_PERCENTILE else None
 
 
 def _by(
-    name: str, walked: Sequence[Walked], key_of: Callable[[Walked], str], is_hit: Callable[[Walked], bool]
+    name: str,
+    of_all: str,
+    walked: Sequence[Walked],
+    key_of: Callable[[Walked], str],
+    is_hit: Callable[[Walked], bool],
+    *,
+    keys: Sequence[str] = (),
 ) -> Iterable[Row]:
-    """One row a class that occurs."""
+    """Two rows a class: how many were hit, and of how many; *keys* have theirs also where nobody belongs to them."""
     classes = Counter(key_of(one) for one in walked)
     hits = Counter(key_of(one) for one in walked if is_hit(one))
-    for key in sorted(classes):
-        yield Row.shown(f"{name}, {key}", hits[key], f"of {classes[key]}")
+    for key in keys or sorted(classes):
+        yield Row.shown(f"{name}, {key}", hits[key], "passages")
+        yield Row.shown(f"{of_all}, {key}", classes[key], "passages")
+
+
+def _is_false(one: Walked) -> bool:
+    return one.false_ids > 0
 
 
 def _is_missed(one: Walked) -> bool:
@@ -204,10 +228,7 @@ def _is_missed(one: Walked) -> bool:
 
 
 def _size_of(width_px: float) -> str:
-    for lower, upper in zip((0, *SIZE_EDGES_PX), SIZE_EDGES_PX, strict=False):
-        if width_px < upper:
-            return f"{lower:03d} to {upper:03d} px"
-    return f"{SIZE_EDGES_PX[-1]:03d} px and more"
+    return SIZES[bisect_right(SIZE_EDGES_PX, width_px)]
 
 
 def _largest_face_px(passage: Passage) -> float:
