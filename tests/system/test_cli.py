@@ -102,10 +102,10 @@ def test_destruction_needs_a_yes(edge_lfr: Command) -> None:
 
 
 def test_a_folder_of_somebody_else_is_no_defect(edge_lfr: Command) -> None:
-    """A file where a folder should be is told as what it is."""
+    """A file where a folder should be is told as what it is, and nothing is gained by trying again."""
     (edge_lfr.folder / "state").write_text("")
     done = edge_lfr("watchlist", "wipe", "--yes")
-    assert os.EX_IOERR == done.status
+    assert os.EX_CONFIG == done.status
     assert str(edge_lfr.folder / "state") in done.err
 
 

@@ -91,7 +91,7 @@ def test_the_doctor_knows_the_watchlist(edge_lfr: Command) -> None:
     """Its size, its threshold with the evidence, and what a stolen disk gives away."""
     found = {check["name"]: check for check in edge_lfr("doctor", "--json").json["checks"]}
     assert f"{PEOPLE} references" in found["watchlist"]["found"]
-    assert "floor" in found["threshold"]["found"]
+    assert f"for {PEOPLE} templates" in found["threshold"]["found"]
     assert "a stolen disk then opens" in found["key"]["found"]
     assert "CPUExecutionProvider" in found["provider"]["found"]
     assert "px wide" in found["camera north"]["found"]
