@@ -17,7 +17,6 @@ from simulators.machine import why_not
 from simulators.packs import install_0095, open_0095
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
-SYSTEM = Path(__file__).resolve().parent / "system"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -26,16 +25,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-@pytest.hookimpl(tryfirst=True)  # a worker names the groups in a hook of its own, which would come before
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """
-    Leave tests out, by name, where what they need is not there: the shared folder, root's rights, a bootable machine.
-
-    Tests of whole processes form one group: they watch clocks, and follow one another where several workers run.
-    """
-    for item in items:
-        if SYSTEM in item.path.parents:
-            item.add_marker(pytest.mark.xdist_group("system"))
+    """Leave tests out, by name, where what they need is not there: the shared folder, root's rights, a machine to boot."""
     if not SHARED.is_dir():
         if config.getoption("--require-shared"):
             message = f"--require-shared: {SHARED} does not exist"
