@@ -26,7 +26,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave tests out, by name, where what they need is not there: the shared folder, root's rights, a machine to boot."""
+    """Leave tests out, by name, where something is missing: the shared folder, root's rights, a machine to boot."""
     if not SHARED.is_dir():
         if config.getoption("--require-shared"):
             message = f"--require-shared: {SHARED} does not exist"

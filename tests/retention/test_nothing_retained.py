@@ -16,7 +16,7 @@ from retention.rig import SILENT, Outcome, Rig
 from retention.street import make_street
 from retention.watch import FLUSH, LIFETIMES
 
-pytestmark = [pytest.mark.shared, pytest.mark.root, pytest.mark.xdist_group("system")]
+pytestmark = [pytest.mark.shared, pytest.mark.root]
 
 STAGES = ("faces.detection", "faces.alignment", "identification.matching")
 """Those that hold pixels and vectors when they fail; `scripts/retention_search` takes all."""
