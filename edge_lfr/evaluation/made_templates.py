@@ -34,14 +34,6 @@ def make_templates(
     return rows, [f"ref-{number:07d}" for number in ids.tolist()]
 
 
-def make_mates(vectors: NDArray[np.float32], cosine: float, *, seed: int = 2) -> NDArray[np.float32]:
-    """One probe for each vector, at *cosine* from it, in any direction."""
-    random = np.random.default_rng(seed)
-    noise = random.standard_normal(vectors.shape, dtype=np.float32)
-    noise = _unit(noise - np.sum(noise * vectors, axis=1, keepdims=True) * vectors)
-    return _unit(cosine * vectors + np.sqrt(1 - cosine**2) * noise)
-
-
 def _unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:
     unit: NDArray[np.float32] = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
     return unit

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from edge_lfr.biometrics.outcomes import Candidate
 from edge_lfr.config.identification import GalleryConfig, IndexChoice
-from edge_lfr.evaluation.made_templates import make_mates, make_templates
+from edge_lfr.evaluation.made_templates import make_templates
 from simulators.galleries import settled_gallery
+from simulators.mates import make_mates
 
 DIMENSION = 3
 

@@ -6,10 +6,11 @@ from numpy.typing import NDArray
 
 from edge_lfr.config.identification import GalleryConfig, IndexChoice
 from edge_lfr.errors import WatchlistFormatError
-from edge_lfr.evaluation.made_templates import make_mates, make_templates
+from edge_lfr.evaluation.made_templates import make_templates
 from edge_lfr.watchlist import exact_index
 from edge_lfr.watchlist.gallery import Gallery, GalleryDestroyedError
 from simulators.galleries import settled_gallery
+from simulators.mates import make_mates
 
 EXACT = GalleryConfig(index=IndexChoice.EXACT)
 THRESHOLD = 0.6

@@ -10,7 +10,7 @@ import structlog
 from numpy.typing import NDArray
 
 from edge_lfr.config.identification import GalleryConfig, IndexChoice
-from edge_lfr.evaluation.made_templates import make_mates, make_templates
+from edge_lfr.evaluation.made_templates import make_templates
 from edge_lfr.watchlist import gallery as gallery_module
 from edge_lfr.watchlist.exact_index import Index
 from edge_lfr.watchlist.gallery import Gallery
@@ -20,6 +20,7 @@ from edge_lfr.watchlist.race import is_clearly_faster, race, race_probes
 from edge_lfr.watchlist.recall import measure_recall, perturbed
 from edge_lfr.watchlist.templates import TemplateMatrix
 from simulators.galleries import settled_gallery
+from simulators.mates import make_mates
 
 AUTO = GalleryConfig(index=IndexChoice.AUTO)
 HNSW = GalleryConfig(index=IndexChoice.HNSW)
