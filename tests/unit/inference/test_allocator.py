@@ -73,7 +73,7 @@ for size in (64, 512, 1024, 4096):
     blocks = [libc.malloc(ctypes.c_size_t(size)) for _ in range(4)]
     ctypes.memset(ctypes.c_void_p(blocks[1]), 0x41, size)
     libc.free(ctypes.c_void_p(blocks[1]))
-    left += ctypes.string_at(blocks[1], size).count(0x41)
+    left += ctypes.string_at(blocks[1], size).count(b"A" * 16)
 print(left)
 """
 
