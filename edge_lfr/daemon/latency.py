@@ -1,16 +1,12 @@
 """How long an alert takes, in parts: from the arrival of a frame to the broker's PUBACK; numbers only."""
 
 import threading
-from collections import deque
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from edge_lfr.pipeline.stage_times import nearest_rank
-
-KEPT: Final = 2_000
-"""Latest spans of each part that the percentiles are taken of: months of alerts, minutes of frames. Sorting them for a
-message or a scrape keeps the path waiting, so there are not more."""
+from edge_lfr.pipeline.durations import DurationLog, nearest_rank
 
 MAX_OPEN: Final = 1_000
 """Alerts whose PUBACK is awaited at most; the oldest is forgotten first, and has then no latency. Chosen."""
@@ -42,12 +38,6 @@ class LatencySummary:
 
 
 @dataclass(slots=True)
-class _Spans:
-    count: int = 0
-    latest_ms: deque[float] = field(default_factory=lambda: deque(maxlen=KEPT))
-
-
-@dataclass(slots=True)
 class _Sending:
     """One alert between the disk and the broker."""
 
@@ -61,7 +51,7 @@ class LatencyLog:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._spans = {part: _Spans() for part in LatencyPart}
+        self._spans = {part: DurationLog() for part in LatencyPart}
         self._sending: dict[tuple[str, int], _Sending] = {}
 
     def add(self, part: LatencyPart, began_ns: int, ended_ns: int) -> None:
@@ -87,13 +77,11 @@ class LatencyLog:
     def summary(self) -> dict[str, LatencySummary]:
         """Every part, in the order of `LatencyPart`."""
         with self._lock:
-            found = {part: (spans.count, sorted(spans.latest_ms)) for part, spans in self._spans.items()}
-        return {part.value: _summary(count, ordered_ms) for part, (count, ordered_ms) in found.items()}
+            found = {part: (spans.count, spans.latest_ns()) for part, spans in self._spans.items()}
+        return {part.value: _summary(*spans) for part, spans in found.items()}
 
     def _add(self, part: LatencyPart, began_ns: int, ended_ns: int) -> None:
-        spans = self._spans[part]
-        spans.count += 1
-        spans.latest_ms.append((ended_ns - began_ns) / 1e6)
+        self._spans[part].add(ended_ns - began_ns)
 
     def _opened(self, alert_id: str, arrived_ns: int) -> _Sending:
         sending = self._sending.setdefault((alert_id, arrived_ns), _Sending())
@@ -111,9 +99,10 @@ class LatencyLog:
         self._sending.pop((alert_id, arrived_ns), None)
 
 
-def _summary(count: int, ordered_ms: list[float]) -> LatencySummary:
-    if not ordered_ms:
+def _summary(count: int, latest_ns: Iterable[int]) -> LatencySummary:
+    if not count:
         return LatencySummary()
+    ordered_ms = [duration_ns / 1e6 for duration_ns in sorted(latest_ns)]
     return LatencySummary(
         count=count,
         p50_ms=round(nearest_rank(ordered_ms, 50), 1),

@@ -2,18 +2,14 @@
 
 import threading
 import time
-from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import TracebackType
-from typing import Final, Self, TypeVar
+from typing import Final, Self
 
-Number = TypeVar("Number", int, float)
-
-KEPT: Final = 2_000
-"""Latest durations of a stage that its percentiles are taken of; some three minutes at ten frames a second."""
-
+from edge_lfr.pipeline.durations import DurationLog, nearest_rank
 
 ALL_STAGES: Final = "pass"
 """Stands among the stages for all of one pass."""
@@ -29,18 +25,11 @@ class StageSummary:
     p99_ms: float
 
 
-@dataclass(slots=True)
-class _Durations:
-    count: int = 0
-    total_ns: int = 0
-    latest_ns: deque[int] = field(default_factory=lambda: deque(maxlen=KEPT))
-
-
 class StageTimes:
     """Collects durations by the name of a stage; one thread measures, any thread reads."""
 
     def __init__(self) -> None:
-        self._stages: dict[str, _Durations] = {}
+        self._stages: defaultdict[str, DurationLog] = defaultdict(DurationLog)
         self._lock = threading.Lock()
 
     @contextmanager
@@ -59,27 +48,13 @@ class StageTimes:
         """Add durations in nanoseconds by stage; a reader sees all of them or none."""
         with self._lock:
             for stage, duration_ns in found:
-                durations = self._stages.setdefault(stage, _Durations())
-                durations.count += 1
-                durations.total_ns += duration_ns
-                durations.latest_ns.append(duration_ns)
+                self._stages[stage].add(duration_ns)
 
     def summary(self) -> dict[str, StageSummary]:
         """What each stage came to, in the order in which they first ran."""
         with self._lock:
-            found = {
-                stage: (durations.count, durations.total_ns, sorted(durations.latest_ns))
-                for stage, durations in self._stages.items()
-            }
-        return {
-            stage: StageSummary(
-                count=count,
-                total_ms=total_ns / 1e6,
-                p50_ms=nearest_rank(latest_ns, 50) / 1e6,
-                p99_ms=nearest_rank(latest_ns, 99) / 1e6,
-            )
-            for stage, (count, total_ns, latest_ns) in found.items()
-        }
+            found = {stage: (log.count, log.total_ns, log.latest_ns()) for stage, log in self._stages.items()}
+        return {stage: _summary(*durations) for stage, durations in found.items()}
 
 
 class StageClock:
@@ -132,7 +107,11 @@ class PassClock:
         self._times.add_all((clock.stage, clock.elapsed_ns) for clock in clocks if clock.elapsed_ns)
 
 
-def nearest_rank(ordered: Sequence[Number], percent: int) -> Number:
-    """Give the smallest value that at least *percent* of the values do not exceed; *ordered* holds at least one."""
-    rank = -(-len(ordered) * percent // 100)
-    return ordered[max(rank, 1) - 1]
+def _summary(count: int, total_ns: int, latest_ns: Iterable[int]) -> StageSummary:
+    ordered_ns = sorted(latest_ns)
+    return StageSummary(
+        count=count,
+        total_ms=total_ns / 1e6,
+        p50_ms=nearest_rank(ordered_ns, 50) / 1e6,
+        p99_ms=nearest_rank(ordered_ns, 99) / 1e6,
+    )

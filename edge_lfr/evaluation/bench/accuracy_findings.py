@@ -13,7 +13,7 @@ from edge_lfr.evaluation.bench.accuracy_watch import Look, Record
 from edge_lfr.evaluation.bench.report import Row
 from edge_lfr.evaluation.demo_summary import DiscardReport, RunReport, TrackReport, stage_of
 from edge_lfr.evaluation.truth import Event, Passage, Truth, assign
-from edge_lfr.pipeline.stage_times import nearest_rank
+from edge_lfr.pipeline.durations import nearest_rank
 
 SIZE_EDGES_PX: Final = (70, 100, 130)
 """Between them lie what the four rounds reach: faces whose largest width is about 60, 90, 120 and 155 px."""

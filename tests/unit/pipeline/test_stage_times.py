@@ -4,7 +4,8 @@ from contextlib import suppress
 
 import pytest
 
-from edge_lfr.pipeline.stage_times import ALL_STAGES, KEPT, PassClock, StageTimes
+from edge_lfr.pipeline.durations import KEPT
+from edge_lfr.pipeline.stage_times import ALL_STAGES, PassClock, StageTimes
 
 
 def test_percentiles_are_nearest_rank_over_the_latest_runs() -> None:
