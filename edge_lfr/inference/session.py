@@ -48,6 +48,11 @@ class Session(Protocol):
         """The provider that runs the convolutions, as the runtime calls it."""
         ...
 
+    @property
+    def overwrites_freed(self) -> bool:
+        """Whether each block that the net gives back is overwritten there and then."""
+        ...
+
     def run(self, feed: NDArray[np.float32]) -> tuple[NDArray[np.float32], ...]:
         """Run once; outputs in the order of `outputs`, owned by the caller."""
         ...
@@ -60,9 +65,10 @@ class Session(Protocol):
 class OrtSession:
     """A net in ONNX Runtime."""
 
-    def __init__(self, session: Any, provider: str) -> None:  # noqa: ANN401 - the runtime publishes no types
+    def __init__(self, session: Any, provider: str, *, overwrites_freed: bool) -> None:  # noqa: ANN401 - no published types
         self._session = session
         self.provider = provider
+        self.overwrites_freed = overwrites_freed
         self.inputs = _specs(session.get_inputs())
         self.outputs = _specs(session.get_outputs())
 
@@ -127,8 +133,9 @@ def open_session(model: bytes, provider: Provider, threads: int, *, keeps_memory
             f"provider {provider.value}: the installed runtime {ort.__version__} has no {name} "
             f"(it has {', '.join(ort.get_available_providers())})"
         )
-    overwrite_freed_memory()
-    session = OrtSession(_create(model, name, _options(threads, keeps_memory=keeps_memory)), name)
+    overwrites_freed = overwrite_freed_memory() and provider is Provider.CPU and not keeps_memory
+    created = _create(model, name, _options(threads, keeps_memory=keeps_memory))
+    session = OrtSession(created, name, overwrites_freed=overwrites_freed)
     if len(session.inputs) != 1:
         raise ModelContractError(f"the net has {len(session.inputs)} inputs, expected is one")
     if provider is not Provider.CPU:  # nothing else could have run them

@@ -137,6 +137,7 @@ class ScriptedSession:
     """A session that returns what it was given, and remembers what it was fed."""
 
     provider = "scripted"
+    overwrites_freed = False
 
     def __init__(self, input_shape: Sequence[int | None], **outputs: NDArray[np.float32]) -> None:
         self.inputs = (TensorSpec("input", tuple(input_shape)),)

@@ -39,6 +39,7 @@ class NotedSession:
         self._session = session
         self._note = note
         self.provider = session.provider
+        self.overwrites_freed = session.overwrites_freed
         self.inputs: tuple[TensorSpec, ...] = session.inputs
         self.outputs: tuple[TensorSpec, ...] = session.outputs
 

@@ -35,7 +35,8 @@ class Embedder:
         self._tail = (spec.dimension,) + (1,) * (len(session.outputs[0].shape) - 2)
         self._input: NDArray[np.float32] = locked_zeros((slots, 3, spec.size, spec.size), np.float32)
         self._scratch: NDArray[np.float32] = locked_zeros((slots, spec.dimension), np.float32)
-        self._largest_since_flush = 0
+        self._owed = 0
+        """Faces in the neutral run that is due; 0 for none."""
         self.arena: Arena[np.float32] = Arena(slots, (spec.dimension,), np.float32)
 
     def extract(self, samples: Sequence[AlignedFace]) -> tuple[Probe, ...]:
@@ -88,15 +89,16 @@ class Embedder:
 
     def flush(self) -> None:
         """
-        Overwrite what the runtime keeps of the last samples, with a neutral run of the largest batch since.
+        Overwrite what the runtime keeps of the last samples, with a neutral run.
 
-        Where freed memory is overwritten (see `inference.allocator`) none was found; accelerators, and C libraries that
-        cannot do that, need this run: there, copies stay until the next one of the same shape.
+        On accelerators, and with C libraries that overwrite nothing, copies stay until the next run of the same shape:
+        there it is one of the largest batch since. Where the session overwrites what it frees, no copy was found even
+        before (`scripts/retention_search`), and one face goes over what the net's threads keep between runs and over
+        blocks so small that the C library sets them aside (see `inference.allocator`).
         """
-        if self._largest_since_flush == 0:
-            return
-        self._run_neutrally(self._largest_since_flush)
-        self._largest_since_flush = 0
+        if self._owed:
+            self._run_neutrally(self._owed)
+        self._owed = 0
 
     def _run_neutrally(self, count: int) -> None:
         self._input[:count] = (NEUTRAL_PIXEL - self._spec.mean) / self._spec.scale
@@ -116,7 +118,7 @@ class Embedder:
 
     def _embed(self, slots: Sequence[Slot[np.float32]]) -> None:
         count = len(slots)
-        self._largest_since_flush = max(self._largest_since_flush, count)
+        self._owed = 1 if self._session.overwrites_freed else max(self._owed, count)
         rows = self._adjacent_rows(slots)
         if rows is not None:
             self._run(count, rows)

@@ -31,6 +31,12 @@ def test_session_says_what_it_takes_and_gives(session: Session) -> None:
     assert CPU == session.provider
 
 
+def test_session_says_whether_freed_memory_is_overwritten(session: Session) -> None:
+    """A net that keeps its blocks between runs frees none."""
+    assert session.overwrites_freed
+    assert not open_session(embedder_like(), Provider.CPU, 1, keeps_memory=True).overwrites_freed
+
+
 def test_run_into_writes_what_run_returns_and_nothing_else(session: Session) -> None:
     """The bound output is bit for bit the returned one, and its neighbours stay as they were."""
     feed = samples(3)

@@ -162,6 +162,19 @@ def test_flush_runs_grey_at_the_largest_batch_since_the_last_one() -> None:
     assert not embedder.arena.block.any()
 
 
+def test_flush_runs_one_grey_face_where_freed_memory_is_overwritten() -> None:
+    """What is left there does not grow with the batch."""
+    session = ScriptedSession((None, 3, 112, 112), out=np.ones((4, 128), dtype=np.float32))
+    session.overwrites_freed = True
+    embedder = Embedder(session, spec_of(), "digest", 8)
+    for probe in embedder.extract(samples(4)):
+        probe.destroy()
+    embedder.flush()
+    embedder.flush()
+    assert [4, 1] == [len(feed) for feed in session.feeds]
+    assert {128.0} == set(session.feeds[-1].ravel().tolist())
+
+
 def test_warming_up_shows_the_net_its_smallest_and_its_largest_batch() -> None:
     """Nobody's face is in them, nothing stays, and there is nothing to flush afterwards."""
     session = ScriptedSession((None, 3, 112, 112), out=np.ones((8, 128), dtype=np.float32))
