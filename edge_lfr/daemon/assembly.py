@@ -32,8 +32,6 @@ class Nets:
 def open_nets(pack: OpenPack, config: ApplianceConfig) -> Nets:
     """Build the stages around the pack's sessions, with arenas for the largest pass."""
     slots = config.looks.max_batch
-    embedder = Embedder(pack.embedder, pack.entry.embedder, pack.digest, slots)
-    embedder.warm_up()
     return Nets(
         detector=FaceDetector(
             pack.detector,
@@ -42,7 +40,7 @@ def open_nets(pack: OpenPack, config: ApplianceConfig) -> Nets:
             min_score=min(config.tracking.min_continuing_score, config.detection.min_detection_score),
         ),
         aligner=Aligner(pack.entry.embedder, slots),
-        embedder=embedder,
+        embedder=Embedder(pack.embedder, pack.entry.embedder, pack.digest, slots),
         pack_digest=pack.digest,
     )
 

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from typing import Final
 
 import structlog
@@ -25,12 +26,33 @@ class PathLoop:
     """Runs passes until told to stop; without a path (no watchlist, paused) frames are destroyed unseen."""
 
     def __init__(
-        self, cameras: Mapping[str, Camera], clock: Clock, latency: LatencyLog, on_broken: Callable[[], None]
+        self,
+        cameras: Mapping[str, Camera],
+        clock: Clock,
+        latency: LatencyLog,
+        *,
+        warm_up: Callable[[], None],
+        on_broken: Callable[[], None],
     ) -> None:
-        """Nothing runs until `start`; *on_broken* is called from the loop's thread after too many failures in a row."""
+        """
+        Nothing runs until `start`; both callables are called from the loop's thread.
+
+        Args:
+            cameras: By id.
+
+            clock: Of every time.
+
+            latency: Where the hand-over of frames is noted.
+
+            warm_up: Called once, before the first turn.
+
+            on_broken: Called after too many failures in a row; the loop has then ended.
+        """
         self._cameras = cameras
         self._clock = clock
         self._latency = latency
+        self._warm_up = warm_up
+        self._warmed_up: Future[None] = Future()
         self._on_broken = on_broken
         self._frame_waits = threading.Event()
         self._stopping = threading.Event()
@@ -52,7 +74,9 @@ class PathLoop:
         return self._thread.is_alive()
 
     def start(self) -> None:
+        """Return once the loop is warm, and raise what kept it from that: then it has ended."""
         self._thread.start()
+        self._warmed_up.result()
 
     def stop(self) -> None:
         """Finish the pass under way, end all tracks, and join."""
@@ -93,6 +117,15 @@ class PathLoop:
                 log.error("path.end-failed", step=end.__name__, error=type(error).__name__)
 
     def _run(self) -> None:
+        try:
+            self._warm_up()
+        except BaseException as error:  # noqa: BLE001  # the thread that starts the loop raises it
+            self._warmed_up.set_exception(error)
+            return
+        self._warmed_up.set_result(None)
+        self._run_turns()
+
+    def _run_turns(self) -> None:
         failures_in_a_row = 0
         while not self._stopping.is_set():
             is_idle = not self._frame_waits.wait(WAIT_S)

@@ -110,7 +110,7 @@ class Daemon:
             camera.id: Camera(camera, on_frame=self._notify_loop, on_discard=counters.discard, clock=clock)
             for camera in config.cameras
         }
-        self._loop = PathLoop(self._cameras, clock, latency, on_broken=self._break)
+        self._loop = PathLoop(self._cameras, clock, latency, warm_up=nets.embedder.warm_up, on_broken=self._break)
         self._progress = Progress()
         self._health = Health(
             clock=clock,

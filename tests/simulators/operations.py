@@ -109,7 +109,7 @@ class Box:
             clock=self.clock,
         )
         cameras: Any = {"north": self.camera}
-        self.loop = PathLoop(cameras, self.clock, self.health.latency, on_broken=lambda: None)
+        self.loop = PathLoop(cameras, self.clock, self.health.latency, warm_up=lambda: None, on_broken=lambda: None)
         self.health.pack, self.health.cameras, self.health.loop = pack, cameras, self.loop
         self.store = new_store(folder)
         alerts = AlertWriter(self.config.reporting, IDENTITY, self.health.outbox, self.clock)

@@ -40,7 +40,7 @@ def health_of(folder: Path, clock: Clock, camera_ids: Sequence[str] = ("north",)
         clock=clock,
         pack=OpenPack(entry=entry, digest=entry.digest, detector=session, embedder=session),
         cameras=cameras,
-        loop=PathLoop(cameras, clock, latency, on_broken=lambda: None),
+        loop=PathLoop(cameras, clock, latency, warm_up=lambda: None, on_broken=lambda: None),
         outbox=Outbox(folder / FILE_NAME, KeyEncryptingKey.load(folder, create=True), reporting, clock),
         counters=counters,
         latency=latency,

@@ -6,7 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edge_lfr.daemon.latency import LatencyLog
+from edge_lfr.daemon.path_loop import PathLoop
+from edge_lfr.errors import InferenceError
 from simulators.appliance import eventually
+from simulators.clock import StoppedClock
 from simulators.operations import Box
 
 PICTURE = np.full((64, 64, 3), 90, np.uint8)
@@ -49,6 +53,20 @@ def test_a_quiet_camera_has_what_is_left_overwritten(box: Box) -> None:
         assert 1 == box.loop.frames_processed["north"]
     finally:
         box.loop.stop()
+
+
+def test_a_loop_that_cannot_warm_up_does_not_start() -> None:
+    """Whoever starts the loop learns why, and no thread is left."""
+
+    def fail() -> None:
+        message = "the device is lost"
+        raise InferenceError(message)
+
+    loop = PathLoop({}, StoppedClock(), LatencyLog(), warm_up=fail, on_broken=lambda: None)
+    with pytest.raises(InferenceError, match="the device is lost"):
+        loop.start()
+    loop.stop()
+    assert not loop.is_alive
 
 
 def test_an_exchange_is_whole_though_the_old_path_fails(box: Box) -> None:

@@ -75,6 +75,7 @@ class BrokenNet:
     def __init__(self, error: BaseException, like: Session) -> None:
         self._error = error
         self.inputs, self.outputs, self.provider = like.inputs, like.outputs, like.provider
+        self.overwrites_freed = like.overwrites_freed
 
     def run(self, feed: NDArray[np.float32]) -> tuple[NDArray[np.float32], ...]:
         del feed

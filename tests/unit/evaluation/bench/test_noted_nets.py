@@ -14,6 +14,7 @@ class Net:
         self.inputs = (TensorSpec("in", (None, 2)),)
         self.outputs = (TensorSpec("out", (None, 2)),)
         self.provider = "test"
+        self.overwrites_freed = False
         self.runs: list[tuple[tuple[int, ...], bool]] = []
 
     def run(self, feed: NDArray[np.float32]) -> tuple[NDArray[np.float32], ...]:

@@ -33,6 +33,7 @@ class ToldNet:
     def __init__(self, session: Session) -> None:
         self._session = session
         self.inputs, self.outputs, self.provider = session.inputs, session.outputs, session.provider
+        self.overwrites_freed = session.overwrites_freed
         self.samples: Counter[str] = Counter()
 
     def run(self, feed: NDArray[np.float32]) -> tuple[NDArray[np.float32], ...]:

@@ -175,6 +175,22 @@ def test_flush_runs_one_grey_face_where_freed_memory_is_overwritten() -> None:
     assert {128.0} == set(session.feeds[-1].ravel().tolist())
 
 
+def test_the_cpu_takes_a_few_faces_at_a_time() -> None:
+    """Each vector comes from its own sample all the same, and warming up knows no larger run."""
+    session = ScriptedSession((None, 3, 112, 112), out=np.ones((4, 128), dtype=np.float32))
+    session.provider = "CPUExecutionProvider"
+    embedder = Embedder(session, spec_of(), "digest", 16)
+    faces = samples(10)
+    for probe in embedder.extract(faces):
+        probe.destroy()
+    assert [4, 4, 2] == [len(feed) for feed in session.feeds]
+    fed = np.concatenate(session.feeds)
+    assert [float(face.pixels[0, 0, 2]) for face in faces] == fed[:, 0, 0, 0].tolist()
+    session.feeds.clear()
+    embedder.warm_up()
+    assert [1, 4] == [len(feed) for feed in session.feeds]
+
+
 def test_warming_up_shows_the_net_its_smallest_and_its_largest_batch() -> None:
     """Nobody's face is in them, nothing stays, and there is nothing to flush afterwards."""
     session = ScriptedSession((None, 3, 112, 112), out=np.ones((8, 128), dtype=np.float32))
