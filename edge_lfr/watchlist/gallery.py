@@ -248,9 +248,12 @@ class Gallery:
         near = [] if serving is exact else [place for place, who in enumerate(found) if self._needs_exact(who)]
         if near:
             chosen = probes[near]
-            for place, who in zip(near, self._templates.nearest(chosen, exact.propose(chosen, k), k), strict=True):
+            try:
+                certain = self._templates.nearest(chosen, exact.propose(chosen, k), k)
+            finally:
+                chosen.fill(0)
+            for place, who in zip(near, certain, strict=True):
                 found[place] = who
-            chosen.fill(0)
         return found
 
     def _needs_exact(self, candidates: tuple[Candidate, ...]) -> bool:

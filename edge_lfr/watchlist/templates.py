@@ -123,16 +123,18 @@ class TemplateMatrix:
         scores = np.empty(len(rows), dtype=np.float64)
         live = probes.astype(np.float64)
         products = np.empty((min(len(rows), ROWS_A_PIECE), self.dimension), dtype=np.float64)
-        for start in range(0, len(rows), ROWS_A_PIECE):
-            part = slice(start, start + ROWS_A_PIECE)
-            piece = products[: len(rows[part])]
-            self._gather(rows[part], piece)
-            beside = live[askers[part]]
-            np.multiply(piece, beside, out=piece)
-            np.sum(piece, axis=1, out=scores[part])
-            beside.fill(0)
-        for copied in (products, live):
-            copied.fill(0)
+        try:
+            for start in range(0, len(rows), ROWS_A_PIECE):
+                part = slice(start, start + ROWS_A_PIECE)
+                piece = products[: len(rows[part])]
+                self._gather(rows[part], piece)
+                beside = live[askers[part]]
+                np.multiply(piece, beside, out=piece)
+                np.sum(piece, axis=1, out=scores[part])
+                beside.fill(0)
+        finally:
+            for copied in (products, live):
+                copied.fill(0)
         return np.clip(scores, -1.0, 1.0, out=scores)
 
     def _gather(self, numbers: NDArray[np.intp], out: NDArray[np.float32] | NDArray[np.float64]) -> None:

@@ -86,13 +86,14 @@ class Embedder:
 
     def warm_up(self) -> None:
         """
-        Run once with the smallest and once with the largest batch, with nobody's face; in the thread that will embed.
+        Run each batch of a few and the largest one, with nobody's face; in the thread that will embed.
 
         The runtime lays out its memory for each shape at the first run, and the C library has blocks for each thread.
         Afterwards a neutral run of the same shape goes over the same places, and no first face waits longer than the
         others.
         """
-        for count in sorted({1, min(self._largest_run, self._slots)}):
+        largest = min(self._largest_run, self._slots)
+        for count in sorted({*range(1, min(CPU_FACES, largest) + 1), largest}):
             self._run_neutrally(count)
 
     def flush(self) -> None:

@@ -188,16 +188,16 @@ def test_the_cpu_takes_a_few_faces_at_a_time() -> None:
     assert [float(face.pixels[0, 0, 2]) for face in faces] == fed[:, 0, 0, 0].tolist()
     session.feeds.clear()
     embedder.warm_up()
-    assert [1, 4] == [len(feed) for feed in session.feeds]
+    assert [1, 2, 3, 4] == [len(feed) for feed in session.feeds]
 
 
-def test_warming_up_shows_the_net_its_smallest_and_its_largest_batch() -> None:
+def test_warming_up_shows_the_net_its_small_batches_and_its_largest() -> None:
     """Nobody's face is in them, nothing stays, and there is nothing to flush afterwards."""
     session = ScriptedSession((None, 3, 112, 112), out=np.ones((8, 128), dtype=np.float32))
     embedder = Embedder(session, spec_of(), "digest", 8)
     embedder.warm_up()
     embedder.flush()
-    assert [1, 8] == [len(feed) for feed in session.feeds]
+    assert [1, 2, 3, 4, 8] == [len(feed) for feed in session.feeds]
     assert {128.0} == {float(value) for feed in session.feeds for value in np.unique(feed)}
     assert not embedder._input.any()
     assert not embedder._scratch.any()
