@@ -93,13 +93,21 @@ def arm(store: SealedStore, entry: PackEntry, gallery: GalleryConfig, conditions
     """
     watchlist = store.open()
     try:
-        return _armed(watchlist, entry, gallery, conditions)
+        return take_into_use(watchlist, entry, gallery, conditions)
     except BaseException:
         watchlist.close()
         raise
 
 
-def _armed(watchlist: StoredWatchlist, entry: PackEntry, gallery: GalleryConfig, conditions: Conditions) -> Armament:
+def take_into_use(
+    watchlist: StoredWatchlist, entry: PackEntry, gallery: GalleryConfig, conditions: Conditions
+) -> Armament:
+    """
+    Make an opened list searchable; it stays the caller's to close where this fails.
+
+    Raises:
+        WatchlistSealError, WatchlistModelError, ConfigError: As in `arm`.
+    """
     if watchlist.pack_digest != entry.digest:
         message = (
             f"the watchlist was enrolled with pack {watchlist.pack_digest[:12]}, configured is {entry.digest[:12]}"

@@ -22,9 +22,9 @@ MAX_STEP_S: Final = 1.0
 PATH_LIMIT_S: Final = 30.0
 """For one pass over all cameras, or one exchange of watchlists between two passes.
 
-A pass takes tens of milliseconds (`edge-lfr status`, stages). While 60,000 templates were taken into use and wiped,
-another thread was kept from running for 0.12 s at most (`pytest -rP tests/system/test_long_turns.py`, on a machine
-under load). Chosen far above both."""
+A pass takes tens of milliseconds (`edge-lfr status --all`, stages). While 60,000 templates were taken into use and
+wiped, another thread was kept from running for 0.12 s at most (`pytest -rP tests/system/test_long_turns.py`, on a
+machine under load). Chosen far above both."""
 
 LINK_LIMIT_S: Final = 120.0
 """A turn may look up a name (three servers, twice 5 s each), connect (5 s an address, TLS in it) and wait for a disk
@@ -38,7 +38,7 @@ CAMERA_SLACK_S: Final = 30.0
 
 REQUEST_SLACK_S: Final = 60.0
 """Above the time that a client waits for its answer, 600 s for a reload and 120 s for a wipe. Of 60,000 templates they
-take 1.7 s and 0.2 s at most, by the same test; the rest of the time is for disks that are slow. Chosen."""
+took 0.7 s and 0.2 s at most, by the same test; the rest of the time is for disks that are slow. Chosen."""
 
 
 def camera_limit_s(camera: CameraConfig) -> float:

@@ -17,6 +17,9 @@ KEY_BYTES: Final = 32
 NONCE_BYTES: Final = 12
 TAG_BYTES: Final = 16
 
+OVERHEAD_BYTES: Final = NONCE_BYTES + TAG_BYTES
+"""By how much sealed bytes are longer than plain ones."""
+
 
 def new_key() -> bytes:
     """A fresh random key."""
@@ -41,12 +44,38 @@ class Seal:
         Raises:
             SealBrokenError: Another key, another place, or changed bytes.
         """
-        if len(untrusted_sealed) < NONCE_BYTES + TAG_BYTES:
+        if len(untrusted_sealed) < OVERHEAD_BYTES:
             message = f"sealed bytes are too short: {len(untrusted_sealed)}"
             raise SealBrokenError(message)
         nonce, sealed = untrusted_sealed[:NONCE_BYTES], untrusted_sealed[NONCE_BYTES:]
         try:
             return self._cipher.decrypt(nonce, sealed, context.encode())
         except InvalidTag:
-            message = "sealed bytes do not open with this key"
-            raise SealBrokenError(message) from None
+            raise _broken() from None
+
+    def open_into(self, untrusted_sealed: bytes, out: memoryview, *, context: str) -> None:
+        """
+        Open what was sealed for *context* in the caller's memory: no object comes into being that cannot be zeroed.
+
+        Args:
+            untrusted_sealed: From `seal`.
+
+            out: As many bytes as were sealed; the caller's to zero, after an error too.
+
+            context: The place that it was sealed for.
+
+        Raises:
+            SealBrokenError: Another key, another place, changed bytes, or another number of them.
+        """
+        if len(untrusted_sealed) != OVERHEAD_BYTES + len(out):
+            raise SealBrokenError(f"expected {OVERHEAD_BYTES + len(out)} sealed bytes, found {len(untrusted_sealed)}")
+        sealed = memoryview(untrusted_sealed)
+        try:
+            self._cipher.decrypt_into(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], context.encode(), out)
+        except InvalidTag:
+            raise _broken() from None
+
+
+def _broken() -> SealBrokenError:
+    message = "sealed bytes do not open with this key"
+    return SealBrokenError(message)

@@ -15,6 +15,7 @@ whoever opens the store. A wipe destroys every list, also the one that is being 
 import re
 import secrets
 import shutil
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -250,15 +251,15 @@ class SealedStore:
     def _rebuild(self, old: StoredWatchlist, kept: list[str]) -> None:
         matrix, owners = old.vectors()
         try:
-            rows: dict[str, list[int]] = {reference_id: [] for reference_id in old.reference_ids}
-            for row, owner in enumerate(owners):
-                rows[owner].append(row)
+            rows: dict[str, slice] = {}
+            start = 0
+            for reference_id, count in Counter(owners).items():
+                rows[reference_id] = slice(start, start + count)
+                start += count
             new = self._begin(self._publish_removal, pack_digest=old.pack_digest, dimension=old.dimension)
             try:
                 for reference_id in kept:
-                    vectors = matrix[rows[reference_id]]
-                    new.add(old.entry(reference_id), vectors, old.picture(reference_id))
-                    vectors[...] = 0
+                    new.add(old.entry(reference_id), matrix[rows[reference_id]], old.picture(reference_id))
                 new.activate(lookalikes=[pair for pair in old.lookalikes if pair.issubset(kept)])
             finally:
                 new.close()

@@ -4,14 +4,18 @@ import os
 import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from edge_lfr.config.identification import DecisionConfig, GalleryConfig, IndexChoice
 from edge_lfr.daemon.armament import arm
 from edge_lfr.errors import ConfigError, WatchlistMissingError, WatchlistModelError
 from edge_lfr.inference.calibrated_conditions import Conditions
 from edge_lfr.inference.catalogue import CalibrationRow
+from edge_lfr.watchlist.gallery import Gallery
 from edge_lfr.watchlist.index_report import IndexReason
+from edge_lfr.watchlist.sealed_list import StoredWatchlist
 from simulators.appliance import eventually
 from simulators.nets import embedder_like, entry_of, yunet_like
 from simulators.watchlists import entry, new_store, picture, templates
@@ -88,3 +92,40 @@ def test_a_threshold_below_the_floor_arms_nothing(tmp_path: Path) -> None:
     loaded(tmp_path, PACK.digest, 1)
     with pytest.raises(ConfigError, match=r"decision.threshold: 0.59 lies below the floor 0.6"):
         arm(new_store(tmp_path), PACK, GalleryConfig(), Conditions(decision=DecisionConfig(threshold=0.59)))
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[NDArray[np.float32]]:
+    """Every matrix of templates that a sealed list gives."""
+    found: list[NDArray[np.float32]] = []
+    vectors = StoredWatchlist.vectors
+
+    def noted(self: StoredWatchlist) -> tuple[NDArray[np.float32], tuple[str, ...]]:
+        matrix, owners = vectors(self)
+        found.append(matrix)
+        return matrix, owners
+
+    monkeypatch.setattr(StoredWatchlist, "vectors", noted)
+    return found
+
+
+def test_only_the_gallery_keeps_templates(tmp_path: Path, opened: list[NDArray[np.float32]]) -> None:
+    """What was taken out of the list is zero as soon as the gallery has its copy."""
+    loaded(tmp_path, PACK.digest, 3)
+    arm(new_store(tmp_path), PACK, GalleryConfig(), Conditions()).destroy()
+    assert [((6, 16), False)] == [(matrix.shape, bool(matrix.any())) for matrix in opened]
+
+
+def test_a_gallery_that_cannot_be_built_leaves_no_templates(
+    tmp_path: Path, opened: list[NDArray[np.float32]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where memory ends in the middle, the templates end with it."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(Gallery, "__init__", refuse)
+    loaded(tmp_path, PACK.digest, 3)
+    with pytest.raises(MemoryError):
+        arm(new_store(tmp_path), PACK, GalleryConfig(), Conditions())
+    assert [False] == [bool(matrix.any()) for matrix in opened]

@@ -63,3 +63,33 @@ def test_a_buffer_is_sealed_without_becoming_bytes() -> None:
     seal = Seal(KEY)
 
     assert b"content" == seal.open(seal.seal(memoryview(bytearray(b"content")), context="here"), context="here")
+
+
+@given(plain=st.binary(min_size=1, max_size=300), context=st.text(max_size=30))
+def test_what_is_sealed_opens_in_the_callers_memory(plain: bytes, context: str) -> None:
+    """The same bytes as in an object of their own, and nothing beside them is touched."""
+    seal, memory = Seal(KEY), bytearray(b"<" + bytes(len(plain)) + b">")
+
+    seal.open_into(seal.seal(plain, context=context), memoryview(memory)[1:-1], context=context)
+
+    assert b"<" + plain + b">" == memory
+
+
+@given(plain=st.binary(max_size=100), position=st.integers(min_value=0), bit=st.integers(0, 7))
+def test_a_changed_bit_does_not_open_in_the_callers_memory(plain: bytes, position: int, bit: int) -> None:
+    """Nonce, content and tag are all covered there, too."""
+    seal = Seal(KEY)
+    changed = bytearray(seal.seal(plain, context="here"))
+    changed[position % len(changed)] ^= 1 << bit
+
+    with pytest.raises(SealBrokenError, match="do not open"):
+        seal.open_into(bytes(changed), memoryview(bytearray(len(plain))), context="here")
+
+
+@pytest.mark.parametrize("length", [0, 6, 8])
+def test_another_length_than_was_sealed_is_told(length: int) -> None:
+    """Bytes that would not fill the caller's memory, or run over it, are a broken seal."""
+    seal = Seal(KEY)
+
+    with pytest.raises(SealBrokenError, match=f"expected {length + 28} sealed bytes, found 35"):
+        seal.open_into(seal.seal(b"content", context="here"), memoryview(bytearray(length)), context="here")

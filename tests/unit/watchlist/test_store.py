@@ -14,7 +14,9 @@ from typing import Any
 import numpy as np
 import pytest
 import structlog
+from numpy.typing import NDArray
 
+from edge_lfr.biometrics.locking import TALLY, locked_zeros
 from edge_lfr.errors import (
     DaemonBusyError,
     WatchlistMissingError,
@@ -23,6 +25,7 @@ from edge_lfr.errors import (
     WatchlistStorageError,
     WatchlistWipedError,
 )
+from edge_lfr.watchlist import sealed_list
 from edge_lfr.watchlist import store as store_module
 from edge_lfr.watchlist.list_writer import ListWriter
 from edge_lfr.watchlist.new_list import NewList
@@ -55,6 +58,100 @@ def test_what_was_loaded_is_read_back(store: SealedStore) -> None:
         assert [picture(number) for number in range(5)] == [stored.picture(one) for one in stored.reference_ids]
         assert frozenset({frozenset({"REF-00001", "REF-00003"})}) == stored.lookalikes
         assert 64 == len(stored.digest)
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[NDArray[np.float32]]:
+    """Every matrix that templates are opened into."""
+    found: list[NDArray[np.float32]] = []
+
+    def noted(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
+        found.append(locked_zeros(shape, dtype))
+        return found[-1]
+
+    monkeypatch.setattr(sealed_list, "locked_zeros", noted)
+    return found
+
+
+def test_templates_are_opened_into_locked_memory(store: SealedStore) -> None:
+    """The account of such memory has them for as long as the matrix lives."""
+    load(store, range(3))
+    with store.open() as stored:
+        before = TALLY.locked_bytes + TALLY.unlocked_bytes
+        vectors, _ = stored.vectors()
+        assert before + vectors.nbytes == TALLY.locked_bytes + TALLY.unlocked_bytes
+        assert np.float32 == vectors.dtype
+        del vectors
+        assert before == TALLY.locked_bytes + TALLY.unlocked_bytes
+
+
+def test_many_references_are_read_in_their_order(store: SealedStore) -> None:
+    """More than one question to the database, and the last one for fewer rows."""
+    numbers = range(2 * sealed_list.ROWS_A_QUESTION + 1)
+    load(store, numbers)
+    with store.open() as stored:
+        vectors, owners = stored.vectors()
+    assert [entry(number).reference_id for number in numbers for _ in range(2)] == list(owners)
+    assert np.array_equal(np.concatenate([templates(number) for number in numbers]), vectors)
+
+
+@pytest.mark.parametrize("number", [0, 70])
+def test_a_row_that_does_not_open_leaves_no_templates(
+    store: SealedStore, opened: list[NDArray[np.float32]], number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those that were opened before it are zeroed."""
+    load(store, range(80))
+    with store.open() as stored:
+        monkeypatch.setattr(
+            sealed_list,
+            "row_context",
+            lambda list_id, kind, place: f"watchlist:{list_id}:{int(kind)}:{-1 if place == number else place}",
+        )
+        with pytest.raises(WatchlistSealError, match="does not open"):
+            stored.vectors()
+    assert [False] == [bool(matrix.any()) for matrix in opened]
+
+
+@pytest.mark.parametrize("change", [-1, 1])
+def test_templates_that_the_manifest_does_not_count_are_refused(
+    store: SealedStore, opened: list[NDArray[np.float32]], change: int
+) -> None:
+    """Fewer or more than it says: none is given."""
+    load(store, range(3))
+    with store.open() as stored:
+        stored._manifest = stored._manifest.model_copy(update={"templates": stored.templates + change})
+        with pytest.raises(WatchlistSealError, match="not as many"):
+            stored.vectors()
+    assert [False] == [bool(matrix.any()) for matrix in opened]
+
+
+def test_a_closed_list_gives_no_templates(store: SealedStore, opened: list[NDArray[np.float32]]) -> None:
+    """A caller's mistake, which leaves nothing either."""
+    load(store, range(1))
+    stored = store.open()
+    stored.close()
+    with pytest.raises(ValueError, match="closed"):
+        stored.vectors()
+    assert [False] == [bool(matrix.any()) for matrix in opened]
+
+
+@pytest.mark.parametrize("is_full", [True, False])
+def test_a_removal_leaves_no_templates(
+    store: SealedStore, opened: list[NDArray[np.float32]], monkeypatch: pytest.MonkeyPatch, *, is_full: bool
+) -> None:
+    """They are sealed from where they were opened, and zeroed whether the new list came to be or not."""
+    load(store, range(3))
+
+    def refuse(*_: object) -> None:
+        raise WatchlistStorageError(errno.errorcode[errno.ENOSPC])
+
+    if is_full:
+        monkeypatch.setattr(NewList, "add", refuse)
+        with pytest.raises(WatchlistStorageError):
+            store.remove({"REF-00001"})
+    else:
+        store.remove({"REF-00001"})
+    assert [False] == [bool(matrix.any()) for matrix in opened]
 
 
 def test_nothing_readable_is_on_the_disk(store: SealedStore) -> None:
