@@ -19,6 +19,7 @@ from edge_lfr.biometrics.outcomes import Candidate, Decision, Discard, DiscardRe
 from edge_lfr.biometrics.samples import Face, Frame
 from edge_lfr.config.faces import DetectionConfig, LooksConfig, QualityConfig, TrackingConfig
 from edge_lfr.config.identification import DecisionConfig, GalleryConfig
+from edge_lfr.daemon.path_loop import WAIT_S
 from edge_lfr.inference.packs import OpenPack
 from edge_lfr.pipeline.faces.alignment import Aligner
 from edge_lfr.pipeline.faces.detection import FaceDetector
@@ -322,6 +323,13 @@ def test_what_the_runtime_keeps_is_overwritten_though_faces_keep_coming(
     path.rest()
     path.rest()
     assert 2 == times.summary()[FLUSH].count
+
+
+def test_what_the_runtime_keeps_is_overwritten_within_what_is_promised() -> None:
+    """The loop looks once a turn: half a second after the last embedding, and a second after the first one."""
+    turn_ns = round(WAIT_S * 1e9)
+    assert SETTLE_AFTER_NS + turn_ns <= 500_000_000
+    assert SETTLE_WITHIN_NS + turn_ns <= 1_000_000_000
 
 
 class OnceBroken(Told):
