@@ -38,6 +38,9 @@ class Kind(StrEnum):
     PROBE = "probe"
     """The unit vector in the arena."""
 
+    WIDE_PROBE = "probe in float64"
+    """The same numbers as the gallery computes exact scores with."""
+
     RAW_PROBE = "raw vector"
     """The vector as the net gives it, before it is normalised."""
 

@@ -14,12 +14,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from edge_lfr.config.identification import IndexChoice
+from edge_lfr.daemon.control import ControlClient, Verb
+from edge_lfr.errors import DaemonAbsentError
 from edge_lfr.evaluation.bench.ground import BenchError
 from retention.needles import MIN_BYTES, Kind, NeedleTable, in_text
 from retention.processes import CHILD, DAEMON, family, search_memory
 from retention.recorder import Recorder
 from retention.street import Street
-from retention.tapping import CALM, CONTROL, EVENT_SOCKET, GO_ON, STAGES, Listener, letter_of
+from retention.tapping import CALM, CONTROL, EVENT_SOCKET, GO_ON, LOOK, STAGES, Listener, letter_of
 from retention.watch import BUSY, Lifetimes, Watch
 from simulators.broker import Broker
 from simulators.van import ENTRY_POINT
@@ -29,13 +32,16 @@ AGE_S: Final = 1.0
 """After the last face: what is then still there was retained."""
 
 ELSEWHERE: Final = (Path("/dev/shm"), Path("/tmp"), Path("/var/tmp"))  # noqa: S108 - looked at, not written
-TOLD_AS_TEXT: Final = frozenset({Kind.PROBE, Kind.CROP})
+TOLD_AS_TEXT: Final = frozenset({Kind.PROBE, Kind.WIDE_PROBE, Kind.CROP})
 """What a program might write as hexadecimal or base64."""
 
 MAX_FILE_BYTES: Final = 64 << 20
 
 SILENT: Final = "camera silent"
 GONE: Final = "process gone"
+
+START_S: Final = 30.0
+"""Within so long the daemon answers, and a graph of some twenty templates serves; chosen for a busy machine."""
 
 FACES_FIRST: Final = 12
 """Frames with faces before anything is looked for: several people were compared by then."""
@@ -67,6 +73,9 @@ class Outcome:
     lifetimes: tuple[Lifetimes, ...] = ()
     not_searched: list[str] = field(default_factory=list)
     """New files outside the appliance's folder that are too large, and any that cannot be read."""
+
+    index: IndexChoice | None = None
+    """What the status said that serves, before anybody was seen."""
 
     exit_status: int | None = None
 
@@ -104,9 +113,9 @@ class Rig:
             run.end()
         return run.outcome
 
-    def walk(self) -> Outcome:
+    def walk(self, index: IndexChoice = IndexChoice.AUTO) -> Outcome:
         """Look with a silent camera, with an empty street, after the clip's end, and after SIGTERM."""
-        with self.running() as run:
+        with self.running(index=index) as run:
             run.watch.until(lambda watch: watch.frames_with_faces >= FACES_FIRST, "faces")
             run.silence()
             run.watch.until_age(AGE_S)
@@ -120,9 +129,9 @@ class Rig:
             run.end()
         return run.outcome
 
-    def failures(self, stages: Sequence[str] = STAGES) -> Outcome:
+    def failures(self, stages: Sequence[str] = STAGES, index: IndexChoice = IndexChoice.AUTO) -> Outcome:
         """Let one stage after the other fail while faces are in view, then let the daemon come to its end."""
-        with self.running("--once", playback="every-frame") as run:
+        with self.running("--once", playback="every-frame", index=index) as run:
             for stage in stages:
                 run.watch.until_more_faces(2, f"faces for {stage}")
                 with run.watch.expecting_failure(stage):
@@ -152,8 +161,26 @@ class Rig:
         return run.outcome
 
     @contextmanager
-    def running(self, *arguments: str, playback: str = "realtime", is_control: bool = False) -> Iterator["Run"]:
-        """Give the daemon, its broker and its wire-tap; all are gone afterwards, and the files have been searched."""
+    def running(
+        self,
+        *arguments: str,
+        playback: str = "realtime",
+        index: IndexChoice = IndexChoice.AUTO,
+        is_control: bool = False,
+    ) -> Iterator["Run"]:
+        """
+        Give the daemon, its broker and its wire-tap; all are gone afterwards, and the files have been searched.
+
+        Args:
+            arguments: Of `edge-lfr run`.
+
+            playback: Of the clip.
+
+            index: How the gallery is searched. The cameras begin once a graph that is asked for serves; `auto` leaves
+                so few templates to exact search.
+
+            is_control: Destruction is switched off, and copies are planted.
+        """
         for name in ("state", "run", "temporary", "broker"):
             shutil.rmtree(self.folder / name, ignore_errors=True)
             (self.folder / name).mkdir()
@@ -164,19 +191,21 @@ class Rig:
         broker = Broker(self.folder / "broker", options=persistence)
         began = time.time()
         with broker, Recorder(broker.port) as recorder:
-            self._write_config(port=recorder.port, playback=playback)
+            self._write_config(port=recorder.port, playback=playback, index=index)
             environment = self._environment() | {"TMPDIR": str(self.folder / "temporary")}
             if is_control:
                 environment |= {CONTROL: "1", "RETENTION_PLANT_PORT": str(recorder.port)}
             run = Run(self.street, arguments, environment, self.folder)
             try:
+                run.begin(IndexChoice.HNSW if index is IndexChoice.HNSW else IndexChoice.EXACT)
                 yield run
             finally:
                 run.kill()
             broker.stop()
             run.look_at_files(files_in(self.folder, began), recorder.captured())
 
-    def _write_config(self, *, port: int, playback: str) -> None:
+    def _write_config(self, *, port: int, playback: str, index: IndexChoice = IndexChoice.AUTO) -> None:
+        """Where a graph serves, every probe comes near enough to be searched exactly after it."""
         (self.folder / "edge-lfr.toml").write_text(
             f"""
 mode = "training"
@@ -187,6 +216,9 @@ runtime_directory = "run"
 [models]
 pack = "yunet-0095"
 directory = {json.dumps(str(self._models))}
+[gallery]
+index = "{index}"
+rescore_band = 1.0
 [[cameras]]
 id = "north"
 source = {json.dumps(str(self.street.clip))}
@@ -227,6 +259,24 @@ class Run:
                 stderr=log,
             )
         self.listener.start()
+
+    def begin(self, index: IndexChoice) -> None:
+        """
+        Let the cameras begin, once the status says that this index serves: nobody has been seen before.
+
+        Raises:
+            BenchError: It does not.
+        """
+        control = ControlClient(self._folder / "run" / "control.sock")
+        deadline = time.monotonic() + START_S
+        while self.outcome.index is not index:
+            if time.monotonic() > deadline or self.watch.is_exiting:
+                message = f"the gallery is to be searched by {index}, and is by {self.outcome.index or 'nothing'}"
+                raise BenchError(message, remedy=BUSY)
+            time.sleep(0.05)
+            with suppress(DaemonAbsentError):
+                self.outcome.index = IndexChoice(control.request(Verb.STATUS)["watchlist"]["index"])
+        self.listener.order(LOOK)
 
     def silence(self) -> None:
         """The camera goes on living and gives nothing any more."""

@@ -2,8 +2,9 @@
 The real daemon as a process, with taps: `tapped_daemon.py run ...` is `edge-lfr run ...`.
 
 Nothing of this exists in the program itself. The taps write the bytes that must not be found later straight from the
-daemon's buffers into a socket, and keep nothing. On order a stage fails, after it has done its work, while faces are in
-view. As a control, destruction is switched off, and a probe is planted in a log, a temporary file and a message.
+daemon's buffers into a socket, and keep nothing. The cameras begin on order, and on order a stage fails, after it has
+done its work, while faces are in view. As a control, destruction is switched off, and what the program leaves nowhere
+even then is planted: grey crops and embedder inputs in memory, and a probe in a log, a temporary file and a message.
 """
 
 import atexit
@@ -28,6 +29,7 @@ from paho.mqtt.enums import MQTTProtocolVersion
 from edge_lfr.biometrics.buffers import Arena, Slot
 from edge_lfr.biometrics.samples import AlignedFace, Face, Frame
 from edge_lfr.cli import main as command
+from edge_lfr.daemon.operation import Operation
 from edge_lfr.daemon.reporter import DaemonReporter
 from edge_lfr.inference import session as sessions
 from edge_lfr.pipeline import path as paths
@@ -40,8 +42,9 @@ from edge_lfr.pipeline.faces.tracking import Tracker
 from edge_lfr.pipeline.identification.decision import Decider
 from edge_lfr.pipeline.identification.embedding import Embedder
 from edge_lfr.watchlist.gallery import Gallery
+from edge_lfr.watchlist.templates import TemplateMatrix
 from retention.processes import family
-from retention.tapping import CALM, CONTROL, GO_ON, Event, Teller, descriptor_from_environment, stage_of
+from retention.tapping import CALM, CONTROL, GO_ON, LOOK, Event, Teller, descriptor_from_environment, stage_of
 
 ROW_PIXELS: Final = 16
 ROW_SHARES: Final = (0.35, 0.5, 0.65)
@@ -77,9 +80,11 @@ class Taps:
         self.is_extracting = False
         self.is_detecting = False
         self.detector_feed: NDArray[np.float32] | None = None
+        self.may_look = False
         self.is_control = bool(os.environ.get(CONTROL))
         self.has_planted = False
         self.leaked: list[NDArray[Any]] = []
+        self.unzeroed: list[NDArray[Any]] = []
 
     def tell(self, event: Event, number: float = 0.0, content: Any = None) -> None:
         if self.is_live:
@@ -118,6 +123,11 @@ class Taps:
         if self.is_live and self.is_control and len(self.leaked) < MAX_LEAKED:
             self.leaked.append(array.copy())
 
+    def keep(self, array: NDArray[Any]) -> None:
+        """In a control, keep an array of the program's own from being freed; its block would be another's at once."""
+        if self.is_live and len(self.unzeroed) < MAX_LEAKED:
+            self.unzeroed.append(array)
+
     def zeroed(self, event: Event, address: int) -> None:
         born_ns = self.born_ns.pop(address, None)
         if born_ns is not None:
@@ -126,11 +136,23 @@ class Taps:
 
 def tap(taps: Taps) -> None:
     """Put the taps in."""
+    _tap_start(taps)
     _tap_path(taps)
     _tap_nets(taps)
     _tap_samples(taps)
     _tap_destruction(taps)
     _tap_failures(taps)
+
+
+def _tap_start(taps: Taps) -> None:
+    start_cameras = Operation.start_cameras
+
+    def start_when_told(self: Operation) -> None:
+        while not taps.may_look and (orders := taps.teller.heard(waits=True)):
+            taps.may_look = LOOK in orders
+        start_cameras(self)
+
+    Operation.start_cameras = start_when_told  # type: ignore[method-assign]
 
 
 def _tap_path(taps: Taps) -> None:
@@ -276,8 +298,9 @@ def _tap_failures(taps: Taps) -> None:
         setattr(owner, name, failing_after(stage, getattr(owner, name)))
 
 
-def switch_destruction_off() -> None:
+def switch_destruction_off(taps: Taps) -> None:
     """The positive control: whatever zeroes or overwrites does nothing."""
+    _leave_scratch(taps)
     give_back, reclaim = Slots.give_back, Slots.reclaim
 
     def take_back_unzeroed(self: Arena[Any], index: int) -> None:
@@ -300,6 +323,22 @@ def switch_destruction_off() -> None:
         setattr(owner, name, lambda _: None)
     vars(sessions)["overwrite_freed_memory"] = lambda: False
     decoder_processes._ENVIRONMENT.pop("GLIBC_TUNABLES", None)
+
+
+def _leave_scratch(taps: Taps) -> None:
+    """Of the gallery's scratch, what holds probes in float64; other scratch of the search is zeroed as ever."""
+    score = TemplateMatrix._scores
+
+    class Unzeroed(np.ndarray[Any, Any]):
+        """Whatever is made of it is of its kind, and stays as it is."""
+
+        def fill(self, _: Any, /) -> None:
+            taps.keep(self)
+
+    def score_unzeroed(self: TemplateMatrix, probes: NDArray[np.float32], *others: Any) -> NDArray[np.float64]:
+        return score(self, probes.view(Unzeroed), *others)
+
+    TemplateMatrix._scores = score_unzeroed  # type: ignore[method-assign, assignment]
 
 
 def _plant(vector: NDArray[np.float32]) -> None:
@@ -329,9 +368,10 @@ def main() -> None:
     """Run the daemon with taps."""
     teller = Teller(descriptor_from_environment())
     atexit.register(wait_for_leave, teller)
-    if os.environ.get(CONTROL):
-        switch_destruction_off()
-    tap(Taps(teller))
+    taps = Taps(teller)
+    if taps.is_control:
+        switch_destruction_off(taps)
+    tap(taps)
     command.main()
 
 

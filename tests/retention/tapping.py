@@ -22,8 +22,9 @@ CONTROL: Final = "RETENTION_CONTROL"
 STAGES: Final = TIMED_STAGES
 """Where a failure can be called for; the capture stage fails by the death of its decoder."""
 
-CALM, GO_ON = b"-", b"."
-"""Orders: no failures from now on; and end, now that everything was looked at. A letter from `a` on arms a stage."""
+LOOK, CALM, GO_ON = b"+", b"-", b"."
+"""Orders: let the cameras begin, which wait for it; no failures from now on; and end, now that everything was looked
+at. A letter from `a` on arms a stage."""
 
 
 class Event(IntEnum):

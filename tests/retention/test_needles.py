@@ -9,6 +9,8 @@ import pytest
 
 from retention.needles import MIN_BYTES, WORD, Hit, Kind, Needle, NeedleTable, in_text, is_distinctive
 from retention.processes import DAEMON, search_memory
+from retention.tapping import Event, Told
+from retention.watch import Watch
 
 
 def noise(length: int, seed: int) -> bytes:
@@ -63,6 +65,18 @@ def test_text_forms_are_those_that_a_program_would_write() -> None:
         text = base64.b64encode(noise(30 + phase, 2) + content + noise(40, 3))
         assert any(form in text for form in in_text(Needle(Kind.PROBE, content)))
     assert content.hex().encode() in in_text(Needle(Kind.PROBE, content))
+
+
+def test_a_probe_is_looked_for_in_both_widths() -> None:
+    """Exact scores are computed in float64, so a copy may lie there as wide numbers, and at any address."""
+    vector = np.random.default_rng(1).standard_normal(256).astype(np.float32)
+    watch = Watch()
+    watch.take(Told(Event.PROBE, 0, 0.0, vector.tobytes()))
+    needles = watch.needles()
+    table = NeedleTable(needle.content for needle in needles)
+    for kind, copied in ((Kind.PROBE, vector), (Kind.WIDE_PROBE, vector.astype(np.float64))):
+        hits = table.search(bytes(3) + copied.tobytes() + bytes(MIN_BYTES))
+        assert [kind] * 4 == [needles[hit.needle].kind for hit in hits]
 
 
 def test_a_running_process_is_searched_whole() -> None:

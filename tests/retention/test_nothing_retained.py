@@ -1,7 +1,8 @@
 """
 The promise to passers-by, with the real daemon: people who are on no list walk by, and then everything is searched.
 
-The control shows that the search can find what it looks for: where nothing is destroyed, it finds every kind.
+The control shows that the search can find what it looks for: with destruction off, and copies planted where the program
+leaves none, it finds every kind.
 """
 
 import shutil
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from edge_lfr.config.identification import IndexChoice
 from retention.needles import Kind
 from retention.rig import SILENT, Outcome, Rig
 from retention.street import make_street
@@ -48,6 +50,7 @@ def test_nothing_is_left_of_people_who_are_not_listed(rig: Rig) -> None:
     outcome = rig.walk()
     assert {} == found(outcome)
     assert set(Kind) == looked_for(outcome)
+    assert IndexChoice.EXACT == outcome.index
     assert 0 == outcome.exit_status
     assert {SILENT, "street empty", "clip ended", "SIGTERM", "process gone"} == {it.moment for it in outcome.findings}
     assert all(it.searched_bytes > 50 << 20 for it in outcome.findings if it.place == MEMORY_OF_DAEMON)
@@ -57,15 +60,16 @@ def test_nothing_is_left_of_people_who_are_not_listed(rig: Rig) -> None:
 
 
 def test_nothing_is_left_when_a_stage_fails(rig: Rig) -> None:
-    """An exception is one lost frame, and not one face more in memory."""
-    outcome = rig.failures(STAGES)
+    """An exception is one lost frame, and not one face more in memory; here a graph serves, and exact search too."""
+    outcome = rig.failures(STAGES, index=IndexChoice.HNSW)
     assert {} == found(outcome)
     assert set(Kind) == looked_for(outcome)
+    assert IndexChoice.HNSW == outcome.index
     assert 0 == outcome.exit_status
 
 
 def test_the_search_finds_what_is_not_destroyed(rig: Rig) -> None:
-    """With zeroing, overwriting and flushing switched off, and with copies planted, every kind is found everywhere."""
+    """With destruction off, and copies planted where the program leaves none, every kind is found where it can be."""
     outcome = rig.control()
     in_memory: Counter[Kind] = Counter()
     for finding in outcome.findings:

@@ -127,7 +127,10 @@ def _needles_of(told: Told) -> Iterable[Needle]:
     if told.event in {Event.PROBE, Event.RAW_PROBE}:
         kind = Kind.PROBE if told.event is Event.PROBE else Kind.RAW_PROBE
         pieces = [content[at : at + FRAGMENT_BYTES] for at in range(0, len(content), 4 * FRAGMENT_BYTES)]
-        return [Needle(kind, piece) for piece in pieces if is_distinctive(piece, np.float32)]
+        wide = [_widened(piece) for piece in pieces] if kind is Kind.PROBE else []
+        return [Needle(kind, piece) for piece in pieces if is_distinctive(piece, np.float32)] + [
+            Needle(Kind.WIDE_PROBE, piece) for piece in wide if is_distinctive(piece, np.float64)
+        ]
     if told.event is Event.CROP_ROW:
         row = np.frombuffer(content, dtype=np.uint8).reshape(1, -1, 3)
         grey = cv2.cvtColor(row, cv2.COLOR_BGR2GRAY).tobytes()
@@ -143,3 +146,8 @@ def _needles_of(told: Told) -> Iterable[Needle]:
         kind = Kind.DETECTOR_INPUT if told.event is Event.DETECTOR_ROW else Kind.EMBEDDER_INPUT
         return [Needle(kind, content)]
     return []
+
+
+def _widened(piece: bytes) -> bytes:
+    """The first half of the numbers, in twice the bytes each: a fragment as long as the others."""
+    return np.frombuffer(piece, dtype="<f4")[: FRAGMENT_BYTES // 8].astype("<f8").tobytes()
