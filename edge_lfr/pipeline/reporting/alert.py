@@ -140,7 +140,7 @@ class AlertWriter:
             is_sighting=kind is not Kind.NEW,
         )
         if kind is Kind.FURTHER:
-            self._store_sighting(alert, self._look_at(frame, face, others))
+            self._store_sighting(alert, self._look_at(frame, face, others), basis)
             return alert
         try:
             self._store_alert(alert, self._look_at(frame, face, others), basis)
@@ -264,7 +264,7 @@ class AlertWriter:
         )
         self._keep(message, kind, seen)
 
-    def _store_sighting(self, alert: Alert, seen: "_Seen") -> None:
+    def _store_sighting(self, alert: Alert, seen: "_Seen", basis: Basis) -> None:
         message = SightingMessage(
             alert_id=alert.alert_id,
             boot_id=self._outbox.boot_id,
@@ -279,6 +279,7 @@ class AlertWriter:
             box_xyxy=seen.corners,
             score=alert.score,
             threshold=alert.threshold,
+            threshold_evidence=basis.threshold_evidence,
             is_ambiguous=alert.is_ambiguous,
             expires_at=self._expiry_of(alert),
             face_jpeg=seen.jpeg,

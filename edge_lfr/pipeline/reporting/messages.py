@@ -245,6 +245,9 @@ class SightingMessage(Message):
     box_xyxy: tuple[Coordinate, Coordinate, Coordinate, Coordinate] | None
     score: Cosine
     threshold: Cosine
+    threshold_evidence: Evidence | None = None
+    """As in the alert; None in one that an earlier version left in the outbox."""
+
     is_ambiguous: bool
     expires_at: AwareDatetime
     face_jpeg: JpegBytes | None

@@ -105,6 +105,7 @@ def test_a_further_match_is_a_sighting_of_the_same_alert(
     assert alert.alert_id == sighting.alert_id
     assert (1, 2) == (alert.seq, sighting.seq)
     assert "south" == sighting.camera
+    assert (0.55, "extrapolated") == (sighting.threshold, sighting.threshold_evidence)
 
 
 def test_a_repeated_match_of_the_same_track_adds_nothing(

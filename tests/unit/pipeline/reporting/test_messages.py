@@ -12,6 +12,7 @@ from edge_lfr.pipeline.reporting.messages import (
     AlertMessage,
     MessageFormatError,
     RunnerUp,
+    SightingMessage,
     parse,
 )
 from edge_lfr.pipeline.reporting.states import DeviceState, StatusMessage
@@ -62,6 +63,32 @@ def test_a_message_survives_the_wire() -> None:
     assert alert == parse(AlertMessage, wire)
     assert "lfr.alert/1" == json.loads(wire)["schema"]
     assert json.loads(wire)["captured_at"] == "2026-06-01T00:00:00Z"
+
+
+def test_a_sighting_of_an_earlier_version_is_read() -> None:
+    """It may wait in the outbox while the appliance is updated: it does not say what its threshold rests on."""
+    told = SightingMessage(
+        alert_id="01J",
+        boot_id="01B",
+        seq=2,
+        mode="training",
+        force="testshire",
+        device="van-1",
+        camera="north",
+        track_id=3,
+        captured_at=NOW,
+        media_time_s=None,
+        box_xyxy=None,
+        score=0.7,
+        threshold=0.5,
+        threshold_evidence="measured",
+        is_ambiguous=False,
+        expires_at=NOW,
+        face_jpeg=None,
+    )
+    wire = json.loads(told.to_json())
+    assert "measured" == wire.pop("threshold_evidence")
+    assert told.model_copy(update={"threshold_evidence": None}) == parse(SightingMessage, json.dumps(wire).encode())
 
 
 def test_a_message_never_prints_what_it_says() -> None:
