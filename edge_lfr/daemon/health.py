@@ -25,6 +25,7 @@ from edge_lfr.pipeline.reporting.states import (
     DeviceState,
     HealthMessage,
     Spans,
+    StageSpans,
     StatusMessage,
     WatchlistMessage,
 )
@@ -33,7 +34,8 @@ from edge_lfr.pipeline.stage_times import StageTimes
 MB: Final = 1e6
 
 MAX_REASONS: Final = 64
-"""As many as the status message holds; 32 cameras and all else that can be wrong stay below."""
+"""As many as the status message holds. What is wrong with the whole appliance comes before what is wrong with one
+camera or thread, and is not half of that: only a further camera or thread can be cut off."""
 
 HARMLESS: Final = frozenset({"threshold-extrapolated", "metrics-unavailable"})
 """Reasons that are said, and do not make a running appliance a degraded one."""
@@ -78,11 +80,10 @@ class Health:
 
     def reasons(self) -> tuple[str, ...]:
         """Codes of what is wrong now; each is something that a person can mend."""
-        found = [
-            f"camera-{camera_id}-down"
-            for camera_id, camera in self.cameras.items()
-            if camera.status.state is CameraState.DOWN
-        ]
+        found: list[str] = []
+        armament = self.armament  # a wipe in another thread may take it away
+        if armament is None:
+            found.append("no-watchlist")
         if self.link is not None and self.link.status.state is not LinkState.CONNECTED:
             found.append(f"broker-{self.link.status.state.value}")
         if self.link is not None:
@@ -93,12 +94,14 @@ class Health:
             found.append("memory-unlocked")
         if not self.has_metrics:
             found.append("metrics-unavailable")
-        found.extend(f"stalled-{name}" for name in self.stalled)
-        armament = self.armament  # a wipe in another thread may take it away
-        if armament is None:
-            found.append("no-watchlist")
-        elif armament.floor.evidence == "extrapolated":
+        if armament is not None and armament.floor.evidence == "extrapolated":
             found.append("threshold-extrapolated")
+        found.extend(
+            f"camera-{camera_id}-down"
+            for camera_id, camera in self.cameras.items()
+            if camera.status.state is CameraState.DOWN
+        )
+        found.extend(f"stalled-{name}" for name in self.stalled)
         return tuple(found[:MAX_REASONS])
 
     def in_words(self) -> str:
@@ -135,7 +138,12 @@ class Health:
             counters=self.all_counters(),
             measures=self.measures(),
             stages={
-                name: Spans(count=spans.count, p50_ms=round(spans.p50_ms, 3), p99_ms=round(spans.p99_ms, 3))
+                name: StageSpans(
+                    count=spans.count,
+                    total_ms=round(spans.total_ms, 3),
+                    p50_ms=round(spans.p50_ms, 3),
+                    p99_ms=round(spans.p99_ms, 3),
+                )
                 for name, spans in self.times.summary().items()
             },
             latency={

@@ -34,7 +34,7 @@ def local_status(health: Health) -> dict[str, Any]:
         "provider": {"detector": health.pack.detector.provider, "embedder": health.pack.embedder.provider},
         "latency": {part: asdict(spans) for part, spans in health.latency.summary().items()},
         "stages": {
-            stage: {"count": spans.count, "p50_ms": round(spans.p50_ms, 3), "p99_ms": round(spans.p99_ms, 3)}
+            stage: {name: round(value, 3) for name, value in asdict(spans).items()}
             for stage, spans in health.times.summary().items()
         },
         "measures": health.measures(),

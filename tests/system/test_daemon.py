@@ -7,9 +7,15 @@ import cv2
 import numpy as np
 import pytest
 
-from simulators.appliance import eventually
+from edge_lfr.daemon.latency import LatencyPart
+from edge_lfr.pipeline.path import TIMED_STAGES
+from edge_lfr.pipeline.reporting.messages import parse
+from edge_lfr.pipeline.reporting.states import HealthMessage
+from edge_lfr.pipeline.stage_times import ALL_STAGES
+from simulators.appliance import TOPICS, eventually
 from simulators.broker import Broker
 from simulators.desk import Desk
+from simulators.listener import Listener
 from simulators.van import Van, reference_of
 
 pytestmark = pytest.mark.shared
@@ -131,6 +137,37 @@ def test_a_paused_appliance_looks_at_nobody(van: Van, broker: Broker) -> None:
         assert eventually(lambda: van.status()["counters"]["frames-processed.north"] > before)
         assert 0 == van.run("stop").returncode
         assert 0 == daemon.process.wait(timeout=20)
+
+
+def test_whoever_watches_the_broker_hears_how_the_appliance_is(van: Van, broker: Broker) -> None:
+    """Stages, latency, drops by cause, ages of what waits, memory; one camera is too fast, and nobody takes alerts."""
+    van.load([LISTED])
+    van.show([BYSTANDER, *[LISTED] * 20], 2.5)
+    south = '[[cameras]]\nid = "south"\nsource = "street/"\nplayback = "every-frame"\n'
+    van.config.write_text(f"{van.config.read_text()}[reporting]\nhealth_interval_s = 0.1\n{south}")
+    waits = {"frame_waiting_s.south", "outbox_oldest_s"}
+    stages = {*TIMED_STAGES, ALL_STAGES}
+    dropped = "discard.track-non-match.north"
+
+    def has_everything(payload: bytes) -> bool:
+        """Somebody was let go, every stage has run, an alert was stored, and a frame waits for the next pass."""
+        told = parse(HealthMessage, payload)
+        has_alert = told.latency[LatencyPart.FRAME_TO_STORED].count > 0
+        return has_alert and dropped in told.counters and waits <= set(told.measures) and stages <= set(told.stages)
+
+    with Listener(broker, TOPICS.health) as listener, van.daemon():
+        message = parse(HealthMessage, listener.first(has_everything, 60.0))
+    for times in message.stages.values():
+        assert times.count >= 1
+        assert None not in {times.p50_ms, times.p99_ms, times.total_ms}
+    assert set(LatencyPart) == set(message.latency)
+    for part in (LatencyPart.HANDOVER, LatencyPart.FRAME_TO_STORED):
+        assert message.latency[part].p99_ms is not None
+    assert message.counters["discard.track-non-match"] >= message.counters[dropped] >= 1
+    assert message.counters["frames-processed.north"] >= 1
+    assert min(message.measures[name] for name in waits) >= 0.0
+    memory = ("memory_resident_mb", "memory_peak_mb", "memory_children_mb", "memory_locked_mb")
+    assert min(message.measures[name] for name in memory) > 0.0
 
 
 def test_a_second_daemon_is_refused(van: Van, broker: Broker) -> None:

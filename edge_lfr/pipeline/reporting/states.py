@@ -89,6 +89,13 @@ class Spans(Part):
     p99_ms: Measure | None = None
 
 
+class StageSpans(Spans):
+    """How long a stage of the path takes: likewise, and in all."""
+
+    total_ms: Milliseconds | None = None
+    """Since the daemon started."""
+
+
 class HealthMessage(Message):
     """Numbers of the moment; sent at an interval, not retained."""
 
@@ -104,8 +111,8 @@ class HealthMessage(Message):
     measures: Annotated[dict[Name, Measure], Field(max_length=500)] = Field(default_factory=dict)
     """Values of the moment, the unit in the name: memory, and the ages of what waits and of threads' turns."""
 
-    stages: Annotated[dict[Name, Spans], Field(max_length=64)] = Field(default_factory=dict)
-    """Each stage of a pass, and `pass` for a whole one."""
+    stages: Annotated[dict[Name, StageSpans], Field(max_length=64)] = Field(default_factory=dict)
+    """Each stage of a pass, `pass` for a whole one, and `flush` for what lies between two."""
 
     latency: Annotated[dict[Name, Spans], Field(max_length=64)] = Field(default_factory=dict)
     """Parts of an alert's way from the camera to the broker."""

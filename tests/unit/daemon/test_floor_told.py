@@ -1,6 +1,6 @@
 """What a running appliance says about its threshold."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
@@ -9,10 +9,11 @@ import pytest
 
 from edge_lfr.config.identification import DecisionConfig, GalleryConfig
 from edge_lfr.daemon.armament import arm
-from edge_lfr.daemon.health import Health
+from edge_lfr.daemon.health import MAX_REASONS, Health
 from edge_lfr.daemon.local_status import local_status
 from edge_lfr.inference.calibrated_conditions import Conditions
 from edge_lfr.inference.catalogue import CalibrationRow
+from edge_lfr.pipeline.capture.source import CameraState
 from simulators.clock import StoppedClock
 from simulators.nets import embedder_like, entry_of, yunet_like
 from simulators.vitals import health_of
@@ -35,7 +36,9 @@ def armed(tmp_path: Path, evidence: Evidence) -> Iterator[Health]:
 
 
 @contextmanager
-def appliance(tmp_path: Path, evidence: Evidence, conditions: Conditions) -> Iterator[Health]:
+def appliance(
+    tmp_path: Path, evidence: Evidence, conditions: Conditions, camera_ids: Sequence[str] = ("north",)
+) -> Iterator[Health]:
     row = CalibrationRow(
         templates=1000,
         threshold=0.6,
@@ -48,7 +51,7 @@ def appliance(tmp_path: Path, evidence: Evidence, conditions: Conditions) -> Ite
     with new_store(tmp_path).create(pack_digest=pack.digest, dimension=DIMENSION) as new:
         new.add(entry(0), templates(0), picture(0))
         new.activate()
-    health = health_of(tmp_path, StoppedClock())
+    health = health_of(tmp_path, StoppedClock(), camera_ids)
     health.armament = arm(new_store(tmp_path), pack, GalleryConfig(), conditions)
     yield health
     health.armament.destroy()
@@ -77,3 +80,17 @@ def test_laxer_conditions_take_bound_and_evidence_away(tmp_path: Path) -> None:
         assert (0.6, None, "extrapolated") == tuple(floor[name] for name in ("threshold", "upper_per_1000", "evidence"))
         assert "threshold-extrapolated" in health.reasons()
         assert "extrapolated" == health.watchlist().threshold_evidence
+
+
+def test_no_crowd_of_reasons_cuts_the_floor_off(tmp_path: Path) -> None:
+    """Every camera down and every thread at a stand: more reasons than a status holds, and the floor is among them."""
+    camera_ids = [f"camera-{number}" for number in range(32)]
+    with appliance(tmp_path, "extrapolated", Conditions(), camera_ids) as health:
+        for camera in health.cameras.values():
+            camera._state = CameraState.DOWN
+        health.has_metrics = False
+        health.stalled = ("path", "link", "control", *camera_ids)
+        reasons = health.status().reasons
+    assert MAX_REASONS == len(reasons)
+    assert {"threshold-extrapolated", "metrics-unavailable", "stalled-path"} <= set(reasons)
+    assert {f"camera-{camera_id}-down" for camera_id in camera_ids} <= set(reasons)

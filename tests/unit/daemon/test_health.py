@@ -9,13 +9,16 @@ import pytest
 
 from edge_lfr.biometrics.locking import TALLY
 from edge_lfr.biometrics.outcomes import Discard, DiscardReason
+from edge_lfr.config.reporting import BrokerConfig, ReportingConfig
 from edge_lfr.daemon.health import Health
 from edge_lfr.daemon.latency import LatencyPart
 from edge_lfr.daemon.local_status import local_status
 from edge_lfr.daemon.process_use import process_use
 from edge_lfr.pipeline.path import FLUSH, STAGES
+from edge_lfr.pipeline.reporting.alert import AlertWriter
 from edge_lfr.pipeline.reporting.messages import MESSAGE_BYTES, parse
 from edge_lfr.pipeline.reporting.states import DeviceState, HealthMessage
+from simulators.appliance import IDENTITY, frame_of
 from simulators.clock import StoppedClock
 from simulators.vitals import health_of
 
@@ -54,12 +57,32 @@ def test_the_largest_health_message_fits(largest: Health) -> None:
     message = parse(HealthMessage, wire)
     assert {part.value for part in LatencyPart} == set(message.latency)
     assert {"memory_resident_mb", "descriptors", "threads"} <= set(message.measures)
-    assert 20.0 == message.stages["faces.detection"].p50_ms
+    detection = message.stages["faces.detection"]
+    assert (1, 20.0, 20.0, 20.0) == (detection.count, detection.total_ms, detection.p50_ms, detection.p99_ms)
+
+
+def test_what_waits_is_told_with_its_age(tmp_path: Path, clock: StoppedClock) -> None:
+    """A frame before the path and an alert before the broker, each in seconds; nothing where nothing waits."""
+    health = health_of(tmp_path, clock, ["north", "south"])
+    assert set() == {"frame_waiting_s.north", "outbox_oldest_s"} & set(health.measures())
+    frame = frame_of(clock)
+    health.cameras["north"]._handover.offer(frame)
+    clock.advance(1.5)
+    reporting = ReportingConfig(broker=BrokerConfig(host="localhost"))
+    AlertWriter(reporting, IDENTITY, health.outbox, clock).write_test()
+    clock.advance(2.0)
+    measures = health.measures()
+    frame.destroy()
+    health.outbox.close()
+    assert (3.5, 2.0) == (measures["frame_waiting_s.north"], measures["outbox_oldest_s"])
+    assert "frame_waiting_s.south" not in measures
 
 
 def test_the_largest_status_fits_its_line(largest: Health) -> None:
-    """A technician gets an answer from the largest appliance too."""
-    assert len(json.dumps(local_status(largest))) < 64 * 1024
+    """A technician gets an answer from the largest appliance too, with the times of its stages."""
+    status = local_status(largest)
+    assert len(json.dumps(status)) < 64 * 1024
+    assert {"count": 1, "total_ms": 20.0, "p50_ms": 20.0, "p99_ms": 20.0} == status["stages"][FLUSH]
 
 
 def test_memory_that_is_not_locked_is_said(tmp_path: Path, clock: StoppedClock) -> None:

@@ -14,6 +14,7 @@ from edge_lfr.daemon.health import Health
 from edge_lfr.daemon.latency import LatencyPart
 from edge_lfr.daemon.metrics import CONTENT_TYPE, Metrics
 from edge_lfr.daemon.metrics_server import MAX_REQUEST_BYTES, MetricsServer
+from simulators.appliance import frame_of
 from simulators.vitals import health_of
 
 LIMIT_S = 10.0
@@ -45,11 +46,15 @@ def test_a_scrape_tells_counters_times_ages_and_memory(health: Health, server: M
     health.counters.discard(Discard(reason=DiscardReason.FRAME_SUPERSEDED, camera_id="north"))
     health.counters.count("alerts", 2)
     health.times.add("faces.detection", 20_000_000)
+    health.times.add("faces.detection", 10_000_000)
     health.latency.add(LatencyPart.FRAME_TO_PUBACK, 0, 80_000_000)
     lines = scraped(server)
     for line in (
         'edge_lfr_discards_total{camera="north",reason="frame-superseded"} 1.0',
         'edge_lfr_events_total{event="alerts"} 2.0',
+        'edge_lfr_stage_runs_total{stage="faces.detection"} 2.0',
+        'edge_lfr_stage_busy_seconds_total{stage="faces.detection"} 0.03',
+        'edge_lfr_stage_seconds{quantile="0.5",stage="faces.detection"} 0.01',
         'edge_lfr_stage_seconds{quantile="0.99",stage="faces.detection"} 0.02',
         'edge_lfr_latency_seconds{part="frame_to_puback",quantile="0.5"} 0.08',
         'edge_lfr_camera_up{camera="south"} 0.0',
@@ -59,6 +64,17 @@ def test_a_scrape_tells_counters_times_ages_and_memory(health: Health, server: M
         assert line in lines
     resident = next(line for line in lines if line.startswith('edge_lfr_memory_bytes{kind="resident"}'))
     assert float(resident.split()[1]) > 1e7
+
+
+def test_a_scrape_tells_how_long_a_frame_waits(health: Health, server: MetricsServer) -> None:
+    """The age of the frame that the path has not taken yet, by camera; zero where none waits."""
+    frame = frame_of(health.clock)
+    frame.arrived_ns -= 1_500_000_000
+    health.cameras["north"]._handover.offer(frame)
+    waits = {line.split()[0]: float(line.split()[1]) for line in scraped(server) if "frame_waiting_seconds{" in line}
+    frame.destroy()
+    assert 1.5 <= waits['edge_lfr_frame_waiting_seconds{camera="north"}'] < 1.5 + LIMIT_S
+    assert 0.0 == waits['edge_lfr_frame_waiting_seconds{camera="south"}']
 
 
 def test_labels_name_parts_of_the_appliance_only(server: MetricsServer) -> None:
