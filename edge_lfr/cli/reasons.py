@@ -1,8 +1,10 @@
-"""Every reason code that an appliance gives for how it is, in words, and what to do about each."""
+"""Every reason code that an appliance gives, in words: how it is and what to do about it, and why its index serves."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
+
+from edge_lfr.watchlist.index_report import IndexReason
 
 NAMED: Final = "*"
 """Stands in a code for the name of one camera or thread."""
@@ -62,6 +64,19 @@ ADVICE: Final[Mapping[str, Advice]] = {
         "this thread makes no progress", "as a service it is restarted within half a minute; else restart it"
     ),
 }
+
+WHY_THIS_INDEX: Final[Mapping[str, str]] = {
+    IndexReason.CONFIGURED: "the configuration asks for it",
+    IndexReason.SMALL: "no graph pays for so few templates",
+    IndexReason.TRYING: "a graph is being tried meanwhile",
+    IndexReason.FORCED: "the configuration asks for it, and it finds whom exact search finds",
+    IndexReason.FASTER: "it finds whom exact search finds, and is clearly faster",
+    IndexReason.NOT_FASTER: "a graph is not clearly faster",
+    IndexReason.FEW_NOT_FASTER: "already a graph of a few templates is not clearly faster",
+    IndexReason.MISSES: "a graph misses some of those whom exact search finds",
+    IndexReason.FAILED: "a graph could not be built; the log says why",
+}
+"""There is nothing to mend in any of them: the search is right whatever serves."""
 
 UNKNOWN: Final = Advice("this command does not know the code", "use the edge-lfr that the daemon runs; see its log")
 

@@ -1,12 +1,15 @@
-"""The daemon's status for a person: how it is, what is wrong and what to do, cameras, watchlist, delivery, time."""
+"""The daemon's status for a person: how it is, what is wrong and what to do, cameras, list, index, delivery."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from edge_lfr.cli.reasons import advice_on
+from edge_lfr.cli.reasons import WHY_THIS_INDEX, advice_on
+from edge_lfr.config.identification import IndexChoice
 from edge_lfr.daemon.latency import LatencyPart
 
 Facts = Mapping[str, Any]
+
+INDEXES: Final[Mapping[str, str]] = {IndexChoice.EXACT: "exact search", IndexChoice.HNSW: "graph"}
 
 LATENCIES: Final[Mapping[str, str]] = {
     LatencyPart.FRAME_TO_PUBACK: "frame to broker",
@@ -32,6 +35,7 @@ def status_page(answer: Facts) -> Iterator[str]:
     for camera in answer.get("cameras", ()):
         yield _line(f"camera {camera.get('camera_id', '-')}", _camera(camera))
     yield _line("watchlist", _watchlist(answer.get("watchlist") or {}, answer.get("floor") or {}))
+    yield _line("index", _index(answer.get("watchlist") or {}))
     yield _line("broker", _broker(answer.get("broker") or {}))
     yield _line("outbox", _outbox(status.get("outbox") or {}))
     yield _line("latency", _latency(answer.get("latency") or {}))
@@ -69,6 +73,23 @@ def _false_alerts(floor: Facts) -> str:
     if upper is not None:
         return f"at most {upper:g} false alerts in 1,000 passages (95 %)"
     return "false alerts not bounded" if expected is None else f"about {expected:g} in 1,000 passages, not bounded"
+
+
+def _index(watchlist: Facts) -> str:
+    """What serves and why, and the numbers of the trial where there was one."""
+    if watchlist.get("index") is None:
+        return "none"
+    serving, reason = str(watchlist["index"]), str(watchlist.get("index_reason") or "-")
+    found = [f"{INDEXES.get(serving, serving)}: {WHY_THIS_INDEX.get(reason, reason)}"]
+    if watchlist.get("index_recall") is not None:
+        found.append(f"recall {watchlist['index_recall']:.4f}")
+    graph_ms, exact_ms = watchlist.get("index_graph_ms"), watchlist.get("index_exact_ms")
+    if graph_ms and exact_ms:
+        found.append(f"one probe {graph_ms[0]:.3g} ms by graph, {exact_ms[0]:.3g} ms exactly")
+        found.append(f"eight {graph_ms[1]:.3g} ms, {exact_ms[1]:.3g} ms")
+    if watchlist.get("index_build_s") is not None:
+        found.append(f"graph built in {watchlist['index_build_s']:.3g} s")
+    return "; ".join(found)
 
 
 def _broker(broker: Facts) -> str:

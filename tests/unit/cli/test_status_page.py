@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from edge_lfr.cli.reasons import ADVICE, NAMED, UNKNOWN, advice_on
+from edge_lfr.cli.reasons import ADVICE, NAMED, UNKNOWN, WHY_THIS_INDEX, advice_on
 from edge_lfr.cli.status_page import status_page
 from edge_lfr.daemon.health import Health
 from edge_lfr.daemon.latency import LatencyPart
 from edge_lfr.daemon.local_status import local_status
 from edge_lfr.pipeline.reporting import link
 from edge_lfr.pipeline.reporting.link_status import LinkState
+from edge_lfr.watchlist.index_report import IndexReason
 from simulators.clock import StoppedClock
 from simulators.vitals import health_of
 
@@ -42,8 +43,6 @@ def codes_of_health() -> set[str]:
             and node.func.attr in {"append", "extend"}
         ):
             added.update(texts_in(node))
-        elif isinstance(node, ast.ListComp):
-            added.update(texts_in(node.elt))
     return added
 
 
@@ -94,7 +93,7 @@ def test_a_page_tells_what_matters_first(tmp_path: Path) -> None:
     first = lines.index("  no-watchlist: no watchlist is loaded: nobody is compared")
     assert "    what to do: edge-lfr watchlist load SOURCE" == lines[first + 1]
     names = [line[:16].strip() for line in lines[lines.index("") + 1 :]]
-    assert ["camera north", "camera south", "watchlist", "broker", "outbox", "latency", "memory"] == names
+    assert ["camera north", "camera south", "watchlist", "index", "broker", "outbox", "latency", "memory"] == names
     assert any("frame to broker p50 80 ms, p99 80 ms; first good" in line for line in lines)
 
 
@@ -104,6 +103,37 @@ def test_a_watchlist_is_told_with_its_bound() -> None:
     lines = list(status_page({"watchlist": watchlist, "floor": {"upper_per_1000": 0.95, "false_alerts_per_1000": 0.5}}))
     told = "3 references, 7 templates; threshold 0.59, extrapolated: at most 0.95 false alerts in 1,000 passages (95 %)"
     assert [f"{'watchlist':<16} {told}"] == [line for line in lines if line.startswith("watchlist")]
+
+
+def index_line(**watchlist: object) -> str:
+    """What a page says of the index."""
+    (line,) = (line for line in status_page({"watchlist": watchlist}) if line.startswith("index"))
+    return line.removeprefix(f"{'index':<16} ")
+
+
+def test_an_index_is_told_with_its_reason() -> None:
+    """In words for every reason there is; no numbers where none were measured, and a newer code as it stands."""
+    assert set(IndexReason) == set(WHY_THIS_INDEX)
+    assert "none" == index_line()
+    small = index_line(index="exact", index_reason="too-few-templates", index_recall=None, index_exact_ms=None)
+    assert "exact search: no graph pays for so few templates" == small
+    assert "sorted: by-name" == index_line(index="sorted", index_reason="by-name")
+
+
+def test_an_index_that_was_tried_is_told_with_its_numbers() -> None:
+    """Recall, the times of both for one probe and for eight, and how long the graph was built."""
+    told = index_line(
+        index="hnsw",
+        index_reason="graph-faster",
+        index_recall=0.99954,
+        index_exact_ms=[2.345, 9.0],
+        index_graph_ms=[0.5, 3.25],
+        index_build_s=41.26,
+    )
+    assert (
+        "graph: it finds whom exact search finds, and is clearly faster; recall 0.9995; "
+        "one probe 0.5 ms by graph, 2.35 ms exactly; eight 3.25 ms, 9 ms; graph built in 41.3 s"
+    ) == told
 
 
 def test_an_empty_answer_is_a_page() -> None:
