@@ -122,9 +122,9 @@ def _folder(keep: Path | None) -> Iterator[Path]:
 def _tell(result: DemoResult, narrator: TerminalNarrator, *, as_json: bool) -> None:
     if as_json:
         if result.summary is None:
-            write_json("demo-run/1", result.run.model_dump(mode="json", exclude={"track_ends"}))
+            write_json("demo-run/1", result.run.as_json())
         else:
-            write_json("demo/1", result.summary.model_dump(mode="json"))
+            write_json("demo/1", result.summary.as_json())
         return
     rows = _run_rows(result.run) if result.summary is None else _summary_rows(result.summary) + _run_rows(result.run)
     for name, value in rows:

@@ -23,6 +23,7 @@ PROMISED = {
     "latency_ms_p99",
     "frames",
     "dropped",
+    "rows",
 }
 
 
@@ -49,6 +50,9 @@ def test_the_demo_finds_who_is_listed_and_nobody_else(tmp_path: Path, shared_mod
     found = {name: summary[name] for name in ("passages", "mated", "true_alerts", "false_alerts", "missed", "doubled")}
     expected = {"passages": 6, "mated": 2, "true_alerts": 2, "false_alerts": 0, "missed": 0, "doubled": 0}
     assert expected == found, words
+    rows = {row["name"]: row for row in summary["rows"]}
+    assert [0, 0, 0] == [rows[name]["value"] for name in ("missed", "false alerts", "alerted twice")]
+    assert all(set(row) == {"name", "value", "unit", "target", "ok"} for row in rows.values())
     assert "Person" not in output + words
     assert [] == list(tmp_path.iterdir())
     assert [] == processes_in(tmp_path)

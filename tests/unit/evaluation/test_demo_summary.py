@@ -83,6 +83,29 @@ def test_an_alert_for_an_unlisted_person_is_false() -> None:
     assert any("false" in failed for failed in summary.failed_targets)
 
 
+def test_what_is_measured_has_the_form_of_every_measurement() -> None:
+    """Rows of name, value, unit, target and verdict beside the rest; what a run failed at is what its rows say."""
+    summary = summarise(truth(passage(0, "ref-1")), [event(0, "ref-1")], report(p50=251.0))
+    found = summary.as_json()
+    latency = "frame to broker's receipt"
+    assert [
+        {"name": "missed", "value": 0, "unit": "passages", "target": "<= 0", "ok": True},
+        {"name": "false alerts", "value": 0, "unit": "alerts", "target": "= 0", "ok": True},
+        {"name": "alerted twice", "value": 0, "unit": "passages", "target": "= 0", "ok": True},
+        {"name": f"{latency}, p50", "value": 251.0, "unit": "ms", "target": "<= 250", "ok": False},
+        {"name": f"{latency}, p99", "value": 200.0, "unit": "ms", "target": "<= 1000", "ok": True},
+        {"name": "dropped", "value": 10, "unit": "frames", "target": None, "ok": True},
+    ] == found["rows"]
+    assert [f"{latency}, p50: 251.0 ms; target: <= 250"] == found["failed_targets"]
+    assert (1, 60) == (found["mated"], found["frames"])
+
+
+def test_an_alert_that_nobody_timed_reaches_no_target() -> None:
+    """A latency that could not be measured is not a good one."""
+    summary = summarise(truth(passage(0, "ref-1")), [event(0, "ref-1")], report(p50=None, p99=None))
+    assert 2 == sum("not measured" in failed for failed in summary.failed_targets)
+
+
 def test_sightings_repeat_an_alert_and_are_no_second_one() -> None:
     """A passage has one alert id and any number of sightings."""
     events = [event(0, "ref-1", alert_id="a"), event(0, "ref-1", alert_id="a", is_sighting=True)]
