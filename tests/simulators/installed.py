@@ -1,6 +1,7 @@
 """A box and its control van in one machine: the appliance as `scripts/install` leaves it, and the example broker."""
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -11,6 +12,7 @@ from simulators.machine import ROOT, Machine
 
 DEVICE: Final = "van-1"
 UNIT: Final = "edge-lfr.service"
+CERTIFICATES: Final = "/root/ca"
 CONFIG: Final = f"""
 mode = "training"
 force = "{FORCE}"
@@ -30,6 +32,15 @@ reconnect_s = [0.2, 1.0]
 """
 
 
+def lines_for_the_broker() -> str:
+    """The block of systemd/README.md that puts the broker's files where its service can read them."""
+    page = (ROOT / "systemd" / "README.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```[a-z]*\n(.*?)^```", page, flags=re.DOTALL | re.MULTILINE)
+    (block,) = (block for block in blocks if "/etc/mosquitto" in block)
+    assert isinstance(block, str)
+    return block.replace("DIR/", f"{CERTIFICATES}/")
+
+
 @dataclass(frozen=True)
 class Box:
     """What a technician does at it, as root unless it is said otherwise."""
@@ -45,34 +56,26 @@ class Box:
         return done.stderr
 
     def open_control_van(self) -> None:
-        """Certificates by the script, the example's files where they belong, Debian's own unit."""
+        """Certificates by the script, then line by line what the page says; Debian's own unit."""
         run = self.machine.done
         make_ca = str(ROOT / "scripts" / "make_ca")
-        run(make_ca, "/root/ca", "--server", "control.van", "--device", DEVICE, "--control", "control-1")
+        run(make_ca, CERTIFICATES, "--server", "control.van", "--device", DEVICE, "--control", "control-1")
         self.machine.write("/etc/hosts", "127.0.0.1 localhost control.van\n")
-        example = ROOT / "systemd" / "mosquitto"
-        for option, source, target in (
-            ("0644", f"{example}/edge-lfr.conf", "/etc/mosquitto/conf.d/edge-lfr.conf"),
-            ("0640", f"{example}/edge-lfr.acl", "/etc/mosquitto/edge-lfr.acl"),
-            ("0644", "/root/ca/ca.pem", "/etc/mosquitto/certs/ca.pem"),
-            ("0644", "/root/ca/control.van.pem", "/etc/mosquitto/certs/control.van.pem"),
-            ("0640", "/root/ca/control.van.key", "/etc/mosquitto/certs/control.van.key"),
-        ):
-            run("install", "-D", "-o", "root", "-g", "mosquitto", "-m", option, source, target)
-        run("systemctl", "start", "mosquitto.service")
+        run("sh", "-euc", f"cd '{ROOT}'\n{lines_for_the_broker()}")
 
     def configure(self) -> None:
         """What a site adds: its configuration, its certificate, the key of it as a credential, whom it trusts."""
         run = self.machine.done
         self.machine.write("/etc/edge-lfr/edge-lfr.toml", CONFIG)
-        run("install", "-m", "0644", "/root/ca/ca.pem", f"/root/ca/{DEVICE}.pem", "/etc/edge-lfr/tls/")
+        own = (f"{CERTIFICATES}/ca.pem", f"{CERTIFICATES}/{DEVICE}.pem")
+        run("install", "-m", "0644", *own, "/etc/edge-lfr/tls/")
         sealed = "/etc/credstore.encrypted/edge-lfr.broker-key"
-        run("systemd-creds", "encrypt", "--name=edge-lfr.broker-key", f"/root/ca/{DEVICE}.key", sealed)
+        run("systemd-creds", "encrypt", "--name=edge-lfr.broker-key", f"{CERTIFICATES}/{DEVICE}.key", sealed)
         run("edge-lfr", "keys", "new-control", "/root/control.key", "/etc/edge-lfr/trust.d/control.toml")
 
     def listen(self) -> None:
         """A screen of the control room, which acknowledges."""
-        names = {"CERTIFICATE_FILE": "/root/ca/control-1.pem", "KEY_FILE": "/root/ca/control-1.key"}
+        names = {"CERTIFICATE_FILE": f"{CERTIFICATES}/control-1.pem", "KEY_FILE": f"{CERTIFICATES}/control-1.key"}
         variables = [f"--setenv=EDGE_LFR__REPORTING__BROKER__{name}={path}" for name, path in names.items()]
         watch = "/opt/edge-lfr/bin/edge-lfr alerts watch --json --key /root/control.key >/root/seen"
         self.machine.done("systemd-run", "--unit=control-room", *variables, "sh", "-c", f"exec {watch}")
