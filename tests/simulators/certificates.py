@@ -1,4 +1,4 @@
-"""A certificate authority for one test, and certificates of it."""
+"""A certificate authority for one test, and certificates of it; and one that `scripts/make_ca` would not make."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -8,7 +8,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,16 +56,41 @@ class Authority:
         builder = builder.add_extension(
             x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False
         )
-        files = Certificate(self._folder / f"{name}.pem", self._folder / f"{name}.key")
-        files.certificate_file.write_bytes(
-            builder.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
-        )
-        files.key_file.write_bytes(
-            key.private_bytes(
-                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-            )
-        )
-        return files
+        return _written(self._folder, name, builder.sign(self._key, hashes.SHA256()), key)
+
+
+def sign_client(folder: Path, authority: Path, name: str, *, valid_for: timedelta) -> Certificate:
+    """
+    Make a client's certificate into *folder*, signed with the key that `scripts/make_ca` has made in *authority*.
+
+    Args:
+        valid_for: From now on; below zero it has ended already.
+    """
+    signer = serialization.load_pem_private_key((authority / "ca.key").read_bytes(), password=None)
+    assert isinstance(signer, ec.EllipticCurvePrivateKey)
+    issuer = x509.load_pem_x509_certificate((authority / "ca.pem").read_bytes()).subject
+    key = ec.generate_private_key(ec.SECP256R1())
+    now = datetime.now(tz=UTC)
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(_name_of(name))
+        .issuer_name(issuer)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=2))
+        .not_valid_after(now + valid_for)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
+    )
+    return _written(folder, name, builder.sign(signer, hashes.SHA256()), key)
+
+
+def _written(folder: Path, name: str, certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> Certificate:
+    files = Certificate(folder / f"{name}.pem", folder / f"{name}.key")
+    files.certificate_file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    files.key_file.write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    return files
 
 
 def _name_of(name: str) -> x509.Name:

@@ -15,6 +15,8 @@ MAKE_CA: Final = ROOT / "scripts" / "make_ca"
 EXAMPLE_FORCE: Final = "anytown"
 FORCE: Final = IDENTITY.force
 DEVICE: Final = IDENTITY.device
+NEIGHBOUR: Final = "van-3"
+"""Another appliance of the same force, with its own block in the access list."""
 
 
 def make_ca(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -23,11 +25,11 @@ def make_ca(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]"
 
 
 def make_certificates(folder: Path) -> Path:
-    """The authority, the broker, and everybody whom the example's access list names, with one whom it does not."""
+    """The authority, the broker, everybody whom the access list below names, and one whom it does not."""
     made = make_ca(
         folder,
         *("--server", "control.van,localhost,127.0.0.1"),
-        *("--device", DEVICE, "--device", "van-2"),
+        *("--device", DEVICE, "--device", "van-2", "--device", NEIGHBOUR),
         *("--control", "control-1", "--officer", "officer-1"),
     )
     assert 0 == made.returncode, made.stderr
@@ -35,13 +37,19 @@ def make_certificates(folder: Path) -> Path:
 
 
 class ControlVan(Broker):
-    """Mosquitto with the shipped files; nothing in them is changed but where things lie, the port and the force."""
+    """
+    Mosquitto with the shipped files; nothing in them is changed but where things lie, the port and the force.
+
+    The access list is edited as it asks for: a second appliance has the block of the first, with its own name.
+    """
 
     def __init__(self, folder: Path, certificates: Path) -> None:
         super().__init__(folder)
         self.certificates = certificates
         acl = folder / "edge-lfr.acl"
         rules = (EXAMPLE / "edge-lfr.acl").read_text(encoding="utf-8")
+        (block,) = (block for block in rules.split("\n\n") if f"user {DEVICE}\n" in block)
+        rules += f"\n{block.replace(DEVICE, NEIGHBOUR)}\n"
         acl.write_text(rules.replace(f"/{EXAMPLE_FORCE}/", f"/{FORCE}/"))
         acl.chmod(0o600)
         text = (EXAMPLE / "edge-lfr.conf").read_text(encoding="utf-8")

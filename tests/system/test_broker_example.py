@@ -3,6 +3,7 @@
 import socket
 import ssl
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,8 @@ from edge_lfr.pipeline.reporting.link_status import LinkState
 from edge_lfr.pipeline.reporting.messages import MESSAGE_BYTES
 from edge_lfr.pipeline.reporting.mqtt import PACKET_OVERHEAD_BYTES, Connected, Disconnected, Published
 from simulators.appliance import TOPICS, Appliance, eventually
-from simulators.control_van import DEVICE, FORCE, ControlVan, make_ca, make_certificates
+from simulators.certificates import sign_client
+from simulators.control_van import DEVICE, FORCE, NEIGHBOUR, ControlVan, make_ca, make_certificates
 from simulators.desk import Desk
 from simulators.party import Party
 
@@ -115,6 +117,30 @@ def test_an_appliance_does_not_hear_alerts(van: ControlVan) -> None:
         assert [DOWN] == device.received(DOWN)
 
 
+@pytest.mark.parametrize("topic", [DOWN, TOPICS.ack])
+@pytest.mark.parametrize("name", ["officer-1", NEIGHBOUR])
+def test_nobody_else_hears_what_is_said_to_an_appliance(van: ControlVan, name: str, topic: str) -> None:
+    """
+    Neither an officer's screen nor another appliance of the force reads an acknowledgement, by name or by wildcard.
+
+    That appliance hears its own meanwhile; and what follows comes after what must not come.
+    """
+    with (
+        Party(van.config_of(name)) as reader,
+        Party(van.config_of(DEVICE)) as device,
+        Party(van.config_of("control-1")) as control,
+    ):
+        reader.subscribe("#")
+        reader.subscribe(topic)
+        device.subscribe(topic)
+        assert isinstance(control.publish(topic), Published)
+        assert [topic] == device.received(topic)
+        audible = UP if name == "officer-1" else DOWN.replace(DEVICE, NEIGHBOUR)
+        sender = device if name == "officer-1" else control
+        assert isinstance(sender.publish(audible), Published)
+        assert {audible} == set(reader.received(audible))
+
+
 def test_the_broker_tells_nobody_about_itself(van: ControlVan) -> None:
     """No statistics below `$SYS`, which would tell one client about the others."""
     with Party(van.config_of("control-1")) as control:
@@ -209,6 +235,26 @@ def test_nobody_gets_in_with_a_certificate_of_another_authority(van: ControlVan,
     context.load_cert_chain(tmp_path / "other" / "control-1.pem", tmp_path / "other" / "control-1.key")
     with pytest.raises(ssl.SSLError, match="UNKNOWN_CA"):
         shake_hands(van, context)
+
+
+def test_nobody_gets_in_with_the_brokers_own_certificate(van: ControlVan) -> None:
+    """Whoever steals the van's key cannot pass for a screen or an appliance: the certificate is a server's only."""
+    with pytest.raises(ssl.SSLError, match="UNSUPPORTED_CERTIFICATE"):
+        shake_hands(van, context_of(van, "control.van"))
+
+
+def test_nobody_gets_in_with_a_certificate_that_has_ended(van: ControlVan, tmp_path: Path) -> None:
+    """The same authority and name: the one that is still valid is let in, the one that ended an hour ago is not."""
+
+    def context(valid_for: timedelta) -> ssl.SSLContext:
+        own = sign_client(tmp_path, van.certificates, "officer-1", valid_for=valid_for)
+        context = context_of(van, None)
+        context.load_cert_chain(own.certificate_file, own.key_file)
+        return context
+
+    assert CONNACK == shake_hands(van, context(timedelta(hours=1)), CONNECT, ends_with_first=True)[0]
+    with pytest.raises(ssl.SSLError, match="CERTIFICATE_EXPIRED"):
+        shake_hands(van, context(-timedelta(hours=1)))
 
 
 def test_nobody_gets_in_without_tls(van: ControlVan) -> None:

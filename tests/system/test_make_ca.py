@@ -20,7 +20,7 @@ def test_keys_are_their_owners(tmp_path: Path) -> None:
     """Every key is 0600, also the authority's, and the folder is nobody else's."""
     folder = make_certificates(tmp_path / "ca")
     assert {0o600} == {stat.S_IMODE(path.stat().st_mode) for path in folder.glob("*.key")}
-    assert 6 == len(list(folder.glob("*.key")))
+    assert 7 == len(list(folder.glob("*.key")))
     assert 0o700 == stat.S_IMODE(folder.stat().st_mode)
     assert [] == [path.name for path in folder.iterdir() if path.suffix not in {".pem", ".key"}]
 
