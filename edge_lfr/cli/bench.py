@@ -28,18 +28,33 @@ def accuracy(shared: SharedOption = DEFAULT_SHARED, quick: QuickOption = False, 
 
 @app.command(epilog="Example: edge-lfr bench speed --cameras 2")
 def speed(
+    *,
     shared: SharedOption = DEFAULT_SHARED,
     cameras: Annotated[int, typer.Option(min=1, max=32, help="Copies of the clip, as cameras.")] = 1,
     clip: Annotated[
         Path | None,
-        typer.Option(help="Your clip instead of a made one.", metavar="FILE", exists=True, dir_okay=False),
+        typer.Option(help="Your clip instead of made ones.", metavar="FILE", exists=True, dir_okay=False),
+    ] = None,
+    watchlist: Annotated[
+        Path | None,
+        typer.Option(
+            help="Who is listed in your clip; nobody without it.", metavar="DIR", exists=True, file_okay=False
+        ),
     ] = None,
     quick: QuickOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Compare the path with the bare nets on one clip, and time an alert on its whole way to the broker."""
+    """
+    Compare the path with the bare nets on a clip, and time an alert on its whole way to the broker.
+
+    Two clips are made, for targets at 25 and at 10 frames a second; your own clip serves for everything, and is played
+    to its end three times.
+    """
+    if watchlist is not None and clip is None:
+        message = "--watchlist says who is in your clip: name the clip with --clip"
+        raise typer.BadParameter(message)
     with watched() as witness:
-        report = measure_speed(shared, witness, cameras=cameras, clip=clip, is_quick=quick)
+        report = measure_speed(shared, witness, cameras=cameras, clip=clip, watchlist=watchlist, is_quick=quick)
     tell(report, as_json=json)
 
 

@@ -1,5 +1,5 @@
 """
-Alerts on their whole way: cameras, daemon and broker as processes; a clip and a watchlist enter, latencies leave.
+Alerts on their whole way: cameras, daemon and broker as processes; a clip and a watchlist enter, times and drops leave.
 
 Each camera plays its own copy of the clip at the clip's own pace, as a street would, and a control room acknowledges.
 """
@@ -9,12 +9,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from edge_lfr.biometrics.outcomes import DiscardReason
+from edge_lfr.config.load import load_config
+from edge_lfr.evaluation.bench.gallery_start import ListSize, seal_made_list
 from edge_lfr.evaluation.bench.ground import PACK, Ground
 from edge_lfr.evaluation.bench.report import Row, Witness
+from edge_lfr.evaluation.bench.speed_looks import drop_rows
+from edge_lfr.evaluation.bench.speed_stages import TEMPLATES
 from edge_lfr.evaluation.demo_summary import LatencyPart, RunReport
-from edge_lfr.evaluation.rehearsal import Scenario, rehearsal
+from edge_lfr.evaluation.rehearsal import Rehearsal, Scenario, rehearsal
+from edge_lfr.governance.keys import KeyEncryptingKey
+from edge_lfr.inference.catalogue import load_catalogue
+from edge_lfr.inference.installed import with_recorded_golden
 from edge_lfr.pipeline.path import FLUSH, TIMED_STAGES
 from edge_lfr.pipeline.stage_times import ALL_STAGES
+from edge_lfr.watchlist.store import SealedStore
 
 GRACE_S: Final = 120.0
 """Time beyond the clip's own length in which the daemon has to start, finish and deliver."""
@@ -27,6 +36,12 @@ LIMITS_MS: Final[dict[str, tuple[float, float | None]]] = {
 
 LEAST_OF_P99: Final = 20
 """Of fewer values the largest is told under its own name; of up to 100 a p99 is the largest one or nearly so."""
+
+NOBODY: Final = ListSize(people=TEMPLATES // 3, pictures=3)
+"""A list as long as that of the other parts; no face is near to a made template."""
+
+CONFIG_NAME: Final = "appliance.toml"
+"""What a rehearsal calls its configuration."""
 
 PARTS: Final = {
     "handover": "frame arrived to pass begun",
@@ -44,11 +59,11 @@ class LiveScene:
 
     clip: Path
     seconds: float
-    watchlist: Path
-    """A folder that `watchlist load` takes."""
+    watchlist: Path | None = None
+    """A folder that `watchlist load` takes; None: made templates alone, with which everybody is compared in vain."""
 
-    people_in_view: float
-    """Median over the frames, by the truth."""
+    people_in_view: float | None = None
+    """Median over the frames, by the truth; None: nobody knows."""
 
     cameras: int = 1
     has_targets: bool = True
@@ -57,7 +72,7 @@ class LiveScene:
 
 def measure_live(ground: Ground, scene: LiveScene, witness: Witness) -> tuple[Row, ...]:
     """
-    Run the appliance on the clip, and time what it told.
+    Run the appliance on the clip, and time what it did and told.
 
     Raises:
         BrokerUnavailableError: There is no Mosquitto, or it does not listen.
@@ -74,8 +89,12 @@ def measure_live(ground: Ground, scene: LiveScene, witness: Witness) -> tuple[Ro
                 index="auto",
             )
         )
-        witness.stage("enrolling the watchlist")
-        staged.load_watchlist(scene.watchlist)
+        if scene.watchlist is None:
+            witness.stage("sealing a watchlist of nobody")
+            _load_nobody(staged, witness)
+        else:
+            witness.stage("enrolling the watchlist")
+            staged.load_watchlist(scene.watchlist)
         staged.start_control_room(lambda _: None)
         witness.stage(f"running the daemon on {scene.cameras} x {scene.seconds:.0f} s")
         report = staged.finish(staged.start_daemon(), scene.seconds + GRACE_S)
@@ -90,7 +109,8 @@ def live_rows(report: RunReport, scene: LiveScene) -> Iterator[Row]:
     yield Row.shown("live: frames decoded", report.frames_decoded, "frames")
     yield Row.shown("live: frames processed", report.frames_processed, "frames")
     yield Row.shown("live: frames dropped", report.frames_dropped, "frames")
-    yield Row.shown("live: looks postponed", report.counters.get("discard.look-postponed", 0), "looks")
+    discards = {reason: report.counters.get(f"discard.{reason}", 0) for reason in DiscardReason}
+    yield from drop_rows("live: drops", discards)
     yield Row.shown("live: alerts and sightings", report.alerts + report.sightings, "messages")
     yield Row.shown("live: alerts timed", timed.count, "messages")
     for name, words in PARTS.items():
@@ -106,6 +126,15 @@ def live_rows(report: RunReport, scene: LiveScene) -> Iterator[Row]:
         is_tail_known = times is not None and times.count >= LEAST_OF_P99
         yield Row.shown(f"live: {stage}, p50", None if times is None else round(times.p50_ms, 3), "ms")
         yield Row.shown(f"live: {stage}, p99", round(times.p99_ms, 3) if times and is_tail_known else None, "ms")
+
+
+def _load_nobody(staged: Rehearsal, witness: Witness) -> None:
+    """Load people who do not exist: without a list the daemon opens no camera."""
+    config = load_config(staged.folder / CONFIG_NAME, {})
+    pack = with_recorded_golden(load_catalogue().pack(PACK), config.models_directory)
+    store = SealedStore(config.watchlist_directory, KeyEncryptingKey.load(config.mode_directory, create=True))
+    staged.has_watchlist = True
+    seal_made_list(store, pack.digest, NOBODY, pack.embedder.dimension, witness)
 
 
 def _held(name: str, value_ms: float | None, limit_ms: float | None) -> Row:

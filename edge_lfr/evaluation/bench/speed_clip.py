@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from edge_lfr.biometrics.samples import Frame
 from edge_lfr.evaluation.bench.ground import BenchError, Ground
 from edge_lfr.evaluation.bench.playing import played
 from edge_lfr.evaluation.bench.report import Row
@@ -18,6 +19,9 @@ from edge_lfr.evaluation.walkby.script import walkby_command
 
 MIN_FACE_PX: Final = 32
 """Width of the smallest face that counts: one that could be embedded."""
+
+BARE_FPS: Final = 25.0
+"""Of a stream without times; chosen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +43,8 @@ class Street:
     clip: Path
     truth: Truth | None = None
     watchlist: Path | None = None
-    """A folder that `watchlist load` takes: those of the clip who are listed. A clip of one's own has neither."""
+    """A folder that `watchlist load` takes: those of the clip who are listed. A clip of one's own has no truth, and a
+    watchlist where the user gave one."""
 
 
 def people_in_view(truth: Truth) -> float:
@@ -55,6 +60,9 @@ class DecodingCost:
     """What a frame costs until it is in hand, mean over a clip; milliseconds."""
 
     frames: int
+    seconds: float
+    """When the last frame is shown, by the clip."""
+
     decoder_cpu_ms: float
     """In the decoder's process, its start and its end included."""
 
@@ -68,6 +76,11 @@ class DecodingCost:
         yield Row.shown("decoding: CPU", round(self.decoder_cpu_ms, 3), "ms a frame")
         yield Row.shown("hand-over: CPU", round(self.handover_cpu_ms, 3), "ms a frame")
         yield Row.shown("hand-over: wall, median", round(self.handover_wall_ms, 3), "ms a frame")
+
+
+def shown_at_s(frame: Frame, number: int) -> float:
+    """When the clip shows its frame of this number, counted from 0; a bare stream does not say."""
+    return number / BARE_FPS if frame.media_time_s is None else frame.media_time_s
 
 
 def made_street(ground: Ground, name: str, order: StreetOrder) -> Street:
@@ -106,7 +119,9 @@ def decoding_cost(clip: Path) -> DecodingCost:
     """Play *clip* as fast as it goes, and look at nothing."""
     child_before_s, own_before_ns = children_cpu_s(), time.process_time_ns()
     waits_ns: list[int] = []
-    for frame in played(clip):
+    last_s = 0.0
+    for number, frame in enumerate(played(clip)):
+        last_s = shown_at_s(frame, number)
         waits_ns.append(time.monotonic_ns() - frame.arrived_ns)
         frame.destroy()
     if not waits_ns:
@@ -114,6 +129,7 @@ def decoding_cost(clip: Path) -> DecodingCost:
         raise BenchError(message, remedy="name another clip")
     return DecodingCost(
         frames=len(waits_ns),
+        seconds=last_s,
         decoder_cpu_ms=1e3 * (children_cpu_s() - child_before_s) / len(waits_ns),
         handover_cpu_ms=(time.process_time_ns() - own_before_ns) / 1e6 / len(waits_ns),
         handover_wall_ms=statistics.median(waits_ns) / 1e6,

@@ -15,7 +15,7 @@ from edge_lfr.biometrics.outcomes import DiscardReason, Outcome
 from edge_lfr.biometrics.samples import Face, Frame
 from edge_lfr.evaluation.bench.playing import CAMERA, played
 from edge_lfr.evaluation.bench.report import Row, Witness
-from edge_lfr.evaluation.bench.speed_clip import MIN_FACE_PX, Street
+from edge_lfr.evaluation.bench.speed_clip import MIN_FACE_PX, Street, shown_at_s
 from edge_lfr.evaluation.bench.speed_stages import Bench, CountingReporter
 from edge_lfr.pipeline.path import Path
 
@@ -120,8 +120,7 @@ class Economy:
             # two ways that alert for nobody agree about nothing
             disagreed = len(one_alone) if is_compared and (both or one_alone or not self.mated) else None
             yield Row.exactly("looks: people alerted by one way alone", disagreed, 0, "people")
-        for reason in DiscardReason:
-            yield Row.shown(f"drops: {reason}", self.discards.get(reason, 0), _unit_of(reason))
+        yield from drop_rows("drops", self.discards)
 
 
 def measure_economy(bench: Bench, street: Street, held: HeldFrames, witness: Witness) -> Economy:
@@ -163,6 +162,12 @@ def measure_economy(bench: Bench, street: Street, held: HeldFrames, witness: Wit
     )
 
 
+def drop_rows(name: str, discards: Mapping[DiscardReason, int]) -> Iterator[Row]:
+    """Tell under *name* what ended without an alert, by cause."""
+    for reason in DiscardReason:
+        yield Row.shown(f"{name}: {reason}", discards.get(reason, 0), _unit_of(reason))
+
+
 def _unit_of(reason: DiscardReason) -> str:
     """What ended: a reason begins with it."""
     return f"{reason.value.partition('-')[0]}s"
@@ -170,6 +175,5 @@ def _unit_of(reason: DiscardReason) -> str:
 
 def _stamp(frame: Frame, number: int) -> int:
     """Let the frame arrive when the clip says, whatever this machine takes for it."""
-    media_s = frame.media_time_s if frame.media_time_s is not None else number / 25.0
-    frame.arrived_ns = 1_000_000_000 + round(media_s * 1e9)
+    frame.arrived_ns = 1_000_000_000 + round(shown_at_s(frame, number) * 1e9)
     return frame.arrived_ns

@@ -3,16 +3,18 @@
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from edge_lfr.evaluation.bench import speed
 from edge_lfr.evaluation.bench.cost import Cost, Repetition, measure_cost
 from edge_lfr.evaluation.bench.ground import BenchError, Ground, prepared_ground
-from edge_lfr.evaluation.bench.live import LiveScene
+from edge_lfr.evaluation.bench.live import PARTS, LiveScene, measure_live
 from edge_lfr.evaluation.bench.report import Row
-from edge_lfr.evaluation.bench.speed import FULL, live_scene
+from edge_lfr.evaluation.bench.speed import FULL, live_scene, measure_speed, own_scene
 from edge_lfr.evaluation.bench.speed_clip import Street, StreetOrder, decoding_cost, made_street, people_in_view
 from edge_lfr.evaluation.bench.speed_looks import PEOPLE, Economy, HeldFrames, measure_economy
 from edge_lfr.evaluation.bench.speed_stages import Bench
@@ -156,14 +158,17 @@ def test_held_frames_are_bounded_and_show_the_most_people() -> None:
 
 
 def test_limits_are_for_one_camera_of_a_made_clip(tmp_path: Path) -> None:
-    """More cameras on the same cores are shown without a target; a clip of one's own has nobody to alert for."""
+    """More cameras on the same cores are shown without a target, and so is a clip of one's own, whoever is listed."""
     truth = Truth(clip="a.mp4", fps=10.0, size=(640, 480), passages=())
     street = Street(clip=tmp_path / "a.mp4", truth=truth, watchlist=tmp_path)
     scene = LiveScene(clip=street.clip, seconds=4.0, watchlist=tmp_path, people_in_view=0.0)
     assert scene == live_scene(street, ORDER, 1)
     assert not live_scene(street, ORDER, 2).has_targets
-    with pytest.raises(BenchError, match="made clip"):
+    with pytest.raises(BenchError, match="nobody is listed"):
         live_scene(Street(clip=street.clip), ORDER, 1)
+    for own in (Street(clip=street.clip), Street(clip=street.clip, watchlist=tmp_path)):
+        scene = own_scene(own, 4.0, 1)
+        assert (own.watchlist, None, False) == (scene.watchlist, scene.people_in_view, scene.has_targets)
 
 
 def test_people_in_view_are_those_with_a_face_that_could_be_compared() -> None:
@@ -211,6 +216,7 @@ def test_a_short_street_is_measured(shared_data: Path) -> None:
         street = made_street(ground, "street", ORDER)
         decoding = decoding_cost(street.clip)
         assert 20 == decoding.frames
+        assert pytest.approx(3.8) == decoding.seconds  # the last of 20 frames at 5 frames a second
         assert decoding.decoder_cpu_ms > 0.0
         bench = Bench(ground.open_pack(), ground.config(), street.watchlist)
         held = HeldFrames(3)
@@ -230,3 +236,36 @@ def test_a_street_without_portraits_is_refused(tmp_path: Path) -> None:
     ground = Ground(folder=tmp_path, shared=tmp_path, models_directory=tmp_path)
     with pytest.raises(BenchError, match="could not be made"):
         made_street(ground, "street", ORDER)
+
+
+@pytest.mark.shared
+def test_a_clip_of_ones_own_goes_through_the_daemon_too(shared_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hand-over, stages and drops of each copy, without a list and without a target: nobody is alerted for."""
+    shared = shared_data.parent
+    monkeypatch.setattr(speed, "QUICK", replace(speed.QUICK, held=2, repetitions=1))
+    with prepared_ground(shared) as ground:
+        clip = made_street(ground, "own", ORDER).clip
+        report = measure_speed(shared, Silence(), cameras=2, clip=clip, is_quick=True)
+    value: dict[str, Any] = {row.name: row.value for row in report.rows}
+    assert {"decoding: CPU", "looks: embeddings / every face", "cost: path / bare nets, CPU"} <= value.keys()
+    assert (2, 40) == (value["live: cameras"], value["live: frames decoded"])
+    assert 40 == value["live: frames processed"] + value["live: frames dropped"]
+    dropped = sum(value[f"live: drops: {cause}"] for cause in ("frame-superseded", "frame-no-slot"))
+    assert dropped == value["live: frames dropped"]
+    assert value["live: frame arrived to pass begun, p50"] > 0.0
+    assert value["live: faces.detection, p50"] > 0.0
+    assert (0, 0, None) == tuple(
+        value[f"live: {name}"] for name in ("alerts and sightings", "alerts timed", "frame arrived to PUBACK, p50")
+    )
+    assert [] == [row.name for row in report.rows if row.name.startswith("live: ") and row.target is not None]
+
+
+@pytest.mark.shared
+def test_listed_people_of_ones_own_clip_are_alerted_for(shared_data: Path) -> None:
+    """With a watchlist of those who are in it the way of an alert is timed, part by part."""
+    with prepared_ground(shared_data.parent) as ground:
+        street = made_street(ground, "own", ORDER)
+        rows = by_name(list(measure_live(ground, own_scene(replace(street, truth=None), 3.8, 1), Silence())))
+    value: dict[str, Any] = {name: row.value for name, row in rows.items()}
+    assert value["live: alerts timed"] > 0
+    assert all(value[f"live: {part}, p50"] > 0.0 for part in PARTS.values())
