@@ -178,12 +178,13 @@ class Daemon:
                     raise
                 log.warning("watchlist.absent", remedy=WatchlistMissingError.remedy)
             parts.callback(self._operation.disarm)
+            parts.callback(self._loop.stop)  # also of one that is interrupted while it warms up
+            self._loop.start()
             self._link.start()
             parts.callback(self._link.stop)
             self._control.start()
             parts.callback(self._control.stop)
-            self._loop.start()
-            parts.callback(self._loop.stop)
+            parts.callback(self._loop.stop)  # before the link: the last tracks still have something to tell
             parts.callback(self._operation.stop_cameras)
             if self._health.armament is not None:
                 self._operation.start_cameras()

@@ -22,6 +22,10 @@ to nothing; a vector of 256 numbers has 1,024. Without the cache it is overwritt
 """
 
 
+CACHED_BYTES: Final = 1032
+"""Blocks up to this size are kept so, where the cache is on."""
+
+
 def overwrite_freed_memory() -> bool:
     """
     Switch it on for the rest of this process; False where the C library cannot (then a neutral run has to do).

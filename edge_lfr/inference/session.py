@@ -50,7 +50,7 @@ class Session(Protocol):
 
     @property
     def overwrites_freed(self) -> bool:
-        """Whether each block that the net gives back is overwritten there and then."""
+        """Whether a block that the net gives back is overwritten there and then; of small ones see `allocator`."""
         ...
 
     def run(self, feed: NDArray[np.float32]) -> tuple[NDArray[np.float32], ...]:

@@ -205,7 +205,8 @@ class Gallery:
     def _trial(self) -> tuple[Index | None, IndexReport]:
         """Give what shall serve from now on, None for exact search, and the report that says why."""
         is_forced = self._config.index is IndexChoice.HNSW
-        exact = ExactIndex(self._templates)  # its own score buffer: the serving one belongs to the searching thread
+        # A score buffer of its own: the serving one belongs to the searching thread. And one thread, as a graph takes.
+        exact = ExactIndex(self._templates, threads=1)
         stays = IndexReport(serving=IndexChoice.EXACT, reason=IndexReason.NOT_FASTER)
         if not is_forced:
             pilot, seconds = self._built(PILOT_TEMPLATES)

@@ -121,8 +121,8 @@ class TemplateMatrix:
     ) -> NDArray[np.float64]:
         """Score each of *rows* with the probe that asks for it: a product and a sum by row, the same in any company."""
         scores = np.empty(len(rows), dtype=np.float64)
-        live = probes.astype(np.float64)
         products = np.empty((min(len(rows), ROWS_A_PIECE), self.dimension), dtype=np.float64)
+        live = probes.astype(np.float64)
         try:
             for start in range(0, len(rows), ROWS_A_PIECE):
                 part = slice(start, start + ROWS_A_PIECE)

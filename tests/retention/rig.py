@@ -40,7 +40,7 @@ MAX_FILE_BYTES: Final = 64 << 20
 SILENT: Final = "camera silent"
 GONE: Final = "process gone"
 
-START_S: Final = 30.0
+START_S: Final = 60.0
 """Within so long the daemon answers, and a graph of some twenty templates serves; chosen for a busy machine."""
 
 FACES_FIRST: Final = 12

@@ -87,6 +87,7 @@ class Bench:
         self.calls: list[Call] = []
         self.pack = noted(pack, self.calls.append)
         nets = open_nets(self.pack, config)
+        nets.embedder.warm_up()
         self.detector = ShowingDetector(
             self.pack.detector,
             pack.entry.detector,

@@ -5,7 +5,7 @@ The net writes its vectors into the arena that the probes are slots of, and they
 runtime no second copy of a vector ever exists.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -17,6 +17,7 @@ from edge_lfr.biometrics.locking import locked_zeros
 from edge_lfr.biometrics.samples import AlignedFace
 from edge_lfr.config.models import Provider
 from edge_lfr.errors import InferenceError
+from edge_lfr.inference.allocator import CACHED_BYTES
 from edge_lfr.inference.catalogue import EmbedderSpec
 from edge_lfr.inference.session import PROVIDER_NAMES, Session
 
@@ -43,7 +44,7 @@ class Embedder:
         self._input: NDArray[np.float32] = locked_zeros((slots, 3, spec.size, spec.size), np.float32)
         self._scratch: NDArray[np.float32] = locked_zeros((slots, spec.dimension), np.float32)
         self._owed = 0
-        """Faces in the neutral run that is due; 0 for none."""
+        """The largest batch since the last neutral run; 0 for none."""
         self.arena: Arena[np.float32] = Arena(slots, (spec.dimension,), np.float32)
 
     def extract(self, samples: Sequence[AlignedFace]) -> tuple[Probe, ...]:
@@ -102,12 +103,19 @@ class Embedder:
 
         On accelerators, and with C libraries that overwrite nothing, copies stay until the next run of the same shape:
         there it is one of the largest batch since. Where the session overwrites what it frees, no copy was found even
-        before (`scripts/retention_search`), and one face goes over what the net's threads keep between runs and over
-        blocks so small that the C library sets them aside (see `inference.allocator`).
+        before (`scripts/retention_search`); what runs there, one face at least, goes over what the net's threads keep
+        between runs, and over blocks so small that the C library may set them aside (see `inference.allocator`).
         """
         if self._owed:
-            self._run_neutrally(self._owed)
+            for count in self._neutral_batches():
+                self._run_neutrally(count)
         self._owed = 0
+
+    def _neutral_batches(self) -> Iterable[int]:
+        if not self._session.overwrites_freed:
+            return (self._owed,)
+        fitting = CACHED_BYTES // (self._spec.dimension * self._scratch.itemsize)
+        return range(1, max(min(fitting, self._owed), 1) + 1)
 
     def _run_neutrally(self, count: int) -> None:
         self._input[:count] = (NEUTRAL_PIXEL - self._spec.mean) / self._spec.scale
@@ -127,7 +135,7 @@ class Embedder:
 
     def _embed(self, slots: Sequence[Slot[np.float32]]) -> None:
         count = len(slots)
-        self._owed = 1 if self._session.overwrites_freed else max(self._owed, count)
+        self._owed = max(self._owed, count)
         rows = self._adjacent_rows(slots)
         if rows is not None:
             self._run(count, rows)

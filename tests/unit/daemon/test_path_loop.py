@@ -1,5 +1,6 @@
 """The loop: when it overwrites what is left of the last frames, and what an exchange of paths survives."""
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -67,6 +68,29 @@ def test_a_loop_that_cannot_warm_up_does_not_start() -> None:
         loop.start()
     loop.stop()
     assert not loop.is_alive
+
+
+def test_a_loop_can_be_stopped_before_it_starts_and_while_it_warms_up() -> None:
+    """Whoever is interrupted meanwhile leaves no thread behind."""
+    is_warming, may_go_on = threading.Event(), threading.Event()
+
+    def warm_up() -> None:
+        is_warming.set()
+        may_go_on.wait(30)
+
+    loop = PathLoop({}, StoppedClock(), LatencyLog(), warm_up=warm_up, on_broken=lambda: None)
+    loop.stop()
+    loop = PathLoop({}, StoppedClock(), LatencyLog(), warm_up=warm_up, on_broken=lambda: None)
+    starting = threading.Thread(target=loop.start)
+    starting.start()
+    assert is_warming.wait(30)
+    stopping = threading.Thread(target=loop.stop)
+    stopping.start()
+    assert eventually(loop._stopping.is_set)
+    may_go_on.set()
+    stopping.join(30)
+    starting.join(30)
+    assert (False, 0) == (loop.is_alive, loop.turns)
 
 
 def test_an_exchange_is_whole_though_the_old_path_fails(box: Box) -> None:
