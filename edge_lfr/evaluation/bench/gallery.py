@@ -67,8 +67,8 @@ class Plan:
     """Searches of each batch that a median is taken of, batches in turns."""
 
 
-QUICK: Final = Plan(exact=(ListSize(20_000, 1),), graphs=(4_000,), rounds=101)
-FULL: Final = Plan(exact=(ListSize(20_000, 1), ListSize(20_000, 3)), graphs=(20_000, 60_000), rounds=201)
+QUICK: Final = Plan(exact=(ListSize(20_000, 1),), graphs=(4_000,), rounds=301)
+FULL: Final = Plan(exact=(ListSize(20_000, 1), ListSize(20_000, 3)), graphs=(20_000, 60_000), rounds=401)
 LONG: Final = 1_000_000
 """Searched without having been sealed: no list is so long (`watchlist.source.MAX_ROWS`), and sealing takes minutes."""
 
