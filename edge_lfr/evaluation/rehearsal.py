@@ -62,7 +62,7 @@ class Rehearsal:
         self._runtime = runtime
         self._children = children
         self._program = str(Path(sys.executable).with_name("edge-lfr"))
-        self._config = folder / "appliance.toml"
+        self.config_path = folder / "appliance.toml"
         self._key = folder / "control-room.pem"
         self.has_watchlist = False
         self._daemon: Child | None = None
@@ -74,8 +74,8 @@ class Rehearsal:
             f"playback = {json.dumps(scenario.playback)}\n\n"
             for number, source in enumerate(scenario.cameras)
         )
-        self._config.touch(mode=0o600)  # a camera's address may hold its password
-        self._config.write_text(
+        self.config_path.touch(mode=0o600)  # a camera's address may hold its password
+        self.config_path.write_text(
             f"""\
 mode = "training"
 force = "demo"
@@ -190,7 +190,7 @@ directory = {json.dumps(str(self.folder / "trust.d"))}
         return None
 
     def _command(self, *verbs: str) -> list[str]:
-        return [self._program, *verbs, "--config", str(self._config)]
+        return [self._program, *verbs, "--config", str(self.config_path)]
 
 
 @contextmanager

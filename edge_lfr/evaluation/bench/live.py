@@ -40,9 +40,6 @@ LEAST_OF_P99: Final = 20
 NOBODY: Final = ListSize(people=TEMPLATES // 3, pictures=3)
 """A list as long as that of the other parts; no face is near to a made template."""
 
-CONFIG_NAME: Final = "appliance.toml"
-"""What a rehearsal calls its configuration."""
-
 PARTS: Final = {
     "handover": "frame arrived to pass begun",
     "frame_to_stored": "frame arrived to alert stored",
@@ -130,7 +127,7 @@ def live_rows(report: RunReport, scene: LiveScene) -> Iterator[Row]:
 
 def _load_nobody(staged: Rehearsal, witness: Witness) -> None:
     """Load people who do not exist: without a list the daemon opens no camera."""
-    config = load_config(staged.folder / CONFIG_NAME, {})
+    config = load_config(staged.config_path, {})
     pack = with_recorded_golden(load_catalogue().pack(PACK), config.models_directory)
     store = SealedStore(config.watchlist_directory, KeyEncryptingKey.load(config.mode_directory, create=True))
     staged.has_watchlist = True

@@ -39,12 +39,13 @@ class Embedder:
         self._pack_digest = pack_digest
         self._slots = slots
         # Nets that end in a pooling layer return (n, d, 1, 1).
-        self._largest_run = CPU_FACES if session.provider == PROVIDER_NAMES[Provider.CPU] else slots
+        is_on_cpu = session.provider == PROVIDER_NAMES[Provider.CPU]
+        self._largest_run = spec.fixed_batch or (min(CPU_FACES, slots) if is_on_cpu else slots)
         self._tail = (spec.dimension,) + (1,) * (len(session.outputs[0].shape) - 2)
         self._input: NDArray[np.float32] = locked_zeros((slots, 3, spec.size, spec.size), np.float32)
         self._scratch: NDArray[np.float32] = locked_zeros((slots, spec.dimension), np.float32)
         self._owed = 0
-        """The largest batch since the last neutral run; 0 for none."""
+        """Faces in the largest run since the last neutral one; 0 for none."""
         self.arena: Arena[np.float32] = Arena(slots, (spec.dimension,), np.float32)
 
     def extract(self, samples: Sequence[AlignedFace]) -> tuple[Probe, ...]:
@@ -87,13 +88,13 @@ class Embedder:
 
     def warm_up(self) -> None:
         """
-        Run each batch of a few and the largest one, with nobody's face; in the thread that will embed.
+        Make each run of a few faces and the largest one, with nobody's face; in the thread that will embed.
 
         The runtime lays out its memory for each shape at the first run, and the C library has blocks for each thread.
         Afterwards a neutral run of the same shape goes over the same places, and no first face waits longer than the
         others.
         """
-        largest = min(self._largest_run, self._slots)
+        largest = self._largest_run
         for count in sorted({*range(1, min(CPU_FACES, largest) + 1), largest}):
             self._run_neutrally(count)
 
@@ -102,7 +103,7 @@ class Embedder:
         Overwrite what the runtime keeps of the last samples, with a neutral run.
 
         On accelerators, and with C libraries that overwrite nothing, copies stay until the next run of the same shape:
-        there it is one of the largest batch since. Where the session overwrites what it frees, no copy was found even
+        there it is as large as the largest since. Where the session overwrites what it frees, no copy was found even
         before (`scripts/retention_search`); what runs there, one face at least, goes over what the net's threads keep
         between runs, and over blocks so small that the C library may set them aside (see `inference.allocator`).
         """
@@ -135,7 +136,7 @@ class Embedder:
 
     def _embed(self, slots: Sequence[Slot[np.float32]]) -> None:
         count = len(slots)
-        self._owed = max(self._owed, count)
+        self._owed = max(self._owed, min(count, self._largest_run))
         rows = self._adjacent_rows(slots)
         if rows is not None:
             self._run(count, rows)
@@ -149,9 +150,8 @@ class Embedder:
             self._scratch[:count] = 0
 
     def _run(self, count: int, out: NDArray[np.float32]) -> None:
-        step = self._spec.fixed_batch or self._largest_run
-        for start in range(0, count, step):
-            rows = slice(start, min(start + step, count))
+        for start in range(0, count, self._largest_run):
+            rows = slice(start, min(start + self._largest_run, count))
             self._session.run_into(self._input[rows], out[rows].reshape(-1, *self._tail))
 
     def _adjacent_rows(self, slots: Sequence[Slot[np.float32]]) -> NDArray[Any] | None:

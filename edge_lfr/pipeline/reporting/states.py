@@ -145,7 +145,7 @@ class WatchlistMessage(Message):
     """Share of perturbed templates for which the graph named the same first reference as exact search."""
 
     index_exact_ms: tuple[Milliseconds, Milliseconds] | None = None
-    """Median time of one probe, and of eight at once, in runs that took turns with those of the graph."""
+    """Median computing time of one probe, and of eight at once, in runs that took turns with those of the graph."""
 
     index_graph_ms: tuple[Milliseconds, Milliseconds] | None = None
     index_build_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None

@@ -177,7 +177,7 @@ def test_flush_runs_small_batches_where_freed_memory_is_overwritten(dimension: i
 
 
 def test_the_cpu_takes_a_few_faces_at_a_time() -> None:
-    """Each vector comes from its own sample all the same, and warming up knows no larger run."""
+    """Each vector comes from its own sample all the same; flushing and warming up know no larger run."""
     session = ScriptedSession((None, 3, 112, 112), out=np.ones((4, 128), dtype=np.float32))
     session.provider = "CPUExecutionProvider"
     embedder = Embedder(session, spec_of(), "digest", 16)
@@ -188,8 +188,23 @@ def test_the_cpu_takes_a_few_faces_at_a_time() -> None:
     fed = np.concatenate(session.feeds)
     assert [float(face.pixels[0, 0, 2]) for face in faces] == fed[:, 0, 0, 0].tolist()
     session.feeds.clear()
+    embedder.flush()
+    assert [4] == [len(feed) for feed in session.feeds]
+    session.feeds.clear()
     embedder.warm_up()
     assert [1, 2, 3, 4] == [len(feed) for feed in session.feeds]
+
+
+def test_a_net_of_fixed_batch_is_warmed_up_and_flushed_once() -> None:
+    """It knows one shape."""
+    session = ScriptedSession((1, 3, 112, 112), out=np.ones((1, 128), dtype=np.float32))
+    embedder = Embedder(session, spec_of(fixed_batch=1), "digest", 8)
+    embedder.warm_up()
+    assert 1 == len(session.feeds)
+    for probe in embedder.extract(samples(3)):
+        probe.destroy()
+    embedder.flush()
+    assert 1 + 3 + 1 == len(session.feeds)
 
 
 def test_warming_up_shows_the_net_its_small_batches_and_its_largest() -> None:
