@@ -245,6 +245,14 @@ class SealBrokenError(TrustError):
     exit_status = os.EX_CONFIG
 
 
+class AgeFileError(TrustError):
+    """An age file, recipient or identity cannot be used."""
+
+    code = "trust.age"
+    exit_status = os.EX_DATAERR
+    remedy = "ask for it anew, encrypted to the recipient that `edge-lfr keys show` prints"
+
+
 class ControlError(EdgeLfrError):
     """The daemon refused a request."""
 

@@ -1,8 +1,7 @@
 """The whole configuration of one appliance."""
 
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -13,13 +12,7 @@ from edge_lfr.config.identification import DecisionConfig, GalleryConfig
 from edge_lfr.config.models import ModelsConfig
 from edge_lfr.config.reporting import ReportingConfig
 from edge_lfr.config.section import Identifier, Section
-
-
-class Mode(StrEnum):
-    """What the appliance is allowed to be used for."""
-
-    TRAINING = "training"
-    """Own state folder, own topics, every message and picture marked."""
+from edge_lfr.terms import Mode
 
 
 class TrustConfig(Section):
@@ -32,7 +25,7 @@ class TrustConfig(Section):
 class ApplianceConfig(Section):
     """One appliance: who it is, where it keeps things, and a section for every phase."""
 
-    mode: Mode
+    mode: Literal[Mode.TRAINING]
     """`training` is the only value until signed authorities exist."""
 
     force: Identifier

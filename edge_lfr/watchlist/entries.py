@@ -1,29 +1,8 @@
 """What the watchlist says about one reference: who and why, in closed terms; no picture and no vector."""
 
 from dataclasses import dataclass, field
-from enum import StrEnum
 
-
-class Category(StrEnum):
-    """Why a reference is listed; the eight categories of the College of Policing's guidance, and no others."""
-
-    WANTED_BY_COURTS = "wanted-by-courts"
-    SUSPECT = "suspect"
-    BAIL_OR_RESTRICTION = "bail-or-restriction"
-    MISSING_AT_RISK = "missing-at-risk"
-    RISK_OF_HARM = "risk-of-harm"
-    ASSOCIATE = "associate"
-    WITNESS = "witness"
-    VICTIM = "victim"
-
-
-class ResponseCode(StrEnum):
-    """What an officer is asked to do; a missing child is not met like a suspect."""
-
-    ARREST = "arrest"
-    CHECK_CONDITIONS = "check-conditions"
-    SAFEGUARD = "safeguard"
-    OBSERVE = "observe"
+from edge_lfr.terms import Category, ResponseCode
 
 
 @dataclass(frozen=True, slots=True)

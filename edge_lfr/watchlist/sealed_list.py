@@ -24,7 +24,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 from edge_lfr.biometrics.locking import locked_zeros
 from edge_lfr.errors import SealBrokenError, WatchlistReferenceError, WatchlistSealError
 from edge_lfr.governance.seal import OVERHEAD_BYTES, Seal
-from edge_lfr.watchlist.entries import Category, ResponseCode, WatchlistEntry
+from edge_lfr.terms import Category, ResponseCode
+from edge_lfr.watchlist.entries import WatchlistEntry
 
 FORMAT: Final = 1
 

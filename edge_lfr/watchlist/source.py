@@ -17,7 +17,8 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from edge_lfr.errors import WatchlistFormatError
-from edge_lfr.watchlist.entries import Category, ResponseCode, WatchlistEntry
+from edge_lfr.terms import Category, ResponseCode
+from edge_lfr.watchlist.entries import WatchlistEntry
 
 CSV_NAME: Final = "watchlist.csv"
 

@@ -21,6 +21,7 @@ DOORS = {
     "hnswlib": ("edge_lfr/watchlist/",),
     "sqlite3": ("edge_lfr/pipeline/reporting/rows.py", "edge_lfr/watchlist/"),
     "cryptography": ("edge_lfr/governance/",),
+    "pyrage": ("edge_lfr/governance/age_files.py",),
     "prometheus_client": ("edge_lfr/daemon/metrics.py",),
     "skimage": (),
     "matplotlib": (),

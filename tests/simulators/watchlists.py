@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_lfr.governance.keys import KeyEncryptingKey
-from edge_lfr.watchlist.entries import Category, ResponseCode, WatchlistEntry
+from edge_lfr.terms import Category, ResponseCode
+from edge_lfr.watchlist.entries import WatchlistEntry
 from edge_lfr.watchlist.store import SealedStore
 
 DIMENSION = 16

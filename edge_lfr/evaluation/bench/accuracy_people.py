@@ -17,7 +17,7 @@ import numpy as np
 from edge_lfr.evaluation.bench.ground import SHARED_REMEDY, BenchError
 from edge_lfr.evaluation.walkby.people import Cast, FaceFinder, Listed, pictures_in
 from edge_lfr.evaluation.walkby.walkers import Walker
-from edge_lfr.watchlist.entries import Category
+from edge_lfr.terms import Category
 
 DETECTOR: Final = "face_detection_yunet_2023mar.onnx"
 

@@ -25,7 +25,8 @@ from edge_lfr.evaluation.made_templates import make_templates
 from edge_lfr.governance.keys import KeyEncryptingKey
 from edge_lfr.inference.calibrated_conditions import Conditions
 from edge_lfr.inference.catalogue import PackEntry
-from edge_lfr.watchlist.entries import Category, ResponseCode, WatchlistEntry
+from edge_lfr.terms import Category, ResponseCode
+from edge_lfr.watchlist.entries import WatchlistEntry
 from edge_lfr.watchlist.gallery import Gallery
 from edge_lfr.watchlist.store import SealedStore
 

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_lfr.evaluation.bench.ground import SHARED_REMEDY, BenchError
-from edge_lfr.watchlist.entries import Category, ResponseCode
+from edge_lfr.terms import Category, ResponseCode
 from edge_lfr.watchlist.source import COLUMNS, CSV_NAME
 
 SEED: Final = 20

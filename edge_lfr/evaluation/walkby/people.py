@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from edge_lfr.biometrics.geometry import BoxXYXY
 from edge_lfr.errors import EdgeLfrError
 from edge_lfr.pipeline.faces.quality import yaw_share
-from edge_lfr.watchlist.entries import Category, ResponseCode
+from edge_lfr.terms import Category, ResponseCode
 
 PICTURE_SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".png"})
 

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from edge_lfr.config.appliance import ApplianceConfig, Mode
+from edge_lfr.config.appliance import ApplianceConfig
 from edge_lfr.config.load import MAX_FILE_BYTES, load_config
 from edge_lfr.errors import ConfigError
+from edge_lfr.terms import Mode
 
 MINIMAL = """
 mode = "training"

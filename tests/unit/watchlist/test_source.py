@@ -8,7 +8,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from edge_lfr.errors import WatchlistFormatError
-from edge_lfr.watchlist.entries import Category, ResponseCode, WatchlistEntry
+from edge_lfr.terms import Category, ResponseCode
+from edge_lfr.watchlist.entries import WatchlistEntry
 from edge_lfr.watchlist.source import MAX_CSV_BYTES, MAX_ROWS, read_source
 
 HEADER = b"reference_id,label,category,response_code,picture\n"
