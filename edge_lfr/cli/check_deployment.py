@@ -171,7 +171,7 @@ def _trust(config: ApplianceConfig) -> Iterator[Check]:
     now = SystemClock().utc_now()
     keys = TrustStore.load(directory).keys.values()
     valid = [key for key in keys if key.not_before <= now < key.not_after]
-    remedy = f"put the control room's trust file into {directory}; `edge-lfr keys new-control` makes one"
+    remedy = f"put the control room's trust file into {directory}; `edge-lfr keys new control` makes one"
     if not valid:
         yield warn("trust", f"no valid key among {len(keys)}: nobody can acknowledge an alert", remedy)
     else:

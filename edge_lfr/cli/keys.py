@@ -1,34 +1,151 @@
-"""Make the keys that others are trusted by."""
+"""The keys of this box, the keys that it trusts, and new keys for those who want to be trusted."""
 
+import base64
 import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from edge_lfr.cli.options import JsonOption, new_app
-from edge_lfr.cli.output import say, write_json
+from edge_lfr.cli.consent import require_consent
+from edge_lfr.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption, YesOption, new_app
+from edge_lfr.cli.output import say, write, write_fields, write_json, write_table
 from edge_lfr.clock import SystemClock
-from edge_lfr.governance.trust import create_control_key
+from edge_lfr.config.load import load_config
+from edge_lfr.governance.device_keys import DeviceKeys
+from edge_lfr.governance.trust import Role, TrustedKey, TrustStore, create_key, read_trust_file, shown_fingerprint
+from edge_lfr.governance.trust_folder import add_trust, remove_trust
 
-app = new_app("Make a control room's signing key.")
+app = new_app("Make and show the keys of this box; say whom it trusts; make keys for others.")
 
 
-@app.command("new-control", epilog="Example: edge-lfr keys new-control control.key control.toml --name 'Control room'")
-def new_control(
-    key: Annotated[Path, typer.Argument(metavar="KEY", help="New private key; stays in the control room.")],
-    trust: Annotated[Path, typer.Argument(metavar="TRUST", help="New trust file; goes into the appliance's trust.d.")],
-    name: Annotated[str, typer.Option(help="Whose key it is, in words.")] = "control room",
+@app.command(epilog="Example: edge-lfr keys init && edge-lfr keys show --recipient > van-1.age")
+def init(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False) -> None:
+    """
+    Make the keys of this box: one that watchlists are encrypted to, one that signs its ledger and its receipts.
+
+    Once in its life; where there are keys already, they stay. Give the recipient to whoever makes your watchlists, and
+    note the fingerprint where the control room finds it.
+    """
+    loaded = load_config(config)
+    were_there = DeviceKeys.exist(loaded.device_directory)
+    facts = _device_facts(DeviceKeys.load(loaded.device_directory, create=True))
+    if json:
+        write_json("keys-init/1", {"created": not were_there, **facts})
+        return
+    write_fields(facts)
+    say("these keys were here already" if were_there else "made; they stay on this box")
+
+
+@app.command(epilog="Example: edge-lfr keys show")
+def show(
+    recipient: Annotated[
+        bool, typer.Option("--recipient", help="Only whom to encrypt watchlists to, for age.")
+    ] = False,
+    config: ConfigOption = DEFAULT_CONFIG,
+    json: JsonOption = False,
+) -> None:
+    """Show the public halves of this box's keys, and everybody whom it trusts, for what and how long."""
+    loaded = load_config(config)
+    keys = DeviceKeys.load(loaded.device_directory)
+    if recipient:
+        write(keys.receiving.recipient.text)
+        return
+    trusted = sorted(TrustStore.load(loaded.trust.directory).keys.values(), key=lambda key: (key.role, key.not_after))
+    if json:
+        write_json("keys-show/1", {"device": _device_facts(keys), "trusted": [_trusted_facts(key) for key in trusted]})
+        return
+    write_fields(_device_facts(keys))
+    rows = [tuple(_trusted_facts(key).values()) for key in trusted]
+    write_table(("role", "fingerprint", "name", "from", "until", "now"), rows)
+
+
+@app.command(epilog="Example: edge-lfr keys new control control.key control.toml --name 'Control room'")
+def new(
+    role: Annotated[Role, typer.Argument(metavar="ROLE", help="authorise, issue, revoke, train or control.")],
+    key: Annotated[Path, typer.Argument(metavar="KEY", help="New private key; stays with its holder.")],
+    trust: Annotated[Path, typer.Argument(metavar="TRUST", help="New trust file, for `edge-lfr keys trust`.")],
+    name: Annotated[str | None, typer.Option(help="Whose key it is, in words.")] = None,
     days: Annotated[int, typer.Option(min=1, max=3650, help="Days until it ends.")] = 365,
     json: JsonOption = False,
 ) -> None:
     """
-    Make a key that signs acknowledgements, and the file that makes an appliance trust it.
+    Make a key for somebody else, and the file that makes an appliance trust it; run it where the key shall stay.
 
-    Neither file may exist. The private key is readable by its owner only; copy TRUST to every appliance's trust folder.
+    authorise: signs deployments. issue: signs watchlists. revoke: ends deployments. train: signs watchlists for
+    training. control: the control room, acknowledges alerts. Neither file may exist. The private key is readable by its
+    owner only, and an ordinary PEM file, which openssl reads; TRUST goes to every appliance (`edge-lfr keys trust`).
     """
-    made = create_control_key(key, trust, name=name, clock=SystemClock(), valid_days=days)
+    made = create_key(role, key, trust, name=role if name is None else name, clock=SystemClock(), valid_days=days)
+    fingerprint = shown_fingerprint(made.fingerprint)
     if json:
-        write_json("keys-new-control/1", {"key": os.fspath(key), "trust": os.fspath(trust), "id": made.fingerprint})
+        files = {"key": os.fspath(key), "trust": os.fspath(trust)}
+        write_json("keys-new/1", {"role": role, **files, "fingerprint": fingerprint})
     else:
-        say(f"{key}: keep it in the control room\n{trust}: put it into the appliance's trust folder")
+        say(f"{key}: keep it where it is used, for {role} alone\n{trust}: give it to the appliances")
+        write(fingerprint)
+
+
+@app.command(epilog="Example: edge-lfr keys trust /media/stick/issuer.toml")
+def trust(
+    file: Annotated[Path, typer.Argument(metavar="TRUST", help="A trust file, as `edge-lfr keys new` makes it.")],
+    yes: YesOption = False,
+    config: ConfigOption = DEFAULT_CONFIG,
+    json: JsonOption = False,
+) -> None:
+    """
+    Trust a key, for the role and the time that its file says. Only root may.
+
+    Compare the fingerprint with the one that its holder reads to you, on another way than the file came.
+    """
+    loaded = load_config(config)
+    offered = read_trust_file(file)
+    require_consent(f"{_in_words(offered)}\ntrust it?", yes=yes)
+    key = add_trust(loaded.trust.directory, file)
+    _tell(json, "trusted", key)
+
+
+@app.command(epilog="Example: edge-lfr keys distrust 3f2a-91c0-77be-0d14-5b6e-a2c8-e9f0-1d37")
+def distrust(
+    fingerprint: Annotated[str, typer.Argument(metavar="FINGERPRINT", help="As `edge-lfr keys show` prints it.")],
+    yes: YesOption = False,
+    config: ConfigOption = DEFAULT_CONFIG,
+    json: JsonOption = False,
+) -> None:
+    """Trust a key no longer. Only root may; what the key has signed counts no more."""
+    loaded = load_config(config)
+    require_consent(f"trust {fingerprint} no longer?", yes=yes)
+    key = remove_trust(loaded.trust.directory, fingerprint)
+    _tell(json, "distrusted", key)
+
+
+def _tell(json: bool, what: str, key: TrustedKey) -> None:
+    if json:
+        write_json(f"keys-{what}/1", _trusted_facts(key))
+    else:
+        say(f"{what}: {_in_words(key)}")
+
+
+def _in_words(key: TrustedKey) -> str:
+    return f"{shown_fingerprint(key.fingerprint)}, {key.role}, {key.name!r}, until {key.not_after.isoformat()}"
+
+
+def _device_facts(keys: DeviceKeys) -> dict[str, object]:
+    return {
+        "fingerprint": shown_fingerprint(keys.fingerprint),
+        "public_key": base64.b64encode(keys.signing.public.public_bytes_raw()).decode("ascii"),
+        "recipient": keys.receiving.recipient.text,
+    }
+
+
+def _trusted_facts(key: TrustedKey) -> dict[str, object]:
+    now = SystemClock().utc_now()
+    state = "valid" if key.is_valid(now) else "not yet" if now < key.not_before else "ended"
+    return {
+        "role": key.role.value,
+        "fingerprint": shown_fingerprint(key.fingerprint),
+        "name": key.name,
+        "not_before": key.not_before.isoformat(),
+        "not_after": key.not_after.isoformat(),
+        "state": state,
+    }

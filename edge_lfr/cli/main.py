@@ -54,7 +54,7 @@ NOUNS: Final = (
     Noun("cameras", "cameras", "See what the cameras give, without a picture."),
     Noun("alerts", "alerts", "Try the way to the control room, or be the control room."),
     Noun("config", "config", "Check the configuration, show its schema or an example."),
-    Noun("keys", "keys", "Make a control room's signing key."),
+    Noun("keys", "keys", "Keys of this box, keys that it trusts, keys for others."),
     Noun("pipeline", "pipeline", "Show the data path."),
     Noun("bench", "bench", "Measure accuracy, cost, the gallery, memory and loading."),
     Noun("evaluate", "evaluate", "Find out what a pack's scores are worth."),

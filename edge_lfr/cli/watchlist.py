@@ -1,7 +1,6 @@
 """Load, show, shorten or destroy the watchlist."""
 
 import os
-import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from edge_lfr.cli.consent import require_consent
 from edge_lfr.cli.enrolment_report import say_warnings, write_report
 from edge_lfr.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption, YesOption, new_app
 from edge_lfr.cli.output import say, write_fields, write_json, write_table
@@ -156,7 +156,7 @@ def remove(
     Exit status 65 when an id is not in the list; nothing has changed then. Removing the last one is a wipe.
     """
     loaded = load_config(config)
-    _require_consent(f"take {len(reference_ids)} references out of the watchlist?", yes=yes)
+    require_consent(f"take {len(reference_ids)} references out of the watchlist?", yes=yes)
     client = ControlClient(loaded.control_socket)
     if client.is_present():
         remaining = int(client.request(Verb.REMOVE, reference_ids=reference_ids)["references"])
@@ -177,7 +177,7 @@ def wipe(yes: YesOption = False, config: ConfigOption = DEFAULT_CONFIG, json: Js
     Needs neither the key nor a list that opens, and may be repeated.
     """
     loaded = load_config(config)
-    _require_consent("destroy the watchlist of this appliance?", yes=yes)
+    require_consent("destroy the watchlist of this appliance?", yes=yes)
     client = ControlClient(loaded.control_socket)
     if client.is_present():
         answer = client.request(Verb.WIPE)
@@ -200,12 +200,3 @@ def _store(config: ApplianceConfig) -> SealedStore:
         message = "no watchlist is loaded"
         raise WatchlistMissingError(message)
     return SealedStore(config.watchlist_directory, KeyEncryptingKey.load(config.mode_directory))
-
-
-def _require_consent(question: str, *, yes: bool) -> None:
-    if yes:
-        return
-    if not sys.stdin.isatty():
-        message = "nobody can be asked here: repeat it with --yes"
-        raise typer.BadParameter(message)
-    typer.confirm(question, abort=True, err=True)

@@ -58,6 +58,11 @@ class ApplianceConfig(Section):
         return self.state_directory / self.mode.value
 
     @property
+    def device_directory(self) -> Path:
+        """The keys of this box, the same in both modes."""
+        return self.state_directory / "device"
+
+    @property
     def watchlist_directory(self) -> Path:
         """The sealed store of the present mode."""
         return self.mode_directory / "watchlist"

@@ -23,7 +23,7 @@ from edge_lfr.clock import SystemClock
 from edge_lfr.evaluation.demo_events import Announcement, Subscriber
 from edge_lfr.evaluation.demo_summary import RunReport
 from edge_lfr.evaluation.processes import Child, Children, RehearsalError, start_broker
-from edge_lfr.governance.trust import create_control_key
+from edge_lfr.governance.trust import Role, create_key
 from edge_lfr.inference.allocator import TUNABLES
 
 log = structlog.get_logger()
@@ -211,8 +211,12 @@ def rehearsal(folder: Path) -> Iterator[Rehearsal]:
         TemporaryDirectory(prefix="lfr-") as runtime,  # a socket's path is short, a kept folder's may not be
         Children(folder, environment) as children,
     ):
-        create_control_key(
-            folder / "control-room.pem", folder / "trust.d" / "control-room.toml", name="demo", clock=SystemClock()
+        create_key(
+            Role.CONTROL,
+            folder / "control-room.pem",
+            folder / "trust.d" / "control-room.toml",
+            name="demo",
+            clock=SystemClock(),
         )
         staged = Rehearsal(folder, Path(runtime), children, start_broker(children, folder))
         try:

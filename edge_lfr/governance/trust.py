@@ -1,7 +1,7 @@
 """
-Whose signatures count: the public keys of this appliance, one file each, each limited to one role and a time.
+Whose signatures count: the public keys that this appliance trusts, one file each, each limited to one role and a time.
 
-Nobody but root and the daemon's own user may be able to change them.
+Nobody but root may be able to change them; in training the daemon's own user may, too.
 """
 
 import base64
@@ -11,7 +11,7 @@ import json
 import os
 import stat
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -29,6 +29,9 @@ from edge_lfr.errors import KeyUnavailableError, TrustError
 
 MAX_TRUST_FILE_BYTES: Final = 4_096
 MAX_TRUST_FILES: Final = 256
+
+SHOWN_DIGITS: Final = 32
+"""Of the 64 hex digits of a fingerprint, as people see it."""
 
 
 class Role(StrEnum):
@@ -64,34 +67,49 @@ class TrustedKey:
     name: str
     public: Ed25519PublicKey = field(repr=False)
 
+    def is_valid(self, at: datetime) -> bool:
+        """Whether *at* lies within its time."""
+        return self.not_before <= at < self.not_after
+
 
 @dataclass(frozen=True, slots=True)
 class TrustStore:
-    """The public keys of this appliance by fingerprint."""
+    """The public keys that this appliance trusts, by fingerprint."""
 
     keys: Mapping[str, TrustedKey] = field(default_factory=dict)
 
     @classmethod
-    def load(cls, directory: Path) -> Self:
+    def load(cls, directory: Path, *, roots_alone: bool = False) -> Self:
         """
         Read every `*.toml` of *directory*; without the folder nobody is trusted.
+
+        Args:
+            directory: The trust folder.
+
+            roots_alone: Refuse what the daemon's own user could change, too: as it must be in operation.
 
         Raises:
             TrustError: A file (or the folder) can be changed by others, is malformed, or repeats a key.
         """
         if not directory.is_dir():
             return cls()
-        _refuse_writable_by_others(directory)
+        owners = {0} if roots_alone else {0, os.geteuid()}
+        _refuse_writable_by_others(directory, owners)
         paths = sorted(directory.glob("*.toml"))
         if len(paths) > MAX_TRUST_FILES:
             raise TrustError(f"{directory}: at most {MAX_TRUST_FILES} keys, found {len(paths)}")
         keys: dict[str, TrustedKey] = {}
         for path in paths:
-            key = _read_trust_file(path)
+            _refuse_writable_by_others(path, owners)
+            key = read_trust_file(path)
             if key.fingerprint in keys:
                 raise TrustError(f"{path}: the key stands in two files", remedy="one key, one role, one file")
             keys[key.fingerprint] = key
         return cls(keys)
+
+    def of_role(self, role: Role, at: datetime) -> tuple[TrustedKey, ...]:
+        """Every key that may sign as *role* at that time."""
+        return tuple(key for key in self.keys.values() if key.role is role and key.is_valid(at))
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +118,21 @@ class SigningKey:
 
     fingerprint: str
     _private: Ed25519PrivateKey = field(repr=False)
+
+    @classmethod
+    def generate(cls) -> Self:
+        """A new key, in memory alone."""
+        return cls._of(Ed25519PrivateKey.generate())
+
+    @classmethod
+    def from_raw(cls, secret: bytes) -> Self:
+        """
+        The key of these 32 bytes.
+
+        Raises:
+            ValueError: They are another number.
+        """
+        return cls._of(Ed25519PrivateKey.from_private_bytes(secret))
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -122,7 +155,26 @@ class SigningKey:
             raise KeyUnavailableError(f"{path}: expected an unencrypted PEM private key") from error
         if not isinstance(private, Ed25519PrivateKey):
             raise KeyUnavailableError(f"{path}: expected an Ed25519 key")
+        return cls._of(private)
+
+    @classmethod
+    def _of(cls, private: Ed25519PrivateKey) -> Self:
         return cls(fingerprint_of(private.public_key()), private)
+
+    @property
+    def public(self) -> Ed25519PublicKey:
+        """The half that everybody may know."""
+        return self._private.public_key()
+
+    def raw(self) -> bytes:
+        """The secret 32 bytes, to be sealed."""
+        return self._private.private_bytes_raw()
+
+    def pem(self) -> bytes:
+        """The secret as a PEM file (PKCS #8) for its owner alone, as `load` reads it."""
+        return self._private.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
 
     def sign(self, message: bytes) -> bytes:
         return self._private.sign(message)
@@ -133,30 +185,38 @@ def fingerprint_of(public: Ed25519PublicKey) -> str:
     return hashlib.sha256(public.public_bytes_raw()).hexdigest()
 
 
-def create_control_key(path: Path, trust_path: Path, *, name: str, clock: Clock, valid_days: int = 365) -> SigningKey:
+def shown_fingerprint(fingerprint: str) -> str:
     """
-    Make a control room's key: the private half into *path* (0600), the public half as a trust file (0644).
+    The form in which people compare a fingerprint: its first 128 bits, in eight groups of four.
+
+    Half of it is enough: who wants another key of the same form must find a second preimage of 128 bits.
+    """
+    return "-".join(fingerprint[place : place + 4] for place in range(0, SHOWN_DIGITS, 4))
+
+
+def create_key(
+    role: Role, path: Path, trust_path: Path, *, name: str, clock: Clock, valid_days: int = 365
+) -> SigningKey:
+    """
+    Make a key for one role: the private half into *path* (0600), the public half as a trust file (0644).
 
     Raises:
         KeyUnavailableError: One of the files exists or cannot be written.
     """
-    private = Ed25519PrivateKey.generate()
-    pem = private.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
+    key = SigningKey.generate()
     begin = clock.utc_now().replace(microsecond=0)
-    public_text = base64.b64encode(private.public_key().public_bytes_raw()).decode("ascii")
+    public_text = base64.b64encode(key.public.public_bytes_raw()).decode("ascii")
     trust_file = (
-        f'role = "{Role.CONTROL}"\n'
+        f'role = "{role}"\n'
         f"name = {json.dumps(name)}\n"
         f'public_key = "{public_text}"\n'
         f"not_before = {begin.isoformat()}\n"
         f"not_after = {(begin + timedelta(days=valid_days)).isoformat()}\n"
     )
-    _write_new(path, pem, 0o600)
+    _write_new(path, key.pem(), 0o600)
     _write_new(trust_path, trust_file.encode(), 0o644)
-    structlog.get_logger().info("trust.key-created", role=Role.CONTROL, key=fingerprint_of(private.public_key()))
-    return SigningKey(fingerprint_of(private.public_key()), private)
+    structlog.get_logger().info("trust.key-created", role=role, key=shown_fingerprint(key.fingerprint))
+    return key
 
 
 def _write_new(path: Path, content: bytes, mode: int) -> None:
@@ -167,16 +227,22 @@ def _write_new(path: Path, content: bytes, mode: int) -> None:
         raise KeyUnavailableError(f"{path}: cannot be created: {error.strerror}") from error
 
 
-def _refuse_writable_by_others(path: Path) -> None:
+def _refuse_writable_by_others(path: Path, owners: Collection[int]) -> None:
     status = path.stat()
-    if stat.S_IMODE(status.st_mode) & 0o022 or status.st_uid not in {0, os.geteuid()}:
+    if stat.S_IMODE(status.st_mode) & 0o022 or status.st_uid not in owners:
         raise TrustError(f"{path}: others may change whom we trust", remedy=f"chown root {path}; chmod go-w {path}")
 
 
-def _read_trust_file(path: Path) -> TrustedKey:
-    _refuse_writable_by_others(path)
+def read_trust_file(path: Path) -> TrustedKey:
+    """
+    Read one file; whose it is, is the caller's to ask.
+
+    Raises:
+        TrustError: It cannot be read, or is no trust file.
+    """
     try:
-        untrusted_text = path.read_bytes()[: MAX_TRUST_FILE_BYTES + 1]
+        with path.open("rb") as file:
+            untrusted_text = file.read(MAX_TRUST_FILE_BYTES + 1)
         if len(untrusted_text) > MAX_TRUST_FILE_BYTES:
             raise TrustError(f"{path}: at most {MAX_TRUST_FILE_BYTES} bytes")
         entry = TrustFile.model_validate(tomllib.loads(untrusted_text.decode()))

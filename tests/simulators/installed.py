@@ -71,7 +71,7 @@ class Box:
         run("install", "-m", "0644", *own, "/etc/edge-lfr/tls/")
         sealed = "/etc/credstore.encrypted/edge-lfr.broker-key"
         run("systemd-creds", "encrypt", "--name=edge-lfr.broker-key", f"{CERTIFICATES}/{DEVICE}.key", sealed)
-        run("edge-lfr", "keys", "new-control", "/root/control.key", "/etc/edge-lfr/trust.d/control.toml")
+        run("edge-lfr", "keys", "new", "control", "/root/control.key", "/etc/edge-lfr/trust.d/control.toml")
 
     def listen(self) -> None:
         """A screen of the control room, which acknowledges."""

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from edge_lfr.clock import SystemClock
-from edge_lfr.governance.trust import SigningKey, create_control_key
+from edge_lfr.governance.trust import Role, SigningKey, create_key
 from simulators.appliance import IDENTITY
 
 ENTRY_POINT = Path(sys.executable).with_name("edge-lfr")
@@ -32,8 +32,8 @@ class Van:
         self._london = london
         self._street = folder / "street"
         self._street.mkdir()
-        self.key: SigningKey = create_control_key(
-            folder / "control.key", folder / "trust.d" / "control.toml", name="desk", clock=SystemClock()
+        self.key: SigningKey = create_key(
+            Role.CONTROL, folder / "control.key", folder / "trust.d" / "control.toml", name="desk", clock=SystemClock()
         )
         self.config = folder / "edge-lfr.toml"
         self.config.write_text(

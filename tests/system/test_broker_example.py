@@ -10,7 +10,7 @@ import pytest
 
 from edge_lfr.clock import SystemClock
 from edge_lfr.errors import BrokerUnavailableError
-from edge_lfr.governance.trust import TrustStore, create_control_key
+from edge_lfr.governance.trust import Role, TrustStore, create_key
 from edge_lfr.pipeline.reporting.link_status import LinkState
 from edge_lfr.pipeline.reporting.messages import MESSAGE_BYTES
 from edge_lfr.pipeline.reporting.mqtt import PACKET_OVERHEAD_BYTES, Connected, Disconnected, Published
@@ -276,8 +276,8 @@ def test_a_client_cannot_pass_for_the_broker(van: ControlVan, tmp_path: Path) ->
 
 def test_an_alert_goes_all_the_way(van: ControlVan, tmp_path: Path) -> None:
     """The appliance's link and the control room's, with a certificate each, deliver and acknowledge an alert."""
-    key = create_control_key(
-        tmp_path / "control.key", tmp_path / "trust.d" / "control.toml", name="desk", clock=SystemClock()
+    key = create_key(
+        Role.CONTROL, tmp_path / "control.key", tmp_path / "trust.d" / "control.toml", name="desk", clock=SystemClock()
     )
     with Desk(van, key) as desk:
         appliance = Appliance(tmp_path, van.config_of(DEVICE), trust=TrustStore.load(tmp_path / "trust.d"))

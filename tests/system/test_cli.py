@@ -61,11 +61,11 @@ def test_without_a_daemon_nobody_answers(edge_lfr: Command) -> None:
 
 def test_a_key_is_made_once(edge_lfr: Command) -> None:
     """Neither half is overwritten, and only its owner can read the private one."""
-    first = edge_lfr("keys", "new-control", "control.key", "trust.d/control.toml", "--json")
-    assert (0, "lfr.keys-new-control/1") == (first.status, first.json["schema"])
+    first = edge_lfr("keys", "new", "control", "control.key", "trust.d/control.toml", "--json")
+    assert (0, "lfr.keys-new/1") == (first.status, first.json["schema"])
     before = (edge_lfr.folder / "control.key").read_bytes()
     assert 0o600 == (edge_lfr.folder / "control.key").stat().st_mode & 0o777
-    again = edge_lfr("keys", "new-control", "control.key", "trust.d/other.toml")
+    again = edge_lfr("keys", "new", "control", "control.key", "trust.d/other.toml")
     assert os.EX_CONFIG == again.status
     assert before == (edge_lfr.folder / "control.key").read_bytes()
 
@@ -88,9 +88,9 @@ def test_a_closed_pipe_is_quiet(edge_lfr: Command) -> None:
 
 def test_events_go_to_stderr_in_the_form_that_was_asked_for(edge_lfr: Command) -> None:
     """Logs never mix with results."""
-    arguments = ("--log-level", "info", "--log-format", "json", "keys", "new-control", "k", "t", "--json")
+    arguments = ("--log-level", "info", "--log-format", "json", "keys", "new", "control", "k", "t", "--json")
     done = edge_lfr(*arguments)
-    assert "lfr.keys-new-control/1" == done.json["schema"]
+    assert "lfr.keys-new/1" == done.json["schema"]
     assert "trust.key-created" == json.loads(done.err.splitlines()[0])["event"]
 
 

@@ -14,7 +14,7 @@ from edge_lfr.config.reporting import BrokerConfig
 from edge_lfr.console.events import Acknowledged, AlertSeen, ControlEvent, GapSeen, MessageInvalid
 from edge_lfr.errors import OutboxError
 from edge_lfr.governance.signed import sign
-from edge_lfr.governance.trust import SigningKey, TrustStore, create_control_key
+from edge_lfr.governance.trust import Role, SigningKey, TrustStore, create_key
 from edge_lfr.pipeline.reporting.link_status import LinkState
 from edge_lfr.pipeline.reporting.messages import ACK_KIND, AckMessage, parse
 from edge_lfr.pipeline.reporting.mqtt import Connection, Event, Received
@@ -29,8 +29,8 @@ from simulators.desk import Desk
 
 @pytest.fixture
 def key(tmp_path: Path) -> SigningKey:
-    return create_control_key(
-        tmp_path / "control.key", tmp_path / "trust.d" / "control.toml", name="desk", clock=SystemClock()
+    return create_key(
+        Role.CONTROL, tmp_path / "control.key", tmp_path / "trust.d" / "control.toml", name="desk", clock=SystemClock()
     )
 
 
@@ -333,7 +333,7 @@ class TestAcknowledgements:
 
     def test_one_of_an_unknown_key_is_refused(self, van: Appliance, tmp_path: Path) -> None:
         """A key that nobody put into the trust folder signs in vain."""
-        stranger = create_control_key(tmp_path / "s.key", tmp_path / "s.toml", name="s", clock=SystemClock())
+        stranger = create_key(Role.CONTROL, tmp_path / "s.key", tmp_path / "s.toml", name="s", clock=SystemClock())
         self.send(self.signed(van, stranger))
         assert eventually(lambda: {"ack.refused.unknown-key": 1} == self.refusals(van))
 

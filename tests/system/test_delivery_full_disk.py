@@ -8,14 +8,15 @@ FILL_AND_FREE = """
 import resource, sys
 from pathlib import Path
 from edge_lfr.clock import SystemClock
-from edge_lfr.governance.trust import TrustStore, create_control_key
+from edge_lfr.governance.trust import Role, TrustStore, create_key
 from edge_lfr.console.control_room import ControlRoom
 from edge_lfr.pipeline.reporting.rows import RowState
 from simulators.appliance import TOPICS, Appliance, eventually
 from simulators.broker import Broker
 
 folder = Path(sys.argv[1])
-key = create_control_key(folder / "control.key", folder / "trust.d" / "control.toml", name="desk", clock=SystemClock())
+TRUST = folder / "trust.d" / "control.toml"
+key = create_key(Role.CONTROL, folder / "control.key", TRUST, name="desk", clock=SystemClock())
 with Broker(folder) as broker:
     van = Appliance(folder, broker.config(), trust=TrustStore.load(folder / "trust.d"))
     van.link.start()

@@ -47,7 +47,11 @@ def _process_is_left_as_it_was(monkeypatch: pytest.MonkeyPatch) -> Iterator[None
         ("config", "check"),
         ("config", "schema"),
         ("config", "example"),
-        ("keys", "new-control"),
+        ("keys", "init"),
+        ("keys", "show"),
+        ("keys", "new"),
+        ("keys", "trust"),
+        ("keys", "distrust"),
         ("pipeline", "show"),
     ],
 )

@@ -17,7 +17,7 @@ from edge_lfr.governance.signed import (
     sign,
     verify,
 )
-from edge_lfr.governance.trust import Role, SigningKey, TrustStore, create_control_key
+from edge_lfr.governance.trust import Role, SigningKey, TrustStore, create_key
 from simulators.clock import StoppedClock
 
 
@@ -53,7 +53,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def key(tmp_path: Path, folder: Path, clock: StoppedClock) -> SigningKey:
-    return create_control_key(tmp_path / "control.key", folder / "control.toml", name='the "desk"', clock=clock)
+    return create_key(Role.CONTROL, tmp_path / "control.key", folder / "control.toml", name='the "desk"', clock=clock)
 
 
 def wire_of(key: SigningKey, clock: StoppedClock, **changes: object) -> bytes:
@@ -192,7 +192,7 @@ class TestTrustStore:
         """A second key needs other names."""
         assert key.fingerprint
         with pytest.raises(KeyUnavailableError, match="exists"):
-            create_control_key(tmp_path / "control.key", folder / "other.toml", name="x", clock=clock)
+            create_key(Role.CONTROL, tmp_path / "control.key", folder / "other.toml", name="x", clock=clock)
         assert not (folder / "other.toml").exists()
 
     @pytest.mark.parametrize("mode", [0o664, 0o646, 0o666])
