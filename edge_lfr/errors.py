@@ -123,6 +123,12 @@ class WatchlistFormatError(WatchlistError):
     exit_status = os.EX_DATAERR
 
 
+class BundleError(WatchlistFormatError):
+    """A watchlist bundle is not believed; nothing of it was used."""
+
+    code = "watchlist.bundle"
+
+
 class WatchlistSealError(WatchlistError):
     """The sealed store does not open: a missing or wrong key, or changed bytes."""
 
@@ -251,6 +257,14 @@ class AgeFileError(TrustError):
     code = "trust.age"
     exit_status = os.EX_DATAERR
     remedy = "ask for it anew, encrypted to the recipient that `edge-lfr keys show` prints"
+
+
+class AuthorityMissingError(TrustError):
+    """The mode is operational, and no deployment authority is in force."""
+
+    code = "authority.missing"
+    exit_status = os.EX_CONFIG
+    remedy = 'install a signed one with `edge-lfr authority install`, or set `mode = "training"`'
 
 
 class ControlError(EdgeLfrError):
