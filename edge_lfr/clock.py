@@ -1,4 +1,4 @@
-"""Time as a parameter: monotonic nanoseconds for spans, aware UTC for records."""
+"""Time as a parameter: monotonic nanoseconds for spans, aware UTC for records, time since boot to judge UTC by."""
 
 import time
 from datetime import UTC, datetime
@@ -10,6 +10,10 @@ class Clock(Protocol):
 
     def monotonic_ns(self) -> int:
         """Nanoseconds of CLOCK_MONOTONIC, comparable between the daemon and its children."""
+        ...
+
+    def boottime_ns(self) -> int:
+        """Nanoseconds of CLOCK_BOOTTIME: nobody can set it, and it goes on while the machine sleeps."""
         ...
 
     def utc_now(self) -> datetime:
@@ -26,6 +30,9 @@ class SystemClock:
 
     def monotonic_ns(self) -> int:
         return time.monotonic_ns()
+
+    def boottime_ns(self) -> int:
+        return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
 
     def utc_now(self) -> datetime:
         return datetime.now(tz=UTC)

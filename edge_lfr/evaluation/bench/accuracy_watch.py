@@ -68,6 +68,9 @@ class MediaClock:
     def monotonic_ns(self) -> int:
         return self._now_ns
 
+    def boottime_ns(self) -> int:
+        return self._now_ns
+
     def utc_now(self) -> datetime:
         return BEGIN + timedelta(microseconds=self._now_ns // 1000)
 
@@ -100,7 +103,7 @@ class Appliance:
         self._outbox = Outbox(config.mode_directory / FILE_NAME, kek, config.reporting, self._clock)
         self._alerts = AlertWriter(
             config.reporting,
-            Identity(force=config.force, device=config.device, mode=config.mode.value),
+            Identity(force=config.force, device=config.device, mode=config.mode),
             self._outbox,
             self._clock,
             Basis(
