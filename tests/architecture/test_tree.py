@@ -40,6 +40,7 @@ FORBIDDEN_CALLS = {
         "edge_lfr/evaluation/",  # made clips and portraits of test subjects, never a live picture
         "edge_lfr/inference/",  # digests of files and tensors of model files
         "edge_lfr/watchlist/store.py",  # templates on their way into the seal
+        "edge_lfr/watchlist/fragments.py",  # a table of mixed words and keyed digests
         "edge_lfr/pipeline/reporting/",  # the two pictures of an alert, after the decision
     ),
 }
