@@ -11,6 +11,7 @@ from edge_lfr.config.health import HealthConfig
 from edge_lfr.config.identification import DecisionConfig, GalleryConfig
 from edge_lfr.config.models import ModelsConfig
 from edge_lfr.config.reporting import ReportingConfig
+from edge_lfr.config.retention import RetentionConfig
 from edge_lfr.config.section import Identifier, Section
 from edge_lfr.terms import Mode
 
@@ -49,6 +50,7 @@ class ApplianceConfig(Section):
     gallery: GalleryConfig = GalleryConfig()
     decision: DecisionConfig = DecisionConfig()
     reporting: ReportingConfig
+    retention: RetentionConfig = Field(default_factory=RetentionConfig)
     trust: TrustConfig = TrustConfig()
     health: HealthConfig = HealthConfig()
 

@@ -42,6 +42,7 @@ ILLUSTRATIONS: Final[Mapping[str, object]] = {
     "cameras.zone": [[0.1, 0.2], [0.9, 0.2], [0.9, 1.0], [0.1, 1.0]],
     "cameras.privacy_mask": [[[0.0, 0.0], [0.2, 0.0], [0.2, 0.3], [0.0, 0.3]]],
     "decision.threshold": 0.75,
+    "retention.document": "retention.toml",
     "reporting.broker.username": "van-1",
     "reporting.broker.password": "from a variable, better than from here",
 }

@@ -47,6 +47,7 @@ def _process_is_left_as_it_was(monkeypatch: pytest.MonkeyPatch) -> Iterator[None
         ("config", "check"),
         ("config", "schema"),
         ("config", "example"),
+        ("config", "retention"),
         ("keys", "init"),
         ("keys", "show"),
         ("keys", "new"),
