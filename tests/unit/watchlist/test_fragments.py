@@ -74,14 +74,15 @@ def test_a_destroyed_table_finds_nothing() -> None:
     assert not any(table._sorted)
 
 
-def test_the_search_of_our_own_memory_finds_a_copy_and_not_itself() -> None:
-    """One more copy is one more hit; and when all are gone, the table is no hit either."""
-    copy = np.zeros(4096, dtype=np.uint8)
-    copy[1001:1017] = np.frombuffer(os.urandom(16), dtype=np.uint8)
-    fragments = Fragments.of([copy[1001:1017].tobytes()])
+def test_the_search_of_our_own_memory_finds_copies_and_not_itself() -> None:
+    """So many copies more are so many hits more; and when all are gone, the table is no hit either."""
+    copies = np.zeros((64, 4097), dtype=np.uint8)
+    copies[:, 1001:1017] = np.frombuffer(os.urandom(16), dtype=np.uint8)
+    fragments = Fragments.of([copies[0, 1001:1017].tobytes()])
     reader = MemoryReader(OVERLAP)
-    counts = [sum(map(fragments.count_in, reader.pieces(os.getpid())))]
-    copy[...] = 0
-    counts.append(sum(map(fragments.count_in, reader.pieces(os.getpid()))))
-    assert 1 == counts[0] - counts[1]
-    assert 1 >= counts[1], "what the interpreter has freed and not used again"
+    with_copies = sum(map(fragments.count_in, reader.pieces(os.getpid())))
+    copies[...] = 0
+    without = sum(map(fragments.count_in, reader.pieces(os.getpid())))
+    freed = 3  # small objects that the interpreter has let go of and not overwritten yet
+    assert without <= freed
+    assert 64 <= with_copies - without <= 64 + freed
