@@ -167,6 +167,23 @@ class WatchlistWipedError(WatchlistError):
     remedy = "load the watchlist again, if it is still wanted"
 
 
+class WatchlistEndedError(WatchlistError):
+    """The time has come after which the list must not exist: it is not opened any more, and wiped by the next look."""
+
+    code = "watchlist.ended"
+    remedy = "load a list for the next deployment; this one is wiped by itself"
+
+
+class WatchlistClockError(WatchlistError):
+    """The list has an end, and the clock that would tell it is not trusted: it stays sealed."""
+
+    code = "watchlist.clock"
+    exit_status = os.EX_TEMPFAIL
+    remedy = (
+        "see `edge-lfr clock show`: have the time synchronised, or set it and confirm it with `edge-lfr clock confirm`"
+    )
+
+
 class EnrolmentError(EdgeLfrError):
     """A watchlist picture cannot be enrolled; in a load this becomes the row's reason code."""
 
@@ -227,6 +244,17 @@ class OutboxError(ReportingError):
     remedy = "free disk space under the state folder; matching goes on, and alerts are kept in memory meanwhile"
 
 
+# Time -------------------------------------------------------------------------------------------------------------
+
+
+class ClockError(EdgeLfrError):
+    """The wall time cannot be right, whoever says so."""
+
+    code = "clock"
+    exit_status = os.EX_DATAERR
+    remedy = "set the time of the machine (UTC), then confirm it"
+
+
 # Trust and control ------------------------------------------------------------------------------------------------
 
 
@@ -259,12 +287,41 @@ class AgeFileError(TrustError):
     remedy = "ask for it anew, encrypted to the recipient that `edge-lfr keys show` prints"
 
 
-class AuthorityMissingError(TrustError):
+class AuthorityError(EdgeLfrError):
+    """A deployment authority, or a revocation of one, cannot be used."""
+
+    code = "authority"
+    exit_status = os.EX_DATAERR
+
+
+class AuthorityMissingError(AuthorityError):
     """The mode is operational, and no deployment authority is in force."""
 
     code = "authority.missing"
     exit_status = os.EX_CONFIG
-    remedy = 'install a signed one with `edge-lfr authority install`, or set `mode = "training"`'
+    remedy = 'install a signed one with `edge-lfr authority install FILE`, or set `mode = "training"`'
+
+
+class AuthorityDraftError(AuthorityError):
+    """A draft cannot be signed yet: fields are open, or say what policy does not allow."""
+
+    code = "authority.draft"
+    remedy = "write what is missing into the draft and sign it again"
+
+
+class AuthorityStorageError(AuthorityError):
+    """An authority or a revocation cannot be read from the state folder, or not written there."""
+
+    code = "authority.storage"
+    exit_status = os.EX_IOERR
+    remedy = "check the disk and the owner of the state folder"
+
+
+class RevocationError(AuthorityError):
+    """What revocations say cannot be relied on; nothing is armed then."""
+
+    code = "authority.revocation"
+    remedy = "take the revocation again with `edge-lfr authority take-revocation FILE`, then remove the broken file"
 
 
 class ControlError(EdgeLfrError):
