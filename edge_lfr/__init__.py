@@ -14,3 +14,6 @@ os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 __version__ = "0.1.0"
+
+BUILT_ON = "2026-06-01"
+"""No later than this program was made: a wall time before it is wrong. Moved on with each release."""

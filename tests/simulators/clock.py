@@ -1,4 +1,4 @@
-"""A clock that stands still until a test moves it."""
+"""A clock that stands still until a test moves it, and the kernel that keeps it."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -13,6 +13,10 @@ class StoppedClock:
     asleep_ns: int = 0
     """How far the time since boot is ahead of the monotonic one."""
 
+    boots: int = 1
+    synchronised: bool = False
+    """Whether a time server says that the wall time is right."""
+
     def monotonic_ns(self) -> int:
         return self.elapsed_ns
 
@@ -21,6 +25,12 @@ class StoppedClock:
 
     def utc_now(self) -> datetime:
         return self.now
+
+    def boot_id(self) -> str:
+        return f"boot-{self.boots}"
+
+    def is_synchronised(self) -> bool:
+        return self.synchronised
 
     def sleep(self, seconds: float) -> None:
         self.advance(seconds)
@@ -36,10 +46,13 @@ class StoppedClock:
         self.asleep_ns += round(seconds * 1e9)
 
     def step(self, seconds: float) -> None:
-        """Somebody sets the wall time."""
+        """Somebody sets the wall time, and the kernel calls it unsynchronised from then on."""
         self.now += timedelta(seconds=seconds)
+        self.synchronised = False
 
     def reboot(self, now: datetime | None = None, *, uptime_s: float = 5.0) -> None:
         """The machine begins anew, with the time that its own small clock has kept, or another one."""
         self.now = self.now if now is None else now
         self.elapsed_ns, self.asleep_ns = round(uptime_s * 1e9), 0
+        self.boots += 1
+        self.synchronised = False
