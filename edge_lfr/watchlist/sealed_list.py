@@ -6,7 +6,6 @@ the reference ids and counts, so that rows cannot be added or taken away. The fi
 the sizes of their rows, and nothing else.
 """
 
-import json
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
@@ -24,10 +23,11 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 from edge_lfr.biometrics.locking import locked_zeros
 from edge_lfr.errors import SealBrokenError, WatchlistReferenceError, WatchlistSealError
 from edge_lfr.governance.seal import OVERHEAD_BYTES, Seal
-from edge_lfr.terms import Category, ResponseCode
 from edge_lfr.watchlist.entries import WatchlistEntry
+from edge_lfr.watchlist.entry_json import EntryFields, said_of
 
-FORMAT: Final = 1
+FORMAT: Final = 2
+"""1 knew only id, label, category and response code of an entry."""
 
 LITTLE_FLOAT32: Final = np.dtype("<f4")
 
@@ -286,13 +286,12 @@ def row_context(list_id: str, kind: RowKind, number: int) -> str:
 
 def entry_to_bytes(entry: WatchlistEntry) -> bytes:
     """An entry as it stands in its row."""
-    return json.dumps([entry.reference_id, entry.label, entry.category, entry.response_code]).encode()
+    return EntryFields.model_validate(said_of(entry)).model_dump_json().encode()
 
 
 def _entry_from_bytes(opened: bytes) -> WatchlistEntry:
     try:
-        reference_id, label, category, response_code = json.loads(opened)
-        return WatchlistEntry(reference_id, label, Category(category), ResponseCode(response_code))
-    except ValueError:
+        return EntryFields.model_validate_json(opened).entry()
+    except ValidationError:
         message = "an entry of the sealed store is of another format"
         raise WatchlistSealError(message) from None

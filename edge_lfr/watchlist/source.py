@@ -7,62 +7,45 @@ or a file name may be a person's name.
 
 import csv
 import io
-import re
-import unicodedata
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from enum import StrEnum
+from datetime import date
 from pathlib import Path, PurePosixPath
-from typing import Final
+from typing import Any, Final
 
 from edge_lfr.errors import WatchlistFormatError
-from edge_lfr.terms import Category, ResponseCode
 from edge_lfr.watchlist.entries import WatchlistEntry
+from edge_lfr.watchlist.source_columns import (
+    CHECKS,
+    COLUMN_EXPECTED,
+    ENTRY_COLUMNS,
+    MANDATORY,
+    MAX_PICTURE_PATH_BYTES,
+    Column,
+)
 
 CSV_NAME: Final = "watchlist.csv"
 
-
-class Column(StrEnum):
-    """The columns, as a header spells them."""
-
-    REFERENCE_ID = "reference_id"
-    LABEL = "label"
-    CATEGORY = "category"
-    RESPONSE_CODE = "response_code"
-    PICTURE = "picture"
-
-
 COLUMNS: Final = tuple(Column)
-CATEGORIES: Final = frozenset(category.value for category in Category)
-RESPONSE_CODES: Final = frozenset(code.value for code in ResponseCode)
+
+HEADER_REMEDY: Final = f"the first line names {','.join(MANDATORY)}; `edge-lfr watchlist template` writes it"
+
 
 MAX_ROWS: Final = 60_000
 """The design load: 20,000 people with three pictures each."""
 
-MAX_CSV_BYTES: Final = 32 * 1024 * 1024
-"""Some 500 bytes a row at the most rows; chosen, not measured."""
+MAX_CSV_BYTES: Final = 64 * 1024 * 1024
+"""Some 1,000 bytes a row at the most rows; chosen, not measured."""
 
 MAX_PICTURES_PER_REFERENCE: Final = 10
 """Three are usual; chosen, not measured."""
 
-MAX_LABEL_CHARACTERS: Final = 200
-"""Fits one line of an officer's screen twice; chosen, not measured."""
-
-MAX_PICTURE_PATH_BYTES: Final = 1024
-"""A quarter of Linux's PATH_MAX, since the folder's own path stands in front; chosen, not measured."""
-
-REFERENCE_ID_PATTERN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,63}")
-"""Force systems number people like `1974/12345A` or `SUSP-0042`; nothing that a terminal or a page would interpret."""
-
 MAX_REPORTED_PROBLEMS: Final = 20
 """A screen; the rest is counted."""
 
-JOINERS: Final = "\u200c\u200d"
-"""Zero-width (non-)joiners: format characters that names in several scripts are spelt with."""
 
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SourceRow:
     """One picture of one reference."""
 
@@ -72,6 +55,10 @@ class SourceRow:
     reference_id: str
     picture: Path = field(repr=False)
     """Resolved; lies inside the folder; may not exist."""
+
+    picture_source: str = field(repr=False)
+    taken_on: date | None = field(repr=False)
+    """None where it is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,15 +152,15 @@ class _Reader:
         if len(self._rows) >= MAX_ROWS:
             message = f"{CSV_NAME}, line {line}: more than {MAX_ROWS} rows"
             raise WatchlistFormatError(message, remedy="divide the watchlist, or list fewer pictures a person")
-        if len(untrusted_fields) != len(COLUMNS):
-            self._problem(line, None, f"expected {len(COLUMNS)} fields, found {len(untrusted_fields)}")
+        if len(untrusted_fields) != len(self._order):
+            self._problem(line, None, f"expected {len(self._order)} fields, found {len(untrusted_fields)}")
             return
-        self._row(line, {column: untrusted_fields[self._order[column]].strip() for column in COLUMNS})
+        self._row(line, {column: untrusted_fields[place].strip() for column, place in self._order.items()})
 
     def finish(self) -> WatchlistSource:
         if self._order is None:
             message = f"{CSV_NAME}: is empty"
-            raise WatchlistFormatError(message, remedy=f"the first line is {','.join(COLUMNS)}")
+            raise WatchlistFormatError(message, remedy=HEADER_REMEDY)
         if not self._rows and not self._problems:
             message = f"{CSV_NAME}: has a header and no rows"
             raise WatchlistFormatError(message, remedy="list at least one picture")
@@ -189,50 +176,46 @@ class _Reader:
         if len(names) == 1 and any(separator in names[0] for separator in ";\t"):
             message = f"{CSV_NAME}, line {line}: fields are not separated by commas"
             raise WatchlistFormatError(message, remedy="save it again with commas between the fields")
-        missing = [column for column in COLUMNS if column not in names]
+        missing = [column for column in MANDATORY if column not in names]
         if missing:
             message = f"{CSV_NAME}, line {line}: the header lacks {', '.join(missing)}"
-            raise WatchlistFormatError(message, remedy=f"the first line is {','.join(COLUMNS)}")
+            raise WatchlistFormatError(message, remedy=HEADER_REMEDY)
         for number, name in enumerate(names, start=1):
             if name not in COLUMNS or names.index(name) != number - 1:
                 message = f"{CSV_NAME}, line {line}: column {number} is unknown or stands there twice"
                 raise WatchlistFormatError(message, remedy=f"leave only the columns {','.join(COLUMNS)}")
-        return {column: names.index(column) for column in COLUMNS}
+        return {column: names.index(column) for column in COLUMNS if column in names}
 
     def _row(self, line: int, untrusted: dict[Column, str]) -> None:
         problems_before = self._problem_count
-        if REFERENCE_ID_PATTERN.fullmatch(untrusted[Column.REFERENCE_ID]) is None:
-            self._problem(line, Column.REFERENCE_ID, "1 to 64 of A-Z a-z 0-9 . _ / - and begins with a letter or digit")
-        if not _is_label(untrusted[Column.LABEL]):
-            self._problem(line, Column.LABEL, f"1 to {MAX_LABEL_CHARACTERS} printable characters on one line")
-        if untrusted[Column.CATEGORY] not in CATEGORIES:
-            self._problem(line, Column.CATEGORY, f"one of {', '.join(Category)}")
-        if untrusted[Column.RESPONSE_CODE] not in RESPONSE_CODES:
-            self._problem(line, Column.RESPONSE_CODE, f"one of {', '.join(ResponseCode)}")
+        values: dict[str, Any] = {}
+        for column, check in CHECKS.items():
+            if column in untrusted:
+                try:
+                    values[column.value] = check(untrusted[column])
+                except ValueError:
+                    self._problem(line, column, COLUMN_EXPECTED[column])
         picture = self._picture(line, untrusted[Column.PICTURE])
         if picture is None or self._problem_count > problems_before:
             return
-        entry = WatchlistEntry(
-            reference_id=untrusted[Column.REFERENCE_ID],
-            label=untrusted[Column.LABEL],
-            category=Category(untrusted[Column.CATEGORY]),
-            response_code=ResponseCode(untrusted[Column.RESPONSE_CODE]),
+        row = SourceRow(
+            line=line,
+            reference_id=values[Column.REFERENCE_ID],
+            picture=picture,
+            picture_source=values.pop(Column.PICTURE_SOURCE),
+            taken_on=values.pop(Column.PICTURE_TAKEN_ON),
         )
-        self._add(line, entry, picture)
+        self._add(row, WatchlistEntry(**values))
 
-    def _add(self, line: int, entry: WatchlistEntry, picture: Path) -> None:
-        reference_id = entry.reference_id
+    def _add(self, row: SourceRow, entry: WatchlistEntry) -> None:
+        line, reference_id = row.line, row.reference_id
         known = self._entries.setdefault(reference_id, entry)
         first_line = self._first_line.setdefault(reference_id, line)
         if known != entry:
-            differing = [
-                column
-                for column in (Column.LABEL, Column.CATEGORY, Column.RESPONSE_CODE)
-                if getattr(known, column) != getattr(entry, column)
-            ]
-            self._problem(line, differing[0], f"differs from line {first_line}, which has the same reference_id")
+            differing = next(one for one in ENTRY_COLUMNS if getattr(known, one) != getattr(entry, one))
+            self._problem(line, differing, f"differs from line {first_line}, which has the same reference_id")
             return
-        earlier = self._pictures.setdefault((reference_id, picture), line)
+        earlier = self._pictures.setdefault((reference_id, row.picture), line)
         if earlier != line:
             self._problem(line, Column.PICTURE, f"the same reference_id and picture stand in line {earlier}")
             return
@@ -240,12 +223,12 @@ class _Reader:
         if self._per_reference[reference_id] > MAX_PICTURES_PER_REFERENCE:
             self._problem(line, Column.PICTURE, f"at most {MAX_PICTURES_PER_REFERENCE} pictures a reference")
             return
-        self._rows.append(SourceRow(line=line, reference_id=reference_id, picture=picture))
+        self._rows.append(row)
 
     def _picture(self, line: int, untrusted_path: str) -> Path | None:
         """Resolve a picture's path, following links, and see that it stays inside the folder."""
         if not untrusted_path or len(untrusted_path.encode()) > MAX_PICTURE_PATH_BYTES or "\0" in untrusted_path:
-            self._problem(line, Column.PICTURE, f"a path of 1 to {MAX_PICTURE_PATH_BYTES} bytes")
+            self._problem(line, Column.PICTURE, COLUMN_EXPECTED[Column.PICTURE])
             return None
         if "\\" in untrusted_path:
             self._problem(line, Column.PICTURE, "folders are separated by /, not by \\")
@@ -278,13 +261,3 @@ class _Reader:
         if len(self._problems) < MAX_REPORTED_PROBLEMS:
             place = f"{CSV_NAME}, line {line}" + (f", {column}" if column is not None else "")
             self._problems.append(f"{place}: {expected}")
-
-
-def _is_label(untrusted: str) -> bool:
-    """Whether a terminal and a page show it as one line of text: no controls, no turning of the reading direction."""
-    if not 0 < len(untrusted) <= MAX_LABEL_CHARACTERS:
-        return False
-    return all(
-        character in JOINERS or unicodedata.category(character) not in {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
-        for character in untrusted
-    )

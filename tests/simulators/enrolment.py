@@ -8,8 +8,7 @@ from edge_lfr.config.models import Provider
 from edge_lfr.inference.catalogue import load_catalogue
 from edge_lfr.inference.packs import install, open_pack
 from edge_lfr.pipeline.enrolment import EnrolmentStages
-
-HEADER = "reference_id,label,category,response_code,picture"
+from simulators.watchlists import CSV_HEADER, csv_row
 
 
 @dataclass(slots=True)
@@ -21,12 +20,12 @@ class SourceFolder:
 
     def add(self, reference_id: str, picture: str, content: bytes | None = None, *, label: str = "Subject") -> None:
         """Add a row, and the picture where there is content."""
-        self.rows.append(f"{reference_id},{label},suspect,observe,{picture}")
+        self.rows.append(csv_row(reference_id, picture, label=label))
         if content is not None:
             (self.path / picture).parent.mkdir(parents=True, exist_ok=True)
             (self.path / picture).write_bytes(content)
 
-    def write(self, *, header: str = HEADER, encoding: str = "utf-8") -> Path:
+    def write(self, *, header: str = CSV_HEADER, encoding: str = "utf-8") -> Path:
         text = "".join(f"{line}\n" for line in [header, *self.rows])
         (self.path / "watchlist.csv").write_text(text, encoding=encoding)
         return self.path

@@ -17,6 +17,7 @@ import numpy as np
 from edge_lfr.clock import SystemClock
 from edge_lfr.governance.trust import Role, SigningKey, create_key
 from simulators.appliance import IDENTITY
+from simulators.watchlists import CSV_HEADER, csv_row
 
 ENTRY_POINT = Path(sys.executable).with_name("edge-lfr")
 PICTURES_PER_SECOND = 8
@@ -76,10 +77,10 @@ directory = "trust.d"
         """A folder with the neutral pictures of some people."""
         source = self.folder / name
         source.mkdir()
-        rows = ["reference_id,label,category,response_code,picture"]
+        rows = [CSV_HEADER]
         for person in people:
             shutil.copy(self._london / "neutral" / person, source / person)
-            rows.append(f"{reference_of(person)},Subject,suspect,observe,{person}")
+            rows.append(csv_row(reference_of(person), person))
         (source / "watchlist.csv").write_text("\n".join(rows) + "\n")
         return source
 

@@ -1,6 +1,10 @@
 """Watchlists without people: random unit vectors, numbered labels and pictures of one grey."""
 
+import csv
+import io
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,15 +12,48 @@ from numpy.typing import NDArray
 from edge_lfr.governance.keys import KeyEncryptingKey
 from edge_lfr.terms import Category, ResponseCode
 from edge_lfr.watchlist.entries import WatchlistEntry
+from edge_lfr.watchlist.source_columns import Column, csv_fields
 from edge_lfr.watchlist.store import SealedStore
 
 DIMENSION = 16
 PACK_DIGEST = "0" * 64
 
+EXPIRES_AT = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=14)
+"""The same in every process of one day."""
+
+TAKEN_ON = date(2025, 1, 31)
+CSV_HEADER = ",".join(Column)
+
 
 def entry(number: int) -> WatchlistEntry:
     """The reference of that number."""
-    return WatchlistEntry(f"REF-{number:05}", f"Subject {number}", Category.SUSPECT, ResponseCode.OBSERVE)
+    return made_entry(f"REF-{number:05}", label=f"Subject {number}")
+
+
+def made_entry(reference_id: str, **changes: Any) -> WatchlistEntry:
+    """An entry that no rule forbids, with some fields of a test's own."""
+    fields: dict[str, Any] = {
+        "label": "Subject",
+        "category": Category.SUSPECT,
+        "response_code": ResponseCode.OBSERVE,
+        "legal_basis": "s.24 PACE 1984",
+        "requester": "DC 1234",
+        "expires_at": EXPIRES_AT,
+        "review_on": EXPIRES_AT.date() + timedelta(days=90),
+        "born_on": date(1990, 1, 31),
+        "why_here": "lives nearby",
+    }
+    return WatchlistEntry(reference_id=reference_id, **{**fields, **changes})
+
+
+def csv_row(reference_id: str, picture: str, **changes: Any) -> str:
+    """One line of a CSV with `CSV_HEADER`, without the line's end."""
+    said = csv_fields(
+        made_entry(reference_id, **changes), picture=picture, picture_source="custody suite", taken_on=TAKEN_ON
+    )
+    line = io.StringIO()
+    csv.writer(line, lineterminator="").writerow(said)
+    return line.getvalue()
 
 
 def templates(number: int, count: int = 2, dimension: int = DIMENSION) -> NDArray[np.float32]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from simulators.command import ENTRY_POINT, Command
+from simulators.watchlists import CSV_HEADER, csv_row
 
 
 @pytest.fixture
@@ -135,9 +136,8 @@ def test_a_broken_csv_is_told_by_line_and_field(edge_lfr: Command) -> None:
     """Exit status 65; what stands there, which may be a name, is not repeated."""
     folder = edge_lfr.folder / "list"
     folder.mkdir()
-    (folder / "watchlist.csv").write_text(
-        "reference_id,label,category,response_code,picture\nS-1,Hush Hush,suspect,shoot,a.jpg\n"
-    )
+    row = csv_row("S-1", "a.jpg", label="Hush Hush").replace("observe", "shoot")
+    (folder / "watchlist.csv").write_text(f"{CSV_HEADER}\n{row}\n")
     done = edge_lfr("watchlist", "load", "list")
     assert os.EX_DATAERR == done.status
     assert "response_code" in done.err

@@ -9,6 +9,7 @@ import pytest
 
 from simulators.appliance import eventually
 from simulators.command import Command, Finished
+from simulators.watchlists import CSV_HEADER, csv_row
 
 pytestmark = pytest.mark.shared
 
@@ -34,12 +35,12 @@ def source(folder: Path, shared_data: Path) -> Path:
     """A few people, and two rows that cannot be enrolled."""
     source = folder / "list"
     source.mkdir()
-    rows = ["reference_id,label,category,response_code,picture"]
+    rows = [CSV_HEADER]
     for number, picture in enumerate(sorted((shared_data / "london" / "neutral").iterdir())[:PEOPLE]):
         shutil.copy(picture, source / f"{number}.jpg")
-        rows.append(f"S-{number},Hush {number},suspect,arrest,{number}.jpg")
+        rows.append(csv_row(f"S-{number}", f"{number}.jpg", label=f"Hush {number}"))
     (source / "text.jpg").write_text("no picture")
-    rows += ["S-90,Hush,witness,observe,absent.jpg", "S-91,Hush,witness,observe,text.jpg"]
+    rows += [csv_row("S-90", "absent.jpg", label="Hush"), csv_row("S-91", "text.jpg", label="Hush")]
     (source / "watchlist.csv").write_text("\n".join(rows))
     return source
 
@@ -80,9 +81,7 @@ def test_nobody_enrolled_is_a_failure(edge_lfr: Command) -> None:
     """Exit status 65; the list before, if any, stays."""
     empty = edge_lfr.folder / "empty"
     empty.mkdir()
-    (empty / "watchlist.csv").write_text(
-        "reference_id,label,category,response_code,picture\nS-1,x,suspect,arrest,absent.jpg\n"
-    )
+    (empty / "watchlist.csv").write_text("\n".join([CSV_HEADER, csv_row("S-1", "absent.jpg")]))
     assert os.EX_DATAERR == edge_lfr("watchlist", "load", str(empty)).status
 
 
@@ -125,8 +124,8 @@ def test_a_wipe_does_not_wait_for_a_load(edge_lfr: Command, shared_data: Path) -
     source.mkdir()
     picture = next((shared_data / "london" / "neutral").iterdir())
     shutil.copy(picture, source / "one.jpg")
-    rows = [f"L-{number},Hush,witness,observe,one.jpg" for number in range(2_000)]
-    (source / "watchlist.csv").write_text("\n".join(["reference_id,label,category,response_code,picture", *rows]))
+    rows = [csv_row(f"L-{number}", "one.jpg", label="Hush") for number in range(2_000)]
+    (source / "watchlist.csv").write_text("\n".join([CSV_HEADER, *rows]))
     lists = edge_lfr.folder / "state/training/watchlist/lists"
     with ThreadPoolExecutor(1) as threads:
         load = threads.submit(edge_lfr, "watchlist", "load", str(source))

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from edge_lfr.evaluation.processes import Children, start_broker
+from simulators.watchlists import CSV_HEADER, csv_row
 
 PROGRAM = Path(sys.executable).with_name("edge-lfr")
 PICTURES = 15
@@ -114,10 +115,7 @@ def test_a_run_talks_to_its_broker_alone_and_writes_in_its_own_folders(
     watchlist = tmp_path / "watchlist"
     watchlist.mkdir()
     shutil.copy(shared_data / "london" / "neutral" / person.name, watchlist / "1.jpg")
-    (watchlist / "watchlist.csv").write_text(
-        "reference_id,label,category,response_code,picture\nr-1,Person 1,missing-at-risk,safeguard,1.jpg\n",
-        encoding="utf-8",
-    )
+    (watchlist / "watchlist.csv").write_text(f"{CSV_HEADER}\n{csv_row('r-1', '1.jpg')}\n", encoding="utf-8")
     environment = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path / "home"), "PYTHONDONTWRITEBYTECODE": "1"}
     with Children(tmp_path, environment) as children:
         port = start_broker(children, tmp_path)

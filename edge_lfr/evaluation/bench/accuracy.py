@@ -15,6 +15,7 @@ from typing import Final
 
 import numpy as np
 
+from edge_lfr.clock import SystemClock
 from edge_lfr.config.appliance import ApplianceConfig
 from edge_lfr.evaluation.bench.accuracy_clips import Order, Studio
 from edge_lfr.evaluation.bench.accuracy_findings import find, rows
@@ -121,7 +122,7 @@ def measure(shared: Path, witness: Witness, plan: Plan) -> Report:
 def _enrol(ground: Ground, config: ApplianceConfig, pack: OpenPack, crowd: Crowd, witness: Witness) -> EnrolmentReport:
     """Load the watchlist as `edge-lfr watchlist load` does."""
     folder = ground.folder / "watchlist"
-    write_watchlist(crowd.cast, folder)
+    write_watchlist(crowd.cast, folder, clock=SystemClock())
     store = SealedStore(config.watchlist_directory, KeyEncryptingKey.load(config.mode_directory, create=True))
     report = enrol(
         read_source(folder),

@@ -18,15 +18,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_lfr.biometrics.locking import TALLY
+from edge_lfr.clock import SystemClock
 from edge_lfr.config.identification import GalleryConfig, IndexChoice
 from edge_lfr.daemon.armament import Armament, take_into_use
 from edge_lfr.evaluation.bench.report import Witness
+from edge_lfr.evaluation.made_entries import made_entry
 from edge_lfr.evaluation.made_templates import make_templates
 from edge_lfr.governance.keys import KeyEncryptingKey
 from edge_lfr.inference.calibrated_conditions import Conditions
 from edge_lfr.inference.catalogue import PackEntry
-from edge_lfr.terms import Category, ResponseCode
-from edge_lfr.watchlist.entries import WatchlistEntry
 from edge_lfr.watchlist.gallery import Gallery
 from edge_lfr.watchlist.store import SealedStore
 
@@ -122,12 +122,12 @@ def seal_made_list(store: SealedStore, pack_digest: str, size: ListSize, dimensi
     """
     vectors, owners = make_templates(size.people, pictures=size.pictures, dimension=dimension)
     by_owner = np.argsort(np.asarray(owners), kind="stable").reshape(size.people, size.pictures)
+    at = SystemClock().utc_now()
     shuffled = np.random.default_rng(SEED).permutation(by_owner)
     with store.create(pack_digest=pack_digest, dimension=dimension) as new:
         for done, rows in enumerate(shuffled, start=1):
             reference_id = owners[rows[0]]
-            entry = WatchlistEntry(reference_id, f"made {reference_id}", Category.SUSPECT, ResponseCode.OBSERVE)
-            new.add(entry, vectors[rows], PICTURE)
+            new.add(made_entry(reference_id, at, label=f"made {reference_id}"), vectors[rows], PICTURE)
             if done % TELL_EVERY == 0:
                 witness.count(done, size.people)
         new.activate()

@@ -17,9 +17,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_lfr.clock import SystemClock
 from edge_lfr.evaluation.bench.ground import SHARED_REMEDY, BenchError
-from edge_lfr.terms import Category, ResponseCode
+from edge_lfr.evaluation.made_entries import MADE_SOURCE, TAKEN_ON, made_entry
+from edge_lfr.terms import Category
 from edge_lfr.watchlist.source import COLUMNS, CSV_NAME
+from edge_lfr.watchlist.source_columns import csv_fields
 
 SEED: Final = 20
 LARGE: Final = ("london/neutral", "london/smiling")
@@ -64,8 +67,10 @@ def write_source(shared: Path, folder: Path, pictures: int) -> Path:
     with (folder / CSV_NAME).open("w", encoding="utf-8", newline="") as file:
         lines = csv.writer(file)
         lines.writerow(COLUMNS)
+        at = SystemClock().utc_now()
         for reference, picture in planned:
-            words = (reference, "Bench", Category.WITNESS.value, ResponseCode.OBSERVE.value, picture.path.name)
+            entry = made_entry(reference, at, label="Bench", category=Category.WITNESS)
+            words = csv_fields(entry, picture=picture.path.name, picture_source=MADE_SOURCE, taken_on=TAKEN_ON)
             lines.writerow(words)
     with ThreadPoolExecutor(WRITERS) as pool:
         for _ in pool.map(_write, (picture for _, picture in planned)):

@@ -18,13 +18,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_lfr.biometrics.geometry import BoxXYXY
+from edge_lfr.clock import Clock
 from edge_lfr.errors import EdgeLfrError
+from edge_lfr.evaluation.made_entries import MADE_SOURCE, TAKEN_ON, made_entry
 from edge_lfr.pipeline.faces.quality import yaw_share
 from edge_lfr.terms import Category, ResponseCode
+from edge_lfr.watchlist.source import COLUMNS, CSV_NAME
+from edge_lfr.watchlist.source_columns import csv_fields
 
 PICTURE_SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".png"})
-
-WATCHLIST_COLUMNS: Final = ("reference_id", "label", "category", "response_code", "picture")
 
 RESPONSES: Final = {
     Category.WANTED_BY_COURTS: ResponseCode.ARREST,
@@ -231,17 +233,24 @@ def cast_built_in(*, mated: int, non_mated: int, rng: np.random.Generator) -> Ca
     )
 
 
-def write_watchlist(cast: Cast, folder: Path) -> None:
+def write_watchlist(cast: Cast, folder: Path, *, clock: Clock) -> None:
     """Write *folder* as `edge-lfr watchlist load` takes it: `watchlist.csv` and the pictures, copied."""
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "watchlist.csv").open("w", encoding="utf-8", newline="") as file:
+    at = clock.utc_now()
+    with (folder / CSV_NAME).open("w", encoding="utf-8", newline="") as file:
         rows = csv.writer(file)
-        rows.writerow(WATCHLIST_COLUMNS)
-        for number, entry in enumerate(cast.listed, start=1):
-            picture = f"{entry.reference_id}{entry.picture.suffix.lower()}"
-            shutil.copyfile(entry.picture, folder / picture)
-            label = f"Person {number:03d}"
-            rows.writerow((entry.reference_id, label, entry.category.value, RESPONSES[entry.category].value, picture))
+        rows.writerow(COLUMNS)
+        for number, listed in enumerate(cast.listed, start=1):
+            picture = f"{listed.reference_id}{listed.picture.suffix.lower()}"
+            shutil.copyfile(listed.picture, folder / picture)
+            entry = made_entry(
+                listed.reference_id,
+                at,
+                label=f"Person {number:03d}",
+                category=listed.category,
+                response_code=RESPONSES[listed.category],
+            )
+            rows.writerow(csv_fields(entry, picture=picture, picture_source=MADE_SOURCE, taken_on=TAKEN_ON))
 
 
 def _packaged(package: str, path: str) -> Path:

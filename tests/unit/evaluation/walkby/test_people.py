@@ -1,6 +1,5 @@
 """Who walks and who is listed."""
 
-import csv
 from pathlib import Path
 from shutil import copyfile
 
@@ -9,7 +8,6 @@ import numpy as np
 import pytest
 
 from edge_lfr.evaluation.walkby.people import (
-    WATCHLIST_COLUMNS,
     FaceFinder,
     PortraitError,
     cast_built_in,
@@ -17,6 +15,8 @@ from edge_lfr.evaluation.walkby.people import (
     pictures_in,
     write_watchlist,
 )
+from edge_lfr.watchlist.source import read_source
+from simulators.clock import StoppedClock
 
 MODEL = "face_detection_yunet_2023mar.onnx"
 
@@ -61,11 +61,10 @@ def test_a_varied_face_is_where_its_box_says(shared_models: Path) -> None:
 def test_the_watchlist_folder_names_pictures_that_open(tmp_path: Path) -> None:
     """Every row of the CSV file has the columns of a watchlist and a picture beside it."""
     cast = cast_built_in(mated=1, non_mated=0, rng=rng())
-    write_watchlist(cast, tmp_path / "list")
-    with (tmp_path / "list" / "watchlist.csv").open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    assert [WATCHLIST_COLUMNS] == [tuple(row) for row in rows]
-    assert cv2.imread(str(tmp_path / "list" / rows[0]["picture"])) is not None
+    write_watchlist(cast, tmp_path / "list", clock=StoppedClock())
+    source = read_source(tmp_path / "list")
+    assert ["ref-0001"] == [entry.reference_id for entry in source.entries]
+    assert cv2.imread(str(source.rows[0].picture)) is not None
 
 
 def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
