@@ -1,0 +1,163 @@
+"""The one authority that lies on this appliance: verified before it is kept, and again whenever it is asked for."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from edge_lfr.durable_files import write_durably
+from edge_lfr.errors import AuthorityMissingError, AuthorityStorageError
+from edge_lfr.governance.authority import (
+    AuthorityRefusal,
+    AuthorityRefusedError,
+    AuthorityState,
+    VerifiedAuthority,
+    check_authority,
+)
+from edge_lfr.governance.authority_rules import AuthorityPolicy
+from edge_lfr.governance.documents import MAX_DOCUMENT_BYTES, DocumentRefusedError, Fault, Kind, read_envelope
+from edge_lfr.governance.revocation import Revocations
+from edge_lfr.governance.trust import TrustStore
+
+FILE_NAME: Final = "authority.json"
+
+
+def install_authority(
+    mode_directory: Path,
+    untrusted: bytes,
+    *,
+    trust: TrustStore,
+    device: str,
+    device_fingerprint: str | None,
+    now: datetime,
+    policy: AuthorityPolicy | None = None,
+) -> VerifiedAuthority:
+    """
+    Verify an authority and keep it in place of the one before, which stays where this one is refused.
+
+    A countersignature has no time of its own. Where the same authority has been here without one until its deadline
+    passed, the one that brings it is late and refused; one that arrives for the first time is taken at its word.
+
+    Args:
+        mode_directory: The state folder of the mode.
+
+        untrusted: The file's bytes.
+
+        trust: The keys of this appliance.
+
+        device: `<force>/<device>`.
+
+        device_fingerprint: The appliance's own key, which authorises nothing; None where it has none.
+
+        now: The time.
+
+        policy: What the force allows; the published practice when None.
+
+    Raises:
+        AuthorityRefusedError: It does not verify, has ended, was revoked, or was countersigned too late.
+        RevocationError: It cannot be said what was revoked.
+        AuthorityStorageError: It cannot be kept.
+    """
+    verified = check_authority(
+        untrusted,
+        trust=trust,
+        device=device,
+        device_fingerprint=device_fingerprint,
+        now=now,
+        policy=policy,
+        revocations=Revocations.load(mode_directory),
+    )
+    if verified.state is AuthorityState.ENDED:
+        raise AuthorityRefusedError(
+            AuthorityRefusal.ENDED, (Fault("ends_at", "has passed", "have a new one signed, and check the clock"),)
+        )
+    if verified.state is AuthorityState.REVOKED:
+        raise AuthorityRefusedError(
+            AuthorityRefusal.REVOKED, (Fault("authority_id", "was revoked here", "have a new one signed"),)
+        )
+    if _is_countersigned_late(mode_directory, verified, now):
+        remedy = "end the deployment; have a new authority signed"
+        fault = Fault("countersign_by", "it was here without a countersignature until then", remedy)
+        raise AuthorityRefusedError(AuthorityRefusal.COUNTERSIGN_OVERDUE, (fault,))
+    path = mode_directory / FILE_NAME
+    try:
+        mode_directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_durably(path, untrusted)
+    except OSError as error:
+        raise AuthorityStorageError(f"{path}: cannot be written: {error.strerror}") from error
+    return verified
+
+
+def read_installed(mode_directory: Path) -> bytes:
+    """
+    Read the installed file; nothing in it is believed yet.
+
+    Raises:
+        AuthorityMissingError: None is installed.
+        AuthorityStorageError: It cannot be read.
+    """
+    path = mode_directory / FILE_NAME
+    try:
+        with path.open("rb") as file:
+            return file.read(MAX_DOCUMENT_BYTES + 1)
+    except FileNotFoundError:
+        message = "no deployment authority is installed"
+        raise AuthorityMissingError(message) from None
+    except OSError as error:
+        raise AuthorityStorageError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def load_installed(
+    mode_directory: Path,
+    *,
+    trust: TrustStore,
+    device: str,
+    device_fingerprint: str | None,
+    now: datetime,
+    policy: AuthorityPolicy | None = None,
+) -> VerifiedAuthority:
+    """
+    Verify the installed authority as of *now*; ended and revoked are states, not errors.
+
+    Args:
+        mode_directory: The state folder of the mode.
+
+        trust: The keys of this appliance.
+
+        device: `<force>/<device>`.
+
+        device_fingerprint: The appliance's own key, which authorises nothing; None where it has none.
+
+        now: The time.
+
+        policy: What the force allows; the published practice when None.
+
+    Raises:
+        AuthorityMissingError: None is installed.
+        AuthorityRefusedError: It does not verify.
+        RevocationError: It cannot be said what was revoked.
+        AuthorityStorageError: It cannot be read.
+    """
+    return check_authority(
+        read_installed(mode_directory),
+        trust=trust,
+        device=device,
+        device_fingerprint=device_fingerprint,
+        now=now,
+        policy=policy,
+        revocations=Revocations.load(mode_directory),
+    )
+
+
+def _is_countersigned_late(mode_directory: Path, verified: VerifiedAuthority, now: datetime) -> bool:
+    deadline = verified.authority.countersign_by
+    if deadline is None or now < deadline:
+        return False
+    try:
+        before = read_envelope(read_installed(mode_directory), Kind.AUTHORITY)
+    except (AuthorityMissingError, DocumentRefusedError):
+        return False
+    return (
+        before.digest == verified.digest
+        and verified.countersigner is not None
+        and (verified.countersigner.fingerprint not in {each.key for each in before.signatures})
+    )
