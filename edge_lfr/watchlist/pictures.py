@@ -1,5 +1,5 @@
 """
-Watchlist pictures before they are decoded: a path enters, bounded bytes of a known type and size leave.
+Watchlist pictures before they are decoded: a path or bytes enter, bounded bytes of a known type and size leave.
 
 Bytes, type and dimensions are checked with a few lines of our own before any image library sees the file, so that a
 picture of 20,000 x 20,000 pixels is refused by its header and not by the memory it would take.
@@ -36,7 +36,7 @@ class PictureReason(StrEnum):
     """It is none of JPEG, PNG, WebP and BMP, whatever its name says."""
 
     MISNAMED = "picture-misnamed"
-    """It is a picture, and its name says that it is of another type."""
+    """It is a picture, and its name or its manifest says that it is of another type."""
 
     TOO_LARGE = "picture-too-large"
     """More bytes, more pixels or longer sides than the bounds."""
@@ -90,11 +90,26 @@ def read_picture(path: Path) -> EncodedPicture:
     Raises:
         PictureRefusedError: With the reason; the message names neither file nor folder.
     """
-    untrusted = _read_bounded(path)
+    return check_picture(_read_bounded(path), SUFFIXES.get(path.suffix.lower()))
+
+
+def check_picture(untrusted: bytes, promised: PictureType | None) -> EncodedPicture:
+    """
+    Check size, type and dimensions of a picture in memory without decoding it.
+
+    Args:
+        untrusted: The whole file; one byte more than the bound is enough to be refused.
+
+        promised: The type that its name or its manifest says; None where nobody says any.
+
+    Raises:
+        PictureRefusedError: With the reason.
+    """
+    if len(untrusted) > MAX_FILE_BYTES:
+        raise PictureRefusedError(PictureReason.TOO_LARGE, f"expected up to {MAX_FILE_BYTES} bytes, found more")
     found = picture_type(untrusted)
-    promised = SUFFIXES.get(path.suffix.lower())
     if promised is not None and promised is not found:
-        message = f"the name says {promised}, the content is {found}"
+        message = f"it is said to be {promised}, the content is {found}"
         raise PictureRefusedError(PictureReason.MISNAMED, message)
     size = header_size(untrusted, found)
     if max(size.width, size.height) > MAX_SIDE_PX or size.width * size.height > MAX_PIXELS:
@@ -104,7 +119,7 @@ def read_picture(path: Path) -> EncodedPicture:
 
 
 def _read_bounded(path: Path) -> bytes:
-    """Read a plain file, and neither wait on a pipe nor follow a link that was put there after the path was checked."""
+    """Read a plain file up to one byte too many; wait on no pipe, and follow no link put there after the check."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
@@ -116,14 +131,11 @@ def _read_bounded(path: Path) -> bytes:
         with os.fdopen(descriptor, "rb", closefd=False) as file:
             # As much memory as the file needs: what is asked for is allocated, and overwritten when it is freed, which
             # took 15 ms a picture for the 20 MB that a file may have.
-            untrusted = file.read(min(found.st_size, MAX_FILE_BYTES) + 1)
+            return file.read(min(found.st_size, MAX_FILE_BYTES) + 1)
     except OSError as error:
         raise PictureRefusedError(PictureReason.MISSING, f"cannot be read: {error.strerror}") from None
     finally:
         os.close(descriptor)
-    if len(untrusted) > MAX_FILE_BYTES:
-        raise PictureRefusedError(PictureReason.TOO_LARGE, f"expected up to {MAX_FILE_BYTES} bytes, found more")
-    return untrusted
 
 
 def picture_type(untrusted: bytes) -> PictureType:

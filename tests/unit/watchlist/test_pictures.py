@@ -20,6 +20,7 @@ from edge_lfr.watchlist.pictures import (
     PictureReason,
     PictureRefusedError,
     PictureType,
+    check_picture,
     header_size,
     picture_type,
     read_picture,
@@ -106,6 +107,29 @@ def test_a_good_picture_is_decoded(folder: Path, decoder: PictureDecoder, name: 
 
     assert SizeWH(96, 64) == picture.size
     assert np.array_equal(np.asarray(cv2.imread(str(folder / name))), decoder.decode(picture))
+
+
+@pytest.mark.parametrize("name", [name for name in pictures() if name.startswith("good")])
+def test_a_picture_in_memory_is_checked_like_a_file(folder: Path, name: str) -> None:
+    """The same type and size, and the type that somebody promised for it has to be the one that is found."""
+    untrusted = (folder / name).read_bytes()
+    found = check_picture(untrusted, None)
+
+    assert read_picture(folder / name) == found == check_picture(untrusted, found.type)
+    for promised in set(PictureType) - {found.type}:
+        with pytest.raises(PictureRefusedError) as caught:
+            check_picture(untrusted, promised)
+        assert PictureReason.MISNAMED is caught.value.reason
+
+
+def test_a_picture_in_memory_is_bounded() -> None:
+    """One byte more than a file may have is refused before anything else of it is looked at."""
+    largest = encoded(".jpg", gradient()).ljust(MAX_FILE_BYTES, b"\0")
+
+    assert PictureType.JPEG is check_picture(largest, PictureType.JPEG).type
+    with pytest.raises(PictureRefusedError) as caught:
+        check_picture(largest + b"\0", PictureType.PNG)
+    assert PictureReason.TOO_LARGE is caught.value.reason
 
 
 def test_exif_orientation_is_respected(folder: Path, decoder: PictureDecoder) -> None:
