@@ -61,6 +61,9 @@ class Manifest(BaseModel):
     lookalikes: tuple[tuple[int, int], ...]
     """Pairs of positions in `reference_ids`."""
 
+    wipe_at: AwareDatetime | None
+    """When the list must not exist any more, as it stands in clear beside it; None for a list without an end."""
+
     digest: str
 
 
@@ -114,6 +117,11 @@ class StoredWatchlist:
     @property
     def created_at(self) -> datetime:
         return self._manifest.created_at
+
+    @property
+    def wipe_at(self) -> datetime | None:
+        """After this time the list must not exist; None for a list without an end."""
+        return self._manifest.wipe_at
 
     @property
     def references(self) -> int:
@@ -175,6 +183,11 @@ class StoredWatchlist:
             WatchlistSealError: Changed bytes.
         """
         return self._opened(RowKind.PICTURE, self._position(reference_id))
+
+    def sealed_manifest(self) -> bytes:
+        """The manifest's row as it lies on the disk, for whoever wants to see later that it opens no more."""
+        with _seal_errors(), self._lock:
+            return self._sealed(RowKind.MANIFEST, 0)
 
     def close(self) -> None:
         """Let go of the file and the data key."""
@@ -240,12 +253,14 @@ class StoredWatchlist:
 
     def _get(self, kind: RowKind, number: int) -> bytes:
         with self._lock:
-            seal = self._held_seal()
-            query = "SELECT sealed FROM row WHERE kind = ? AND number = ?"
-            rows = self._database.execute(query, (int(kind), number)).fetchall()
-            if len(rows) != 1 or not isinstance(untrusted_sealed := rows[0][0], bytes):
-                raise WatchlistSealError(f"row {kind}/{number} of the sealed store is missing")
-            return seal.open(untrusted_sealed, context=row_context(self.list_id, kind, number))
+            return self._held_seal().open(self._sealed(kind, number), context=row_context(self.list_id, kind, number))
+
+    def _sealed(self, kind: RowKind, number: int) -> bytes:
+        query = "SELECT sealed FROM row WHERE kind = ? AND number = ?"
+        rows = self._database.execute(query, (int(kind), number)).fetchall()
+        if len(rows) != 1 or not isinstance(untrusted_sealed := rows[0][0], bytes):
+            raise WatchlistSealError(f"row {kind}/{number} of the sealed store is missing")
+        return untrusted_sealed
 
     def _check_rows(self) -> None:
         """See that there is one row of each kind for each reference, and none beyond."""
