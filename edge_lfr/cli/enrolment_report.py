@@ -1,8 +1,13 @@
-"""How a load is told to a person: counts, the rows that were rejected, and warnings; ids and lines, never labels."""
+"""
+How a load is told to a person: counts, quality, what to expect, what was refused or rejected, and warnings.
+
+Ids, lines and numbers, never labels.
+"""
 
 from typing import Final
 
 from edge_lfr.cli.output import say, write_fields, write_table
+from edge_lfr.watchlist.quality_spread import Spread
 from edge_lfr.watchlist.report import EnrolmentReport, RowOutcome
 
 MAX_SHOWN: Final = 50
@@ -10,23 +15,57 @@ MAX_SHOWN: Final = 50
 
 
 def write_report(report: EnrolmentReport) -> None:
-    """Counts, then every rejected row with its reason."""
+    """Counts and what to expect, then every refused entry and every rejected picture with its reason."""
     write_fields(
         {
             "references": report.enrolled_references,
             "templates": report.enrolled_templates,
+            "unlawful references": len(report.unlawful),
             "rejected rows": report.rejected,
             "list": report.list_id,
             "threshold": report.threshold,
+            "expected false alerts": report.expected_false_alerts and report.expected_false_alerts.in_words,
             "seconds": round(report.seconds, 1),
         }
     )
-    rejected = [row for row in report.rows if row.outcome is not RowOutcome.ENROLLED]
+    quality = report.quality
+    if quality is not None:
+        write_fields(
+            {
+                "pictures (5 %, half, 95 % have at most)": {
+                    "px between eyes": _words(quality.inter_eye_px, 0),
+                    "sharpness": _words(quality.sharpness, 2),
+                    "detection score": _words(quality.detection_score, 2),
+                }
+            }
+        )
+    _write_unlawful(report)
+    _write_rejected(report)
+
+
+def _words(spread: Spread, digits: int) -> str:
+    return ", ".join(f"{value:.{digits}f}" for value in (spread.p5, spread.p50, spread.p95))
+
+
+def _write_unlawful(report: EnrolmentReport) -> None:
+    if report.unlawful:
+        rows = [(entry.reference_id, ", ".join(entry.reasons)) for entry in report.unlawful[:MAX_SHOWN]]
+        write_table(("unlawful reference", "reasons"), rows)
+    _say_rest(len(report.unlawful), "unlawful references")
+
+
+def _write_rejected(report: EnrolmentReport) -> None:
+    told = {RowOutcome.ENROLLED, RowOutcome.UNLAWFUL}
+    rejected = [row for row in report.rows if row.outcome not in told]
     if rejected:
         rows = [(row.line, row.reference_id, row.outcome.value, row.inter_eye_px) for row in rejected[:MAX_SHOWN]]
         write_table(("line", "reference", "reason", "px between eyes"), rows, numbers=("line", "px between eyes"))
-    if len(rejected) > MAX_SHOWN:
-        say(f"... and {len(rejected) - MAX_SHOWN} more rejected rows: --json has them all")
+    _say_rest(len(rejected), "rejected rows")
+
+
+def _say_rest(count: int, what: str) -> None:
+    if count > MAX_SHOWN:
+        say(f"... and {count - MAX_SHOWN} more {what}: --json has them all")
 
 
 def say_warnings(report: EnrolmentReport) -> None:

@@ -24,9 +24,10 @@ from edge_lfr.pipeline.faces.detection import FaceDetector
 from edge_lfr.pipeline.faces.quality import assess_geometry, assess_sample
 from edge_lfr.pipeline.identification.embedding import Embedder
 from edge_lfr.watchlist.decoding import PictureDecoder
-from edge_lfr.watchlist.pictures import PictureRefusedError, read_picture
+from edge_lfr.watchlist.enrolment_source import SourceRow
+from edge_lfr.watchlist.pictures import PictureRefusedError
 from edge_lfr.watchlist.report import RowOutcome, RowResult
-from edge_lfr.watchlist.source import MAX_PICTURES_PER_REFERENCE, SourceRow
+from edge_lfr.watchlist.source import MAX_PICTURES_PER_REFERENCE
 from edge_lfr.watchlist.thumbnails import thumbnail
 
 CANVAS_PX: Final = 640
@@ -127,7 +128,7 @@ class EnrolmentLane:
         self, row: SourceRow, decoder: PictureDecoder, quality: QualityConfig, samples: list[AlignedFace], best: _Best
     ) -> RowResult:
         try:
-            pixels = decoder.decode(read_picture(row.picture))
+            pixels = decoder.decode(row.read())
         except PictureRefusedError as error:
             return RowResult(row.line, row.reference_id, RowOutcome(error.reason.value))
         try:
@@ -155,16 +156,24 @@ class EnrolmentLane:
         if measured.is_sufficient:
             sample = self.aligner.align(pixels, face, row.line)
             measured = assess_sample(measured, sample.pixels, quality)
+        outcome = RowOutcome.ENROLLED
         if sample is None or not measured.is_sufficient:
             if sample is not None:
                 sample.destroy()
             outcome = RowOutcome(f"quality-{measured.reasons[0].value}")
-            return RowResult(row.line, row.reference_id, outcome, face.inter_eye_px)
-        samples.append(sample)
-        if measured.value > best.value:
-            best.value = measured.value
-            best.picture = thumbnail(pixels, face.box_xyxy)
-        return RowResult(row.line, row.reference_id, RowOutcome.ENROLLED, face.inter_eye_px)
+        else:
+            samples.append(sample)
+            if measured.value > best.value:
+                best.value = measured.value
+                best.picture = thumbnail(pixels, face.box_xyxy)
+        return RowResult(
+            line=row.line,
+            reference_id=row.reference_id,
+            outcome=outcome,
+            inter_eye_px=face.inter_eye_px,
+            sharpness=measured.sharpness,
+            detection_score=measured.detection_score,
+        )
 
     def _detect(self, pixels: NDArray[np.uint8]) -> tuple[Face, ...]:
         """Find faces, in pixels of the picture; a second try with a border when there is none at first."""

@@ -8,14 +8,16 @@ or a file name may be a person's name.
 import csv
 import io
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from edge_lfr.errors import WatchlistFormatError
+from edge_lfr.watchlist.enrolment_source import SourceReference
 from edge_lfr.watchlist.entries import WatchlistEntry
+from edge_lfr.watchlist.pictures import EncodedPicture, read_picture
 from edge_lfr.watchlist.source_columns import (
     CHECKS,
     COLUMN_EXPECTED,
@@ -60,6 +62,15 @@ class SourceRow:
     taken_on: date | None = field(repr=False)
     """None where it is not known."""
 
+    def read(self) -> EncodedPicture:
+        """
+        Read the picture, in a lane of the enrolment, and check it without decoding it.
+
+        Raises:
+            PictureRefusedError: With the reason.
+        """
+        return read_picture(self.picture)
+
 
 @dataclass(frozen=True, slots=True)
 class WatchlistSource:
@@ -71,6 +82,25 @@ class WatchlistSource:
 
     rows: tuple[SourceRow, ...]
     """One for each picture, in order of the file."""
+
+    refused: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+    """Codes of the rules that forbid an entry, by its place in `entries`; the folder itself judges nobody."""
+
+    @property
+    def picture_count(self) -> int:
+        return len(self.rows)
+
+    def bytes_of(self, number: int) -> int:  # noqa: ARG002 - a promise of every source; here pictures wait on the disk
+        """Nothing of reference *number* waits in memory."""
+        return 0
+
+    def references(self) -> Iterator[SourceReference]:
+        """Give one reference after the other, in order of first appearance."""
+        rows_of: dict[str, list[SourceRow]] = {entry.reference_id: [] for entry in self.entries}
+        for row in self.rows:
+            rows_of[row.reference_id].append(row)
+        for number, rows in enumerate(rows_of.values()):
+            yield SourceReference(number, tuple(rows), self.refused.get(number, ()))
 
 
 def read_source(folder: Path) -> WatchlistSource:

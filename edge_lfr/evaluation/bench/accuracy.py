@@ -130,6 +130,7 @@ def _enrol(ground: Ground, config: ApplianceConfig, pack: OpenPack, crowd: Crowd
         EnrolmentStages.of(pack, config.detection),
         quality=config.quality,
         decision=config.decision,
+        accept_partial=True,
         progress=witness.count,
     )
     if not report.is_activated:

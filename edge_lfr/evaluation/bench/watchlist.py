@@ -144,6 +144,7 @@ def loaded(ground: Ground, source: WatchlistSource, witness: Witness) -> LoadFig
         EnrolmentStages.of(pack, config.detection, lanes=lanes),
         quality=config.quality,
         decision=config.decision,
+        accept_partial=True,
         progress=progress,
     )
     spent = watch.read().since(nets.paused)
