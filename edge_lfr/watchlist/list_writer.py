@@ -25,12 +25,22 @@ UNIT_TOLERANCE: Final = 1e-3
 class ListWriter:
     """Fills the file of a new list; until `finish` has returned, the file is nothing."""
 
-    def __init__(self, path: Path, list_id: str, seal: Seal, *, pack_digest: str, dimension: int) -> None:
+    def __init__(
+        self,
+        path: Path,
+        list_id: str,
+        seal: Seal,
+        *,
+        pack_digest: str,
+        dimension: int,
+        wipe_at: datetime | None = None,
+    ) -> None:
         self.list_id = list_id
         self._path = path
         self._seal = seal
         self._pack_digest = pack_digest
         self._dimension = dimension
+        self._wipe_at = wipe_at
         self._reference_ids: dict[str, int] = {}
         self._templates = 0
         self._digest = hashlib.sha256()
@@ -99,6 +109,7 @@ class ListWriter:
             reference_ids=tuple(self._reference_ids),
             templates=self._templates,
             lookalikes=tuple((first, second) for first, second in pairs),
+            wipe_at=self._wipe_at,
             digest=self._digest.hexdigest(),
         )
         self._put(RowKind.MANIFEST, 0, manifest.model_dump_json().encode())

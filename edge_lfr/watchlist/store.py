@@ -3,6 +3,7 @@ The sealed store: one live list or none; a new list is whole and on the disk bef
 
     <directory>/lists/<list id>/key.wrapped     the data key, wrapped by the appliance's key-encrypting key
     <directory>/lists/<list id>/store.db        the sealed rows
+    <directory>/lists/<list id>/end.json        in clear: after which time the list must not exist
     <directory>/current                         the id of the live list
     <directory>/lock                            held for the moment in which lists begin, become live or end
     <directory>/loading                         held by a loader, for as long as it makes its list
@@ -10,15 +11,18 @@ The sealed store: one live list or none; a new list is whole and on the disk bef
 A list ends with its wrapped key, which is overwritten before anything else is taken away; without it the rows are
 noise. What `current` does not name, and nobody is loading, is what an interruption left behind, and is destroyed by
 whoever opens the store. A wipe destroys every list, also the one that is being made, and waits for no loader.
+
+A list with an end is opened only before it, by a clock that is trusted, and destroyed after it by whoever looks.
 """
 
 import re
 import secrets
 import shutil
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -29,14 +33,18 @@ from edge_lfr.durable_files import overwrite_and_unlink, sync_folder, write_dura
 from edge_lfr.errors import (
     DaemonBusyError,
     SealBrokenError,
+    WatchlistEndedError,
     WatchlistError,
     WatchlistMissingError,
     WatchlistReferenceError,
     WatchlistSealError,
     WatchlistStorageError,
 )
+from edge_lfr.governance.clock_note import glance
 from edge_lfr.governance.keys import KeyEncryptingKey
 from edge_lfr.governance.seal import Seal, new_key
+from edge_lfr.governance.trusted_time import TimeVerdict
+from edge_lfr.watchlist.ending import has_key, is_due, require_before_end, write_end
 from edge_lfr.watchlist.list_writer import ListWriter
 from edge_lfr.watchlist.new_list import DATABASE_NAME, KEY_NAME, NewList, Publish, require_key
 from edge_lfr.watchlist.sealed_list import StoredWatchlist
@@ -81,16 +89,26 @@ class SealedStore:
         return not (self.directory / CURRENT).exists()
 
     @contextmanager
-    def create(self, *, pack_digest: str, dimension: int) -> Iterator[NewList]:
+    def create(self, *, pack_digest: str, dimension: int, wipe_at: datetime | None = None) -> Iterator[NewList]:
         """
         Begin a new list; the live one stays as it is until `NewList.activate`.
 
         Only other loaders are kept out for the whole block: a wipe or a removal may come at any time.
 
+        Args:
+            pack_digest: Of the pack whose templates it will hold.
+
+            dimension: Of these templates.
+
+            wipe_at: After this time (aware) the list must not exist; None for a list without an end.
+
         Raises:
+            WatchlistEndedError: That time has come already.
             DaemonBusyError: Another process is loading a list, or writes for longer than it should.
             WatchlistStorageError: The disk is full or fails.
         """
+        if wipe_at is not None and self.clock.utc_now() >= wipe_at:
+            raise WatchlistEndedError(f"the list must not exist after {wipe_at.isoformat()}, which has come already")
         with ExitStack() as held:
             with self._locked():
                 # Whoever clears leftovers holds both locks, so that under the first one only a loader has the second.
@@ -98,7 +116,7 @@ class SealedStore:
                 with storage_errors():
                     self._finish_wipe()
                     self._destroy_others()
-                new = self._begin(self._publish, pack_digest=pack_digest, dimension=dimension)
+                new = self._begin(self._publish, pack_digest=pack_digest, dimension=dimension, wipe_at=wipe_at)
             try:
                 yield new
             finally:
@@ -107,12 +125,17 @@ class SealedStore:
                     with self._locked(), storage_errors():
                         _destroy(new.folder)
 
-    def open(self) -> StoredWatchlist:
+    def open(self, verdict: TimeVerdict | None = None) -> StoredWatchlist:
         """
         Open the live list, and clear away what an interrupted load or wipe left.
 
+        Args:
+            verdict: What a watch over the time thinks of it; without, a glance at its note decides.
+
         Raises:
             WatchlistMissingError: There is none.
+            WatchlistEndedError: The time after which it must not exist has come.
+            WatchlistClockError: It has an end, and the clock is not trusted.
             WatchlistSealError: It does not open: another key, changed bytes, or missing files.
         """
         self.clear_leftovers()
@@ -121,23 +144,23 @@ class SealedStore:
             if list_id is None:
                 break
             try:
-                return self._open(list_id)
+                return self._open(list_id, verdict)
             except WatchlistSealError:
                 if self._current() == list_id:
                     raise
         message = "no watchlist is loaded"
         raise WatchlistMissingError(message)
 
-    def remove(self, reference_ids: Collection[str]) -> int:
+    def remove(self, reference_ids: Collection[str], verdict: TimeVerdict | None = None) -> int:
         """
         Rebuild the list without some references, under a new data key, and give the number that remain.
 
         The list before is destroyed with its key, so that the removed rows cannot be opened again by anybody. Removing
-        the last reference is a wipe.
+        the last reference is a wipe. The end of the list stays as it is.
 
         Raises:
             WatchlistReferenceError: An id is not in the list; nothing has changed.
-            WatchlistMissingError, WatchlistSealError, WatchlistStorageError, DaemonBusyError: As in `open`, `create`.
+            WatchlistError, DaemonBusyError: As in `open`, `create`.
         """
         removed = frozenset(reference_ids)
         with self._locked():
@@ -147,7 +170,7 @@ class SealedStore:
             if list_id is None:
                 message = "no watchlist is loaded"
                 raise WatchlistMissingError(message)
-            with self._open(list_id) as old:
+            with self._open(list_id, verdict) as old:
                 unknown = sorted(removed.difference(old.reference_ids))
                 if unknown:
                     raise WatchlistReferenceError(f"not in the watchlist, nothing was removed: {', '.join(unknown)}")
@@ -170,6 +193,24 @@ class SealedStore:
             return Wiped(keys=0, lists=0)
         with self._locked(), storage_errors():
             return self._wipe()
+
+    def due(self, verdict: TimeVerdict) -> bool:
+        """Whether there is a list that must not exist any more; asks for no key."""
+        return any(is_due(folder, verdict) for folder in self._list_folders())
+
+    def wipe_if_due(self, verdict: TimeVerdict) -> Wiped:
+        """
+        Destroy the lists that must not exist any more, and leave the others; asks for no key.
+
+        A list that is being made is left too, unless it is due itself: it may be the one for tomorrow.
+
+        Raises:
+            DaemonBusyError, WatchlistStorageError: As in `wipe`.
+        """
+        if not self.due(verdict):
+            return Wiped(keys=0, lists=0)
+        with self._locked(), storage_errors():
+            return self._wipe([folder for folder in self._list_folders() if is_due(folder, verdict)])
 
     def clear_leftovers(self) -> None:
         """Destroy what no live list needs and nobody is making, unless somebody is writing just now."""
@@ -194,7 +235,7 @@ class SealedStore:
         except WatchlistStorageError as error:
             self._log.warning("watchlist.leftovers-kept", code=error.code, reason=error.message)
 
-    def _begin(self, publish: Publish, *, pack_digest: str, dimension: int) -> NewList:
+    def _begin(self, publish: Publish, *, pack_digest: str, dimension: int, wipe_at: datetime | None) -> NewList:
         """Make the folder, its key and its file: all the names that it will ever have, so that a wipe sees them."""
         list_id = secrets.token_hex(LIST_ID_BYTES)
         folder = self.directory / LISTS / list_id
@@ -203,9 +244,15 @@ class SealedStore:
             with storage_errors():
                 folder.parent.mkdir(mode=0o700, exist_ok=True)
                 folder.mkdir(mode=0o700)
+                write_end(folder, wipe_at)
                 write_durably(folder / KEY_NAME, self._kek.wrap(data_key, context=list_id))
             writer = ListWriter(
-                folder / DATABASE_NAME, list_id, Seal(data_key), pack_digest=pack_digest, dimension=dimension
+                folder / DATABASE_NAME,
+                list_id,
+                Seal(data_key),
+                pack_digest=pack_digest,
+                dimension=dimension,
+                wipe_at=wipe_at,
             )
         except BaseException:
             _destroy(folder)
@@ -234,8 +281,11 @@ class SealedStore:
                 _destroy(self.directory / LISTS / before)
             clear()
 
-    def _open(self, list_id: str) -> StoredWatchlist:
+    def _open(self, list_id: str, verdict: TimeVerdict | None) -> StoredWatchlist:
         folder = self.directory / LISTS / list_id
+        wipe_at = require_before_end(
+            folder, lambda: glance(self.directory.parent, clock=self.clock) if verdict is None else verdict
+        )
         try:
             data_key = self._kek.unwrap((folder / KEY_NAME).read_bytes(), context=list_id)
         except OSError as error:
@@ -246,7 +296,12 @@ class SealedStore:
                 message,
                 remedy="restore the key-encrypting key it was made with, or wipe the store and load the list again",
             ) from None
-        return StoredWatchlist(folder / DATABASE_NAME, list_id, Seal(data_key))
+        stored = StoredWatchlist(folder / DATABASE_NAME, list_id, Seal(data_key))
+        if stored.wipe_at != wipe_at:
+            stored.close()
+            message = "the end of the live list is not the one that it was sealed with"
+            raise WatchlistSealError(message)
+        return stored
 
     def _rebuild(self, old: StoredWatchlist, kept: list[str]) -> None:
         matrix, owners = old.vectors()
@@ -256,7 +311,9 @@ class SealedStore:
             for reference_id, count in Counter(owners).items():
                 rows[reference_id] = slice(start, start + count)
                 start += count
-            new = self._begin(self._publish_removal, pack_digest=old.pack_digest, dimension=old.dimension)
+            new = self._begin(
+                self._publish_removal, pack_digest=old.pack_digest, dimension=old.dimension, wipe_at=old.wipe_at
+            )
             try:
                 for reference_id in kept:
                     new.add(old.entry(reference_id), matrix[rows[reference_id]], old.picture(reference_id))
@@ -273,18 +330,21 @@ class SealedStore:
         """Likewise for a removal, which holds the lock already, and may run beside a loader."""
         self._make_current(folder, self._clear_leftovers)
 
-    def _wipe(self) -> Wiped:
+    def _wipe(self, doomed: Sequence[Path] | None = None) -> Wiped:
+        """Destroy these lists, or all of them."""
         live = None
         with suppress(WatchlistError):
             live = self._current()
+        everything = self._list_folders()
         # The live key first: from then on, whoever opens the store finishes the wipe.
-        folders = sorted(self._list_folders(), key=lambda folder: folder.name != live)
+        folders = sorted(everything if doomed is None else doomed, key=lambda folder: folder.name != live)
         keys = 0
         for folder in folders:
             keys += (folder / KEY_NAME).exists()
             overwrite_and_unlink(folder / KEY_NAME)
-        (self.directory / CURRENT).unlink(missing_ok=True)
-        sync_folder(self.directory)
+        if live not in {folder.name for folder in everything if folder not in folders}:
+            (self.directory / CURRENT).unlink(missing_ok=True)
+            sync_folder(self.directory)
         for folder in folders:
             _destroy(folder)
         return Wiped(keys=keys, lists=len(folders))
@@ -292,7 +352,8 @@ class SealedStore:
     def _finish_wipe(self) -> None:
         """A live list whose key is gone was being wiped, and is wiped to the end, with whatever is being made."""
         list_id = self._current()
-        if list_id is not None and _is_destroyed(self.directory / LISTS / list_id / KEY_NAME):
+        # Where the whole folder of the list is missing, it was not a wipe that took it.
+        if list_id is not None and (folder := self.directory / LISTS / list_id).is_dir() and not has_key(folder):
             self._log.warning("watchlist.wipe-completed")
             self._wipe()
 
@@ -325,14 +386,6 @@ class SealedStore:
             message = "the store does not say which list is live"
             raise WatchlistSealError(message)
         return untrusted.strip().decode()
-
-
-def _is_destroyed(key: Path) -> bool:
-    """Whether a wrapped key was overwritten; where its whole folder is missing, it was not a wipe that took it."""
-    try:
-        return not any(key.read_bytes())
-    except FileNotFoundError:
-        return key.parent.is_dir()
 
 
 def _destroy(folder: Path) -> None:
