@@ -1,4 +1,4 @@
-"""Entries for people who do not exist or are not sought: a reference id enters, an entry that the rules allow leaves."""
+"""Entries for people who do not exist or are not sought: an id enters, an entry that the rules allow leaves."""
 
 from datetime import date, datetime, timedelta
 from typing import Final

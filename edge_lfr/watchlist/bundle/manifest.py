@@ -98,7 +98,7 @@ class BundleManifest(BaseModel):
     ]
     """Each as `force/device`."""
 
-    list_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
+    list_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
     extracted_at: Time
     """When the entries were drawn from the force's systems."""
 
@@ -191,7 +191,7 @@ _EXPECTED: Final = {
     "mode": f"one of {', '.join(Mode)}",
     "issuer": f"1 to {MAX_PERSON_CHARACTERS} printable characters on one line",
     "devices": f"1 to {MAX_DEVICES} appliances, each as force/device in a-z 0-9 -",
-    "list_id": "1 to 64 of A-Z a-z 0-9 . _ -",
+    "list_id": "1 to 64 of A-Z a-z 0-9 . _ - and begins with a letter or digit",
     "extracted_at": TIME_EXPECTED,
     "entries": f"1 to {MAX_PICTURES} entries",
     "pictures": f"1 to {MAX_PICTURES_PER_REFERENCE} pictures",

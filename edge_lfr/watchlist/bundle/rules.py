@@ -1,0 +1,152 @@
+"""
+What makes an entry unlawful or incomplete: entries and a time enter, reason codes leave; nothing is changed.
+
+Numbers that no public source says word for word are in `WatchlistPolicy`, where a force can set its own.
+"""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+from edge_lfr.governance.signed import CLOCK_TOLERANCE
+from edge_lfr.terms import Category
+from edge_lfr.watchlist.entries import WatchlistEntry
+
+
+class EntryReason(StrEnum):
+    """Why nobody may be listed by an entry; a report names the code."""
+
+    EXPIRED = "expired"
+    """Its time is over."""
+
+    EXPIRES_TOO_LATE = "expires-too-late"
+    """It would outlive what one deployment needs: perhaps a date that stands for none."""
+
+    REVIEW_DUE = "review-due"
+    """The day has come on which somebody decides anew whether the pictures may be kept at all."""
+
+    UNDER_18_NECESSITY = "under-18-necessity"
+    """A child, and nobody says why it has to be listed."""
+
+    UNDER_18_COUNTERSIGN = "under-18-countersign"
+    """A child, and nobody countersigned."""
+
+    UNDER_13_APPROVAL = "under-13-approval"
+    """A young child, and the authorising officer did not agree."""
+
+    CATEGORY_APPROVAL = "category-approval"
+    """An associate, witness or victim, and the authorising officer did not agree."""
+
+    CATEGORY_NOT_AUTHORISED = "category-not-authorised"
+    """The deployment is not for this category."""
+
+    BORN_IN_FUTURE = "born-in-future"
+    BORN_TOO_LONG_AGO = "born-too-long-ago"
+    """Older than people become."""
+
+    PICTURE_IN_FUTURE = "picture-in-future"
+    PICTURE_BEFORE_BIRTH = "picture-before-birth"
+    """It cannot show the person."""
+
+
+class ExtractReason(StrEnum):
+    """Why a whole list is refused for the time at which it was drawn."""
+
+    TOO_OLD = "extract-too-old"
+    IN_FUTURE = "extract-in-future"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchlistPolicy:
+    """The numbers of the rules; table W of the policy names their sources."""
+
+    max_extract_age: timedelta = timedelta(hours=24)
+    """Since the list was drawn (W3). Forces agree on it, though no source found says it word for word: configurable."""
+
+    clock_tolerance: timedelta = CLOCK_TOLERANCE
+    """How far the issuer's clock may be ahead of ours."""
+
+    longest_life: timedelta = timedelta(days=31)
+    """Until an entry expires. A list is destroyed after its deployment (W4), so this only finds dates that stand for
+    none. As long as the longest retention of alerts; chosen, not measured: configurable."""
+
+    adult_years: int = 18
+    """Younger people are listed only where somebody says why and another countersigns (W7)."""
+
+    young_child_years: int = 13
+    """Younger children need the authorising officer's own word as well (W7). Of general knowledge: configurable."""
+
+    longest_human_life_years: int = 120
+    """Nobody who is older is looked for; the longest life on record is 122 years."""
+
+
+POLICY: Final = WatchlistPolicy()
+
+
+def judge(
+    entry: WatchlistEntry,
+    *,
+    at: datetime,
+    authorised_categories: Collection[Category] | None,
+    taken_on: Iterable[date | None] = (),
+    policy: WatchlistPolicy = POLICY,
+) -> tuple[EntryReason, ...]:
+    """
+    Say every reason why *entry* may not be used.
+
+    Args:
+        entry: Within the bounds of its fields.
+
+        at: Aware; when it is asked. Days are those of UTC.
+
+        authorised_categories: Of the deployment; None while there is none, as on an issuer's machine.
+
+        taken_on: When its pictures were taken, where that is known.
+
+        policy: The numbers.
+
+    Returns:
+        Nothing for an entry that may be used.
+    """
+    today = at.date()
+    tomorrow = (at + timedelta(days=1)).date()
+    born_on = entry.born_on
+    age = None if born_on is None else full_years(born_on, today)
+    is_child = age is not None and age < policy.adult_years
+    is_young_child = age is not None and age < policy.young_child_years
+    taken = [day for day in taken_on if day is not None]
+    reasons = (
+        (entry.expires_at <= at, EntryReason.EXPIRED),
+        (entry.expires_at > at + policy.longest_life, EntryReason.EXPIRES_TOO_LATE),
+        (entry.review_on <= today, EntryReason.REVIEW_DUE),
+        (is_child and entry.under_18_necessity is None, EntryReason.UNDER_18_NECESSITY),
+        (is_child and entry.under_18_countersigned_by is None, EntryReason.UNDER_18_COUNTERSIGN),
+        (is_young_child and entry.approved_by is None, EntryReason.UNDER_13_APPROVAL),
+        (entry.category.needs_approval and entry.approved_by is None, EntryReason.CATEGORY_APPROVAL),
+        (
+            authorised_categories is not None and entry.category not in authorised_categories,
+            EntryReason.CATEGORY_NOT_AUTHORISED,
+        ),
+        # Where a day begins depends on the place: up to a day ahead is no future.
+        (born_on is not None and born_on > tomorrow, EntryReason.BORN_IN_FUTURE),
+        (age is not None and age > policy.longest_human_life_years, EntryReason.BORN_TOO_LONG_AGO),
+        (any(day > tomorrow for day in taken), EntryReason.PICTURE_IN_FUTURE),
+        (born_on is not None and any(day < born_on for day in taken), EntryReason.PICTURE_BEFORE_BIRTH),
+    )
+    return tuple(reason for is_so, reason in reasons if is_so)
+
+
+def stale(extracted_at: datetime, at: datetime, policy: WatchlistPolicy = POLICY) -> ExtractReason | None:
+    """Why a list that was drawn then is refused now; None where it is not."""
+    if at - extracted_at > policy.max_extract_age:
+        return ExtractReason.TOO_OLD
+    if extracted_at - at > policy.clock_tolerance:
+        return ExtractReason.IN_FUTURE
+    return None
+
+
+def full_years(born_on: date, today: date) -> int:
+    """Full years; who was born on a 29 February is a year older on 1 March."""
+    return today.year - born_on.year - ((today.month, today.day) < (born_on.month, born_on.day))
