@@ -244,6 +244,14 @@ class OutboxError(ReportingError):
     remedy = "free disk space under the state folder; matching goes on, and alerts are kept in memory meanwhile"
 
 
+class HoldError(ReportingError):
+    """A legal hold cannot be placed or released as asked."""
+
+    code = "reporting.hold"
+    exit_status = os.EX_DATAERR
+    remedy = "take the alert's id from the control room's record, as it stands in the alert"
+
+
 # Time -------------------------------------------------------------------------------------------------------------
 
 

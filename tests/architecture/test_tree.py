@@ -19,7 +19,7 @@ DOORS = {
     "typer": ("edge_lfr/cli/",),
     "click": ("edge_lfr/cli/",),
     "hnswlib": ("edge_lfr/watchlist/",),
-    "sqlite3": ("edge_lfr/pipeline/reporting/rows.py", "edge_lfr/watchlist/"),
+    "sqlite3": ("edge_lfr/pipeline/reporting/row", "edge_lfr/watchlist/"),  # rows.py and row_schema.py
     "cryptography": ("edge_lfr/governance/",),
     "pyrage": ("edge_lfr/governance/age_files.py",),
     "prometheus_client": ("edge_lfr/daemon/metrics.py",),

@@ -9,6 +9,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 
 from edge_lfr.config.reporting import ReportingConfig
 from edge_lfr.governance.keys import KeyEncryptingKey
+from edge_lfr.pipeline.reporting.holds import HoldReason
 from edge_lfr.pipeline.reporting.outbox import Outbox
 from edge_lfr.pipeline.reporting.rows import RowKind, RowState
 from simulators.clock import StoppedClock
@@ -18,7 +19,7 @@ TTL_S = 100
 
 
 class OutboxMachine(RuleBasedStateMachine):
-    """An outbox beside the simplest model of one: a dictionary of states."""
+    """An outbox beside the simplest model of one: a dictionary of states, and another of what only a hold keeps."""
 
     alerts = Bundle("alerts")
 
@@ -30,6 +31,8 @@ class OutboxMachine(RuleBasedStateMachine):
         self.outbox = self.open()
         self.model: dict[str, RowState] = {}
         self.expiry: dict[str, float] = {}
+        self.held: set[str] = set()
+        self.over: dict[str, RowState] = {}
         self.is_refusing = False
         self.lost = 0
         self.number = 0
@@ -61,9 +64,22 @@ class OutboxMachine(RuleBasedStateMachine):
 
     @rule(alert_id=consumes(alerts))
     def acknowledge(self, alert_id: str) -> None:
-        assert (alert_id in self.model) is self.outbox.acknowledge(alert_id)
-        if alert_id in self.model:
-            self.model[alert_id] = RowState.ACKNOWLEDGED
+        assert (alert_id in self.model or alert_id in self.over) is self.outbox.acknowledge(alert_id)
+        for known in (self.model, self.over):
+            if alert_id in known:
+                known[alert_id] = RowState.ACKNOWLEDGED
+
+    @rule(alert_id=alerts)
+    def hold(self, alert_id: str) -> None:
+        if alert_id in self.model and alert_id not in self.held and not self.is_refusing:
+            self.outbox.holds.place(alert_id, HoldReason.EVIDENCE, note="case", held_by=0, at=self.clock.utc_now())
+            self.held.add(alert_id)
+
+    @rule(alert_id=alerts)
+    def release(self, alert_id: str) -> None:
+        if alert_id in self.held and not self.is_refusing:
+            self.outbox.holds.release(alert_id)
+            self.held.remove(alert_id)
 
     @rule()
     def fill_the_disk(self) -> None:
@@ -92,11 +108,16 @@ class OutboxMachine(RuleBasedStateMachine):
             self.outbox.purge()
             now_s = self.clock.elapsed_ns / 1e9
             for alert_id in [alert_id for alert_id in self.model if self.expiry[alert_id] <= now_s]:
-                self.lost += self.model.pop(alert_id) is not RowState.ACKNOWLEDGED
+                state = self.model.pop(alert_id)
+                self.lost += state is not RowState.ACKNOWLEDGED
+                self.over[alert_id] = state
+            self.over = {alert_id: state for alert_id, state in self.over.items() if alert_id in self.held}
 
     @invariant()
     def what_is_there_is_what_should_be(self) -> None:
-        assert self.model == {alert_id: self.outbox.state_of(alert_id) for alert_id in self.model}
+        known = self.model | self.over
+        assert known == {alert_id: self.outbox.state_of(alert_id) for alert_id in known}
+        assert self.held == self.outbox.holds.alert_ids()
         counts = self.outbox.counts()
         assert len(self.model) == counts.stored + counts.accepted + counts.acknowledged
         assert self.lost == counts.lost

@@ -19,7 +19,8 @@ from edge_lfr.config.reporting import ReportingConfig
 from edge_lfr.errors import OutboxError
 from edge_lfr.governance.keys import KeyEncryptingKey
 from edge_lfr.governance.signed import Refusal
-from edge_lfr.pipeline.reporting.rows import LoadedRow, NewRow, PendingRow, Purged, RowFile, RowKind, RowState
+from edge_lfr.pipeline.reporting.holds import Holds
+from edge_lfr.pipeline.reporting.rows import LoadedRow, NewRow, PendingRow, Purged, RowFile, RowKind, RowState, is_open
 from edge_lfr.pipeline.reporting.states import OutboxCounts
 from edge_lfr.pipeline.reporting.ulid import new_ulid
 
@@ -62,7 +63,8 @@ class Outbox:
         """
         self._file = RowFile(path, kek, max_rows=config.max_stored)
         self._clock = clock
-        self._ttl_s = config.alert_ttl_s
+        self.holds: Final = Holds(self._file, kek)
+        self._is_clean = True
         self.boot_id: Final = new_ulid(clock.utc_now())
         self._changed = threading.Condition()
         self._last_seq = 0
@@ -110,7 +112,7 @@ class Outbox:
         return self._latest_counts
 
     def next_seq(self) -> int:
-        """The number of the next message of this run; a number that is taken and never stored shows as a gap."""
+        """The number of the next message of this run; one that is taken and never stored shows as a gap."""
         with self._changed:
             self._last_seq += 1
             return self._last_seq
@@ -134,7 +136,13 @@ class Outbox:
             OutboxError: Disk and spool are both full; the message is not kept.
         """
         row = NewRow(
-            alert_id=alert_id, kind=kind, boot_id=self.boot_id, seq=seq, expires_at=expires_at, message=message
+            alert_id=alert_id,
+            kind=kind,
+            boot_id=self.boot_id,
+            seq=seq,
+            stored_at=self._clock.utc_now(),
+            expires_at=expires_at,
+            message=message,
         )
         try:
             row_id = self._file.insert(row)
@@ -224,7 +232,7 @@ class Outbox:
         with self._changed:
             rows = [*self._file.pending(), *(kept.as_pending(row_id) for row_id, kept in self._spool.items())]
             rows = [self._up_to_date(row) for row in rows]
-        return tuple(row for row in rows if _is_open(row.kind, row.state))
+        return tuple(row for row in rows if is_open(row.kind, row.state))
 
     def _up_to_date(self, row: PendingRow) -> PendingRow:
         return replace(row, state=self._unwritten.get(row.row_id, row.state))
@@ -305,7 +313,7 @@ class Outbox:
 
     def purge(self) -> Purged:
         """
-        Delete what has outlived its time; what nobody had acknowledged until then is a loud loss.
+        Delete what has outlived its time and is not held; what nobody had acknowledged until then is a loud loss.
 
         Raises:
             OutboxError: The disk refuses; nothing is deleted.
@@ -315,17 +323,25 @@ class Outbox:
         with self._changed:
             while self._write_oldest_state():
                 pass  # what came meanwhile: a row whose state is not on the disk would count as lost
-            expired = {row_id: kept for row_id, kept in self._spool.items() if kept.row.expires_at <= now}
+            held_ids = self.holds.alert_ids() if self._spool else frozenset()
+            expired = {
+                row_id: kept
+                for row_id, kept in self._spool.items()
+                if kept.row.expires_at <= now and kept.row.alert_id not in held_ids
+            }
             purged = self._file.purge(now)
             for row_id in expired:
                 del self._spool[row_id]
-            lost = sum(_is_open(kept.row.kind, kept.state) for kept in expired.values())
-            purged = Purged(deleted=purged.deleted + len(expired), lost=purged.lost + lost)
+            lost = sum(is_open(kept.row.kind, kept.state) for kept in expired.values())
+            purged = replace(purged, deleted=purged.deleted + len(expired), lost=purged.lost + lost)
             self._lost += purged.lost
         if purged.lost:
             self._log.error("outbox.lost", rows=purged.lost, reason="expired before anybody acknowledged")
-        if purged.deleted:
+        if purged.deleted or purged.held:
             self._forget_the_deleted()
+        if purged.is_clean is not self._is_clean:
+            self._is_clean = purged.is_clean
+            self._log.warning("outbox.log", is_cut=purged.is_clean)
         return purged
 
     def _forget_the_deleted(self) -> None:
@@ -360,19 +376,13 @@ class Outbox:
             return self._latest_counts
 
     def oldest_age_s(self) -> float | None:
-        """
-        How long the oldest message has waited for the broker, seconds since its capture; None when none waits.
-
-        Reckoned back from the end of its time, so a time to live that was configured anew meanwhile moves it.
-        """
+        """How long the oldest message has waited for the broker, seconds since it came; None when none waits."""
         with self._changed:
-            ends = [kept.row.expires_at for kept in self._spool.values() if kept.state is RowState.STORED]
-            stored = self._file.first_expiry(self._unwritten)
-        if stored is not None:
-            ends.append(stored)
-        if not ends:
-            return None
-        return max(0.0, self._ttl_s - (min(ends) - self._clock.utc_now()).total_seconds())
+            starts = [kept.row.stored_at for kept in self._spool.values() if kept.state is RowState.STORED]
+            first = self._file.first_stored(self._unwritten)
+        if first is not None:
+            starts.append(first)
+        return max(0.0, (self._clock.utc_now() - min(starts)).total_seconds()) if starts else None
 
     def remember(self, message_id: str, expires_at: datetime) -> Refusal | None:
         """Keep the id of a signed message until it expires: `governance.signed.SeenIds`."""
@@ -386,8 +396,3 @@ class Outbox:
                     return Refusal.MEMORY_FULL
                 self._unwritten_ids[message_id] = expires_at
                 return None
-
-
-def _is_open(kind: RowKind, state: RowState) -> bool:
-    """Whether somebody still has to take the row: the control room an alert, the broker a sighting."""
-    return state is RowState.STORED or (state is RowState.ACCEPTED and kind.wants_acknowledgement)

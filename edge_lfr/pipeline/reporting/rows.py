@@ -5,7 +5,6 @@ A commit has reached the disk when it returns (WAL, `synchronous=FULL`); whateve
 a row is there or it is not.
 """
 
-import os
 import sqlite3
 import threading
 from collections.abc import Collection, Iterator, Mapping
@@ -20,28 +19,19 @@ from edge_lfr.errors import OutboxError
 from edge_lfr.governance.keys import KeyEncryptingKey
 from edge_lfr.governance.seal import Seal, new_key
 from edge_lfr.governance.signed import Refusal
+from edge_lfr.pipeline.reporting.row_schema import WAIT_S, open_file
 
-SCHEMA_VERSION: Final = 1
 MAX_SEEN_IDS: Final = 100_000
 """Ids of signed messages that are remembered at most; 24 h of more than one a second."""
 
-_SCHEMA: Final = """
-CREATE TABLE rows (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    alert_id TEXT NOT NULL,
-    kind TEXT NOT NULL,
-    boot_id TEXT NOT NULL,
-    seq INTEGER NOT NULL,
-    state TEXT NOT NULL,
-    expires_at REAL NOT NULL,
-    wrapped_key BLOB NOT NULL,
-    sealed BLOB NOT NULL,
-    UNIQUE (boot_id, seq)
-);
-CREATE INDEX rows_by_state ON rows (state);
-CREATE INDEX rows_by_alert ON rows (alert_id);
-CREATE TABLE seen (id TEXT PRIMARY KEY, expires_at REAL NOT NULL);
-"""
+_IN_TIME: Final = "rows JOIN times ON row_id = id WHERE is_over = 0"
+"""All rows but those that only a legal hold keeps: nobody waits for them any more."""
+
+_OPEN: Final = "(state = 'stored' OR (state = 'accepted' AND kind != 'sighting'))"
+"""`is_open`, as the file says it."""
+
+CHECKPOINT_WAIT_MS: Final = 100
+"""For readers, when the log is to be cut; whoever stores an alert waits as long. Chosen, not measured."""
 
 
 class RowKind(StrEnum):
@@ -67,6 +57,11 @@ class RowState(StrEnum):
     """The control room has it."""
 
 
+def is_open(kind: RowKind, state: RowState) -> bool:
+    """Whether somebody still has to take the row: the control room an alert, the broker a sighting."""
+    return state is RowState.STORED or (state is RowState.ACCEPTED and kind.wants_acknowledgement)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewRow:
     """A message to be stored."""
@@ -75,6 +70,7 @@ class NewRow:
     kind: RowKind
     boot_id: str
     seq: int
+    stored_at: datetime
     expires_at: datetime
     message: bytes = field(repr=False)
 
@@ -106,7 +102,13 @@ class Purged:
 
     deleted: int
     lost: int
-    """Of these: nobody had acknowledged, or for a sighting, no broker had accepted."""
+    """Nobody had acknowledged, or for a sighting, no broker had accepted; each row once, also one that is held."""
+
+    held: int = 0
+    """Their time is over, and a legal hold keeps them: counted when it happens, and not again."""
+
+    is_clean: bool = True
+    """No byte of what was deleted is left in the log; otherwise the next purge tries again."""
 
 
 class RowFile:
@@ -123,8 +125,9 @@ class RowFile:
         self._kek = kek
         self._max_rows = max_rows
         self._lock = threading.RLock()
+        self._is_log_stale = True
         try:
-            self._db = _open(path)
+            self._db = open_file(path)
         except (sqlite3.Error, OSError) as error:
             raise OutboxError(
                 f"{path}: the outbox cannot be opened: {error}",
@@ -157,7 +160,7 @@ class RowFile:
             self._kek.wrap(key, context=context),
             Seal(key).seal(row.message, context=context),
         )
-        with self._transaction() as db:
+        with self.transaction() as db:
             found = db.execute("SELECT id FROM rows WHERE boot_id = ? AND seq = ?", (row.boot_id, row.seq)).fetchone()
             if found is not None:
                 return int(found[0])
@@ -172,14 +175,15 @@ class RowFile:
                 " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 values,
             )
-            return int(cursor.lastrowid or 0)
+            row_id = int(cursor.lastrowid or 0)
+            db.execute("INSERT INTO times (row_id, stored_at) VALUES (?, ?)", (row_id, row.stored_at.timestamp()))
+            return row_id
 
     def pending(self) -> tuple[PendingRow, ...]:
         """All rows that may still have to be sent, oldest first."""
-        with self._reading() as db:
+        with self.reading() as db:
             found = db.execute(
-                "SELECT id, alert_id, kind, state FROM rows"
-                " WHERE state = 'stored' OR (state = 'accepted' AND kind != 'sighting') ORDER BY id"
+                f"SELECT id, alert_id, kind, state FROM {_IN_TIME} AND {_OPEN} ORDER BY id"  # noqa: S608 - ours alone
             ).fetchall()
         return tuple(
             PendingRow(row_id, alert_id, RowKind(kind), RowState(state)) for row_id, alert_id, kind, state in found
@@ -192,7 +196,7 @@ class RowFile:
         Raises:
             SealBrokenError: It does not open with this appliance's key.
         """
-        with self._reading() as db:
+        with self.reading() as db:
             found = db.execute(
                 "SELECT alert_id, kind, boot_id, seq, expires_at, wrapped_key, sealed FROM rows WHERE id = ?", (row_id,)
             ).fetchone()
@@ -205,64 +209,97 @@ class RowFile:
 
     def accept(self, row_id: int) -> None:
         """Mark as accepted by the broker; a row that has come further stays as it is."""
-        with self._transaction() as db:
+        with self.transaction() as db:
             db.execute("UPDATE rows SET state = 'accepted' WHERE id = ? AND state = 'stored'", (row_id,))
 
     def acknowledge(self, row_id: int) -> None:
         """Mark as acknowledged by the control room."""
-        with self._transaction() as db:
+        with self.transaction() as db:
             db.execute("UPDATE rows SET state = 'acknowledged' WHERE id = ?", (row_id,))
 
     def find(self, alert_id: str) -> PendingRow | None:
         """The alert's row (not its sightings'), at whatever state; None when there is none."""
-        with self._reading() as db:
+        with self.reading() as db:
             found = db.execute(
                 "SELECT id, kind, state FROM rows WHERE alert_id = ? AND kind != 'sighting'", (alert_id,)
             ).fetchone()
         return None if found is None else PendingRow(found[0], alert_id, RowKind(found[1]), RowState(found[2]))
 
     def purge(self, now: datetime) -> Purged:
-        """Delete the rows whose time to live is over, and forget the ids of signed messages that have expired."""
+        """
+        Delete the rows whose time is over and that no legal hold keeps, and forget expired ids of signed messages.
+
+        A row's data key is destroyed with it: both are overwritten in the file, and the log is cut.
+        """
         until = now.timestamp()
-        with self._transaction() as db:
+        with self.transaction() as db:
             (lost,) = db.execute(
-                "SELECT count(*) FROM rows WHERE expires_at <= ? AND"
-                " (state = 'stored' OR (state = 'accepted' AND kind != 'sighting'))",
+                f"SELECT count(*) FROM {_IN_TIME} AND {_OPEN} AND expires_at <= ?",  # noqa: S608 - ours alone
                 (until,),
             ).fetchone()
-            deleted = db.execute("DELETE FROM rows WHERE expires_at <= ?", (until,)).rowcount
+            deleted = db.execute(
+                "DELETE FROM rows WHERE expires_at <= ? AND alert_id NOT IN (SELECT alert_id FROM holds)", (until,)
+            ).rowcount
+            if deleted:
+                db.execute("DELETE FROM times WHERE row_id NOT IN (SELECT id FROM rows)")
+            held = db.execute(
+                "UPDATE times SET is_over = 1"
+                " WHERE is_over = 0 AND row_id IN (SELECT id FROM rows WHERE expires_at <= ?)",
+                (until,),
+            ).rowcount
             db.execute("DELETE FROM seen WHERE expires_at <= ?", (until,))
-        if deleted:
-            with self._reading() as db:  # what was deleted must not stay behind in the log either
-                db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        return Purged(deleted=deleted, lost=int(lost))
+        is_clean = self.cut_log() if deleted or self._is_log_stale else True
+        return Purged(deleted=deleted, lost=int(lost), held=held, is_clean=is_clean)
+
+    def cut_log(self) -> bool:
+        """
+        Write the log back and empty it: what was deleted must not stay behind there either.
+
+        Returns:
+            False when somebody reads at this instant, or the disk fails: then the next purge does it. So does the
+            first one of a new process, since the one before may have been killed in between.
+        """
+        with self._lock:
+            self._is_log_stale = True
+            try:
+                self._db.execute(f"PRAGMA busy_timeout = {CHECKPOINT_WAIT_MS}")
+                (is_busy, _, _) = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+                self._is_log_stale = bool(is_busy)
+                self._db.execute(f"PRAGMA busy_timeout = {round(WAIT_S * 1000)}")
+            except sqlite3.Error:
+                return False
+            return not self._is_log_stale
 
     def count_by_state(self, instead: Mapping[int, RowState]) -> dict[RowState, int]:
-        """Rows by state; those in *instead* count there, because the disk did not take their new state."""
-        with self._reading() as db:
-            counts = dict.fromkeys(RowState, 0) | {
-                RowState(state): count for state, count in db.execute("SELECT state, count(*) FROM rows GROUP BY state")
-            }
+        """
+        Rows by state, without those that only a legal hold keeps.
+
+        Those in *instead* count there, because the disk did not take their new state.
+        """
+        with self.reading() as db:
+            found = db.execute(f"SELECT state, count(*) FROM {_IN_TIME} GROUP BY state")  # noqa: S608 - ours alone
+            counts = dict.fromkeys(RowState, 0) | {RowState(state): count for state, count in found}
             for row_id, state in instead.items():
-                found = db.execute("SELECT state FROM rows WHERE id = ?", (row_id,)).fetchone()
-                if found is not None:
-                    counts[RowState(found[0])] -= 1
+                row = db.execute(f"SELECT state FROM {_IN_TIME} AND id = ?", (row_id,)).fetchone()  # noqa: S608 - ours
+                if row is not None:
+                    counts[RowState(row[0])] -= 1
                     counts[state] += 1
         return counts
 
-    def first_expiry(self, without: Collection[int]) -> datetime | None:
-        """End of the time of the oldest row that no broker took; *without* those whose new state is not written."""
-        with self._reading() as db:
+    def first_stored(self, without: Collection[int]) -> datetime | None:
+        """When the oldest row came that no broker took; *without* those whose new state is not written."""
+        with self.reading() as db:
             found = db.execute(
-                "SELECT id, expires_at FROM rows WHERE state = 'stored' ORDER BY expires_at LIMIT ?",
+                f"SELECT id, stored_at FROM {_IN_TIME} AND state = 'stored'"  # noqa: S608 - ours alone
+                " ORDER BY stored_at LIMIT ?",
                 (len(without) + 1,),
             ).fetchall()
-        ends = [expires_at for row_id, expires_at in found if row_id not in without]
-        return datetime.fromtimestamp(ends[0], UTC) if ends else None
+        starts = [stored_at for row_id, stored_at in found if row_id not in without]
+        return datetime.fromtimestamp(starts[0], UTC) if starts else None
 
     def remember(self, message_id: str, expires_at: datetime) -> Refusal | None:
         """Keep the id of a signed message until it expires: `governance.signed.SeenIds`."""
-        with self._transaction() as db:
+        with self.transaction() as db:
             if db.execute("SELECT 1 FROM seen WHERE id = ?", (message_id,)).fetchone() is not None:
                 return Refusal.SEEN
             (count,) = db.execute("SELECT count(*) FROM seen").fetchone()
@@ -272,8 +309,9 @@ class RowFile:
             return None
 
     @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._reading() as db:
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Change something, alone, whole or not at all: also beside another process."""
+        with self.reading() as db:
             db.execute("BEGIN IMMEDIATE")
             try:
                 yield db
@@ -284,7 +322,8 @@ class RowFile:
                 raise
 
     @contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection]:
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """Ask something; this process's other threads wait meanwhile."""
         with self._lock:
             try:
                 yield self._db
@@ -294,27 +333,3 @@ class RowFile:
 
 def _context(alert_id: str, kind: str, boot_id: str, seq: int) -> str:
     return f"outbox:{alert_id}:{kind}:{boot_id}:{seq}"
-
-
-def _open(path: Path) -> sqlite3.Connection:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # the -wal and -shm files take its mode
-    db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5.0)
-    try:
-        db.execute("PRAGMA journal_mode = WAL")
-        db.execute("PRAGMA synchronous = FULL")
-        db.execute("PRAGMA secure_delete = ON")
-        db.execute("PRAGMA trusted_schema = OFF")
-        (version,) = db.execute("PRAGMA user_version").fetchone()
-        if version == 0:
-            db.executescript(f"BEGIN IMMEDIATE;{_SCHEMA}PRAGMA user_version = {SCHEMA_VERSION};COMMIT;")
-        elif version != SCHEMA_VERSION:
-            message = f"version {version}, expected {SCHEMA_VERSION}"
-            raise sqlite3.DatabaseError(message)
-        (health,) = db.execute("PRAGMA quick_check(1)").fetchone()
-        if health != "ok":
-            raise sqlite3.DatabaseError(health)
-    except sqlite3.Error:
-        db.close()
-        raise
-    return db

@@ -342,12 +342,11 @@ def test_nothing_is_remembered_of_what_has_expired(open_outbox: Open, clock: Sto
 def test_the_oldest_message_that_waits_has_an_age(open_outbox: Open, clock: StoppedClock) -> None:
     """The age is that of the oldest row that no broker took, on disk or in memory; without one there is none."""
     outbox = open_outbox()
-    ttl_s = CONFIG.alert_ttl_s
     assert outbox.oldest_age_s() is None
-    first = put(outbox, clock, "first", ttl_s=ttl_s)
+    first = put(outbox, clock, "first", ttl_s=600.0)
     clock.advance(5.0)
     refuse_writes(outbox, is_refusing=True)
-    put(outbox, clock, "second", ttl_s=ttl_s)
+    put(outbox, clock, "second", ttl_s=60.0)  # another period: an age is of what passed, not of what is left
     clock.advance(2.0)
     assert 7.0 == outbox.oldest_age_s()
     outbox.mark_accepted(first)  # which the disk does not take
