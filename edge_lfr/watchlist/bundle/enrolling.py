@@ -1,0 +1,84 @@
+"""
+A bundle as enrolment takes it: verified pictures enter one by one, references leave; each picture is let go once read.
+
+The pictures of an entry that rules forbid are verified like the others, since the whole bundle has to be genuine, and
+then dropped unseen.
+"""
+
+from collections.abc import Iterator, Mapping
+
+from edge_lfr.watchlist.bundle.reading import BundleReader
+from edge_lfr.watchlist.enrolment_source import SourceReference
+from edge_lfr.watchlist.pictures import EncodedPicture, PictureType, check_picture
+
+
+class BundleRow:
+    """One picture of a bundle, in memory until it is read."""
+
+    __slots__ = ("_promised", "_untrusted", "line", "reference_id")
+
+    def __init__(self, line: int, reference_id: str, untrusted: bytes | None, promised: PictureType) -> None:
+        self.line = line
+        """Its number in the bundle, from 1."""
+
+        self.reference_id = reference_id
+        self._untrusted = untrusted
+        self._promised = promised
+
+    def read(self) -> EncodedPicture:
+        """
+        Check the picture against what the manifest says, give it, and let go of it.
+
+        Raises:
+            PictureRefusedError: It is of another type, too large or broken.
+            ValueError: It was read before, or its entry is refused (a caller's mistake).
+        """
+        untrusted, self._untrusted = self._untrusted, None
+        if untrusted is None:
+            raise ValueError(f"picture {self.line} of the bundle is not held any more")
+        return check_picture(untrusted, self._promised)
+
+
+class BundleSource:
+    """The entries of an open bundle, and its pictures for as long as it is open; they pass once."""
+
+    def __init__(self, bundle: BundleReader, refused: Mapping[int, tuple[str, ...]]) -> None:
+        """
+        Take an opened bundle.
+
+        Args:
+            bundle: Whose pictures nobody has asked for; the caller closes it.
+
+            refused: Codes of the rules that forbid an entry, by its place in the manifest, from 0.
+        """
+        self.entries = tuple(entry.entry() for entry in bundle.manifest.entries)
+        self.picture_count = bundle.manifest.picture_count
+        self._bundle = bundle
+        self._refused = refused
+
+    def bytes_of(self, number: int) -> int:
+        """Give what the manifest says, which the bundle is held to; of a refused entry one picture at a time."""
+        sizes = [picture.bytes for picture in self._bundle.manifest.entries[number].pictures]
+        return max(sizes) if number in self._refused else sum(sizes)
+
+    def references(self) -> Iterator[SourceReference]:
+        """
+        Give one reference after the other, and end only when the whole bundle was genuine.
+
+        Raises:
+            AgeFileError: The file was changed or cut off.
+            BundleRefusedError: A picture, the order or the end is not as it must be.
+        """
+        pictures = self._bundle.pictures()
+        for number, entry in enumerate(self._bundle.manifest.entries):
+            refused = self._refused.get(number, ())
+            rows = []
+            for said in entry.pictures:
+                picture = next(pictures)
+                untrusted = None if refused else picture.untrusted
+                rows.append(BundleRow(picture.picture_number, entry.reference_id, untrusted, said.type))
+                del picture, untrusted
+            yield SourceReference(number, tuple(rows), refused)
+            del rows
+        # The end of the archive and of the encryption are looked at when one picture more is asked for.
+        next(pictures, None)
