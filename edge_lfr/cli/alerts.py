@@ -20,6 +20,7 @@ from edge_lfr.daemon.control import ControlClient, Verb
 from edge_lfr.errors import NotAcknowledgedError
 from edge_lfr.governance.trust import SigningKey
 from edge_lfr.pipeline.reporting.topics import Identity, Topics
+from edge_lfr.terms import Mode
 
 app = new_app("Try the way to the control room, or be the control room.")
 
@@ -54,6 +55,10 @@ def watch(
         Path | None, typer.Option(metavar="FILE", help="Signing key; without it alerts are shown, not acknowledged.")
     ] = None,
     name: Annotated[str, typer.Option(help="Who acknowledges, as the appliance records it.")] = "control-room",
+    mode: Annotated[Mode | None, typer.Option(help="Of the messages to watch; the configuration's by default.")] = None,
+    heads: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Append every signed head of the ledger here, one a line.")
+    ] = None,
     config: ConfigOption = DEFAULT_CONFIG,
     json: JsonOption = False,
 ) -> None:
@@ -62,10 +67,10 @@ def watch(
 
     Broker and topics are those of the configuration; a control room's own certificate comes through the variables
     EDGE_LFR__REPORTING__BROKER__CERTIFICATE_FILE and ..._KEY_FILE. With --json one object a line, without pictures.
-    Ends with Ctrl-C.
+    A message of another mode is shown as an error, never as an alert. Ends with Ctrl-C.
     """
     loaded = load_config(config)
-    topics = Topics(Identity(force=loaded.force, device=loaded.device, mode=loaded.mode.value))
+    topics = Topics(Identity(force=loaded.force, device=loaded.device, mode=loaded.mode if mode is None else mode))
     signing_key = None if key is None else SigningKey.load(key)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -73,7 +78,16 @@ def watch(
     if signing_key is None:
         say("no --key: alerts are shown, not acknowledged")
     pipe = Pipe(stop) if json else None
-    show_alerts(loaded.reporting.broker, topics, signing_key, clock=SystemClock(), stop=stop, json_to=pipe, name=name)
+    show_alerts(
+        loaded.reporting.broker,
+        topics,
+        signing_key,
+        clock=SystemClock(),
+        stop=stop,
+        json_to=pipe,
+        name=name,
+        heads=heads,
+    )
 
 
 class Pipe(io.TextIOWrapper):

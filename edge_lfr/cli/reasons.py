@@ -35,7 +35,7 @@ ADVICE: Final[Mapping[str, Advice]] = {
         "certificates or password, and the broker's log; edge-lfr doctor",
     ),
     "broker.no-acknowledgements": Advice(
-        "the broker refuses the topic of acknowledgements", "this appliance's name in the broker's access list"
+        "the broker refuses the topics on which control answers", "this appliance's name in the broker's access list"
     ),
     "alert.refused": Advice(
         "the broker refuses alerts; they wait in the outbox", "the broker's access list, size limit and log"
@@ -45,6 +45,10 @@ ADVICE: Final[Mapping[str, Advice]] = {
     ),
     "ack.refused": Advice(
         "an acknowledgement was not to be trusted", "the control room's trust file in trust.directory; edge-lfr doctor"
+    ),
+    "revocation.refused": Advice(
+        "a revocation was not to be trusted, or nothing here could be revoked",
+        "ask who sent it; the trust file of its key in trust.directory; edge-lfr doctor",
     ),
     "outbox.unreadable": Advice("stored alerts cannot be read", "the disk under the state folder; edge-lfr doctor"),
     "outbox.unwritable": Advice("the outbox cannot be tidied", "free disk space under the state folder"),

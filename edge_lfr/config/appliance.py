@@ -1,7 +1,7 @@
 """The whole configuration of one appliance."""
 
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
@@ -12,7 +12,7 @@ from edge_lfr.config.identification import DecisionConfig, GalleryConfig
 from edge_lfr.config.models import ModelsConfig
 from edge_lfr.config.reporting import ReportingConfig
 from edge_lfr.config.retention import RetentionConfig
-from edge_lfr.config.section import Identifier, Section
+from edge_lfr.config.section import PartyName, Section
 from edge_lfr.terms import Mode
 
 
@@ -26,13 +26,16 @@ class TrustConfig(Section):
 class ApplianceConfig(Section):
     """One appliance: who it is, where it keeps things, and a section for every phase."""
 
-    mode: Literal[Mode.TRAINING]
-    """`training` is the only value until signed authorities exist."""
+    mode: Mode
+    """
+    `training` or `operational`. Each has its own state folder, topics and issuers of watchlists. Training marks every
+    message and picture; operation needs a signed deployment authority.
+    """
 
-    force: Identifier
+    force: PartyName
     """The force, as it stands in topics."""
 
-    device: Identifier
+    device: PartyName
     """This appliance, as it stands in topics."""
 
     state_directory: Path = Path("/var/lib/edge-lfr")

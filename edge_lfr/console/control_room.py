@@ -9,10 +9,10 @@ import queue
 import secrets
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import timedelta
-from typing import Final
+from typing import Final, TypeVar
 
 from edge_lfr.clock import Clock
 from edge_lfr.config.reporting import BrokerConfig
@@ -24,6 +24,7 @@ from edge_lfr.console.events import (
     LinkChanged,
     MessageInvalid,
     SightingSeen,
+    State,
     StateSeen,
 )
 from edge_lfr.console.gaps import GapFinder
@@ -36,6 +37,7 @@ from edge_lfr.pipeline.reporting.messages import (
     AlertMessage,
     MessageFormatError,
     SightingMessage,
+    UpMessage,
     parse,
 )
 from edge_lfr.pipeline.reporting.mqtt import (
@@ -48,7 +50,14 @@ from edge_lfr.pipeline.reporting.mqtt import (
     Received,
     Subscribed,
 )
-from edge_lfr.pipeline.reporting.states import CameraMessage, HealthMessage, StatusMessage, WatchlistMessage
+from edge_lfr.pipeline.reporting.states import (
+    CameraMessage,
+    HealthMessage,
+    LedgerHeadMessage,
+    StatusMessage,
+    TrustMessage,
+    WatchlistMessage,
+)
 from edge_lfr.pipeline.reporting.topics import Topics
 
 ACK_LIFETIME: Final = timedelta(minutes=10)
@@ -56,6 +65,8 @@ ACK_LIFETIME: Final = timedelta(minutes=10)
 
 MAX_REMEMBERED: Final = 10_000
 """Ids of messages that are known to be repeats when they come again."""
+
+Said = TypeVar("Said", bound=UpMessage)
 
 _Item = tuple[Connection, Event] | None
 
@@ -123,6 +134,13 @@ class ControlRoom:
         self._known: OrderedDict[tuple[str, int], None] = OrderedDict()
         self._gaps = GapFinder()
         self._acks: dict[int, str] = {}
+        self._states: Mapping[str, type[State]] = {
+            topics.status: StatusMessage,
+            topics.health: HealthMessage,
+            topics.watchlist: WatchlistMessage,
+            topics.trust: TrustMessage,
+            topics.ledger_head: LedgerHeadMessage,
+        }
 
     def start(self) -> None:
         self._thread = threading.Thread(target=self._run, name="control-room", daemon=True)
@@ -230,27 +248,31 @@ class ControlRoom:
 
     def _read(self, topic: str, untrusted_payload: bytes) -> ControlEvent:
         """
-        Believe a message, if it has the schema of its topic.
+        Believe a message, if it has the schema and the mode of its topic.
 
         Raises:
             MessageFormatError: It has not.
         """
         if topic == self._topics.alert:
-            alert = parse(AlertMessage, untrusted_payload)
+            alert = self._parse(AlertMessage, untrusted_payload)
             return AlertSeen(alert, is_repeat=self._is_known(alert.boot_id, alert.seq))
         if topic == self._topics.sighting:
-            sighting = parse(SightingMessage, untrusted_payload)
+            sighting = self._parse(SightingMessage, untrusted_payload)
             return SightingSeen(sighting, is_repeat=self._is_known(sighting.boot_id, sighting.seq))
-        if topic == self._topics.status:
-            return StateSeen(parse(StatusMessage, untrusted_payload))
-        if topic == self._topics.health:
-            return StateSeen(parse(HealthMessage, untrusted_payload))
-        if topic == self._topics.watchlist:
-            return StateSeen(parse(WatchlistMessage, untrusted_payload))
-        if topic.startswith(self._topics.camera("")):
-            return StateSeen(parse(CameraMessage, untrusted_payload))
-        message = "unknown topic"
-        raise MessageFormatError(message)
+        is_camera = topic.startswith(self._topics.camera(""))
+        state: type[State] | None = CameraMessage if is_camera else self._states.get(topic)
+        if state is None:
+            message = "unknown topic"
+            raise MessageFormatError(message)
+        return StateSeen(self._parse(state, untrusted_payload))
+
+    def _parse(self, message_type: type[Said], untrusted_payload: bytes) -> Said:
+        """Training must never pass for operation, nor the other way round: not even where both use one broker."""
+        said = parse(message_type, untrusted_payload)
+        mode = self._topics.identity.mode
+        if said.mode is not mode:
+            raise MessageFormatError(f"mode: expected {mode}, found {said.mode}")
+        return said
 
     def _is_known(self, boot_id: str, seq: int) -> bool:
         key = (boot_id, seq)

@@ -2,10 +2,20 @@
 
 import unicodedata
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
 from edge_lfr.pipeline.reporting.messages import AlertMessage, SightingMessage
-from edge_lfr.pipeline.reporting.states import CameraMessage, HealthMessage, StatusMessage, WatchlistMessage
+from edge_lfr.pipeline.reporting.states import (
+    CameraMessage,
+    HealthMessage,
+    LedgerHeadMessage,
+    StatusMessage,
+    TrustMessage,
+    WatchlistMessage,
+)
+
+State: TypeAlias = StatusMessage | CameraMessage | HealthMessage | WatchlistMessage | TrustMessage | LedgerHeadMessage
+"""What an appliance says about itself."""
 
 _HIDDEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 """Unicode categories that move the cursor, turn the direction of writing or show nothing."""
@@ -40,7 +50,7 @@ class SightingSeen:
 class StateSeen:
     """The appliance says how it is."""
 
-    message: StatusMessage | CameraMessage | HealthMessage | WatchlistMessage
+    message: State
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +63,7 @@ class GapSeen:
 
 @dataclass(frozen=True, slots=True)
 class MessageInvalid:
-    """A message broke its schema or its bounds and was not believed."""
+    """A message broke its schema or its bounds, or is of the other mode, and was not believed."""
 
     topic: str
     reason: str

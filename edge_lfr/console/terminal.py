@@ -3,6 +3,7 @@
 import json
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Final, TextIO
 
 from rich.console import Console, RenderableType
@@ -24,16 +25,30 @@ from edge_lfr.console.events import (
     StateSeen,
     plain,
 )
+from edge_lfr.console.heads import HeadsFile
 from edge_lfr.console.thumbnail import thumbnail
 from edge_lfr.governance.trust import SigningKey
 from edge_lfr.pipeline.reporting.messages import AlertMessage, SightingMessage
-from edge_lfr.pipeline.reporting.states import CameraMessage, HealthMessage, StatusMessage
+from edge_lfr.pipeline.reporting.states import (
+    CameraMessage,
+    HealthMessage,
+    LedgerHeadMessage,
+    StatusMessage,
+    TrustMessage,
+)
 from edge_lfr.pipeline.reporting.topics import Topics
+from edge_lfr.terms import Mode
 
 PICTURE_COLUMNS: Final = 32
 PICTURE_LINES: Final = 18
 SCHEMA: Final = "lfr.watch/1"
 """Of the JSON lines that are no messages."""
+
+MODE_LINES: Final[dict[Mode, tuple[str, str]]] = {
+    Mode.TRAINING: ("TRAINING: nobody who is shown here is sought", "bold black on yellow"),
+    Mode.OPERATIONAL: ("OPERATIONAL: alerts are real", "bold white on red"),
+}
+"""What the screen says each time it is connected, and how."""
 
 _PICTURES: Final[dict[str, Any]] = {"face_jpeg": True, "reference_jpeg": True, "runner_up": {"reference_jpeg": True}}
 
@@ -48,6 +63,7 @@ def watch(
     json_to: TextIO | None = None,
     screen: Console | None = None,
     name: str = "control-room",
+    heads: Path | None = None,
 ) -> None:
     """
     Show what one appliance says until *stop* is set; alerts are acknowledged when there is a *key*.
@@ -69,8 +85,10 @@ def watch(
 
         name: Who acknowledges.
 
+        heads: Every signed head of the ledger is appended here, and on the disk before it is shown.
+
     Raises:
-        NotShownError: Screen or stream do not take what arrives; nothing is acknowledged from then on.
+        NotShownError: Screen, stream or *heads* do not take what arrives; nothing is acknowledged from then on.
     """
     failures: list[NotShownError] = []
 
@@ -78,7 +96,9 @@ def watch(
         failures.append(error)
         stop.set()
 
-    show = json_lines(json_to) if json_to is not None else Screen(screen or Console()).show
+    show = json_lines(json_to) if json_to is not None else Screen(screen or Console(), topics.identity.mode).show
+    if heads is not None:
+        show = _keeping_heads(heads, show)
     room = ControlRoom(broker, topics, key, show, on_failure=fail, clock=clock, name=name)
     room.start()
     try:
@@ -87,6 +107,26 @@ def watch(
         room.stop()
     if failures and not isinstance(failures[0].__cause__, BrokenPipeError):  # a reader that goes away ends the watch
         raise failures[0]
+
+
+def _keeping_heads(path: Path, show: Callable[[ControlEvent], None]) -> Callable[[ControlEvent], None]:
+    """
+    Keep first, then show: what was seen is on the disk.
+
+    Raises:
+        NotShownError: The file cannot be opened; later it is the watch that ends.
+    """
+    try:
+        file = HeadsFile(path)
+    except OSError as error:
+        raise NotShownError(f"{path}: ledger heads cannot be kept: {error.strerror}") from error
+
+    def keep_and_show(event: ControlEvent) -> None:
+        if isinstance(event, StateSeen) and isinstance(event.message, LedgerHeadMessage):
+            file.append(event.message)
+        show(event)
+
+    return keep_and_show
 
 
 def json_lines(stream: TextIO) -> Callable[[ControlEvent], None]:
@@ -137,9 +177,10 @@ def _record(event: str, **values: object) -> dict[str, Any]:
 class Screen:
     """Draws events below one another; nothing that comes from the broker is taken for markup."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, mode: Mode) -> None:
         self._console = console
-        self._status: str | None = None
+        self._mode = mode
+        self._said: dict[type[object], str] = {}
 
     def show(self, event: ControlEvent) -> None:
         match event:
@@ -154,6 +195,8 @@ class Screen:
                 self._show_state(message)
             case LinkChanged(is_up, reason):
                 self._line("connected to the broker" if is_up else f"no broker: {reason}", "green" if is_up else "red")
+                if is_up:
+                    self._line(*MODE_LINES[self._mode])
             case GapSeen() | MessageInvalid() | Acknowledged():
                 self._show_fault(event)
 
@@ -182,13 +225,21 @@ class Screen:
                     words += f" ({', '.join(message.reasons)})"
                 if message.outbox.lost:
                     words += f", {message.outbox.lost} alerts lost"
-                if words != self._status:
-                    self._status = words
-                    self._line(words, "bold")
+                self._news(message, words, "bold")
             case CameraMessage():
                 self._line(f"camera {message.camera}: {message.state}", "dim")
+            case TrustMessage():
+                self._news(message, _trust_words(message), "bold")
+            case LedgerHeadMessage():
+                self._news(message, _head_words(message), "dim")
             case HealthMessage() | _:
                 pass
+
+    def _news(self, message: object, words: str, style: str) -> None:
+        """A line, unless the last message of this kind said the same."""
+        if words != self._said.get(type(message)):
+            self._said[type(message)] = words
+            self._line(words, style)
 
     def _line(self, words: str, style: str) -> None:
         self._console.print(Text(plain(words), style=style))
@@ -196,7 +247,7 @@ class Screen:
 
 def alert_panel(alert: AlertMessage) -> Panel:
     """Both pictures beside the numbers; an officer compares and decides."""
-    marks = ["TRAINING"]
+    marks = [alert.mode.upper()]
     marks += ["TEST"] if alert.is_test else []
     marks += ["AMBIGUOUS"] if alert.is_ambiguous else []
     pictures = [("seen now", alert.face_jpeg), ("enrolled", alert.reference_jpeg)]
@@ -209,7 +260,7 @@ def alert_panel(alert: AlertMessage) -> Panel:
         cell = Text(f"{caption}\n", style="bold")
         cells.append(cell.append(thumbnail(jpeg, columns=PICTURE_COLUMNS, lines=PICTURE_LINES)))
     table.add_row(*cells, _facts(alert))
-    is_alarm = not alert.is_test
+    is_alarm = alert.mode is Mode.OPERATIONAL and not alert.is_test
     title = Text(" · ".join(marks), style="bold white on red" if is_alarm else "bold black on yellow")
     return Panel(table, title=title, border_style="red" if is_alarm else "yellow", expand=False)
 
@@ -231,9 +282,22 @@ def _facts(alert: AlertMessage) -> Table:
             words += f" {alert.runner_up.label}"
         rows.append(("runner-up", words))
     rows += [("looks", str(alert.looks)), ("reference", alert.reference_id), ("alert", alert.alert_id)]
+    rows += [("list", alert.list_id)] if alert.list_id is not None else []
+    rows += [("authority", alert.authority_id)] if alert.authority_id is not None else []
     for name, value in rows:
         facts.add_row(Text(name, style="dim"), Text(plain(value)))
     return facts
+
+
+def _trust_words(message: TrustMessage) -> str:
+    keys = [f"{key.role} {key.fingerprint} until {key.not_after:%Y-%m-%d}" for key in message.keys]
+    return f"trusted keys: {', '.join(keys) if keys else 'none'}"
+
+
+def _head_words(message: LedgerHeadMessage) -> str:
+    content = message.head.content
+    words = ", ".join(f"{name} {value}" for name, value in sorted(content.items()))
+    return f"ledger head: {words}"
 
 
 def _span(numbers: tuple[int, ...]) -> str:

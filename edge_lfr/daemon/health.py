@@ -30,6 +30,7 @@ from edge_lfr.pipeline.reporting.states import (
     WatchlistMessage,
 )
 from edge_lfr.pipeline.stage_times import StageTimes
+from edge_lfr.terms import Mode
 
 MB: Final = 1e6
 
@@ -45,6 +46,7 @@ HARMLESS: Final = frozenset({"threshold-extrapolated", "metrics-unavailable"})
 class Health:
     """Reads the parts of a running appliance; owns only what state it is in since when."""
 
+    mode: Mode
     clock: Clock
     pack: OpenPack
     cameras: Mapping[str, Camera]
@@ -119,7 +121,7 @@ class Health:
             state = DeviceState.DEGRADED
         return StatusMessage(
             state=state,
-            mode="training",
+            mode=self.mode,
             boot_id=self.outbox.boot_id,
             since=self._since,
             reasons=reasons,
@@ -127,11 +129,12 @@ class Health:
         )
 
     def camera_messages(self) -> tuple[CameraMessage, ...]:
-        return tuple(_camera_message(camera.status) for camera in self.cameras.values())
+        return tuple(_camera_message(camera.status, self.mode) for camera in self.cameras.values())
 
     def health(self) -> HealthMessage:
         """Counters and numbers of the moment."""
         return HealthMessage(
+            mode=self.mode,
             boot_id=self.outbox.boot_id,
             at=self.clock.utc_now(),
             uptime_s=self.uptime_s,
@@ -185,10 +188,11 @@ class Health:
         pack_id, pack_digest = self.pack.entry.id, self.pack.digest
         armament = self.armament
         if armament is None:
-            return WatchlistMessage(digest=None, pack_id=pack_id, pack_digest=pack_digest)
+            return WatchlistMessage(mode=self.mode, digest=None, pack_id=pack_id, pack_digest=pack_digest)
         choice = armament.gallery.choice
         times = choice.times
         return WatchlistMessage(
+            mode=self.mode,
             digest=armament.watchlist.digest,
             references=armament.gallery.references,
             templates=armament.gallery.templates,
@@ -220,8 +224,9 @@ class Health:
         return found
 
 
-def _camera_message(status: CameraStatus) -> CameraMessage:
+def _camera_message(status: CameraStatus, mode: Mode) -> CameraMessage:
     return CameraMessage(
+        mode=mode,
         camera=status.camera_id,
         state=status.state.value,
         size_wh=None if status.size is None else (status.size.width, status.size.height),

@@ -18,6 +18,7 @@ import structlog
 from edge_lfr.biometrics.locking import TALLY
 from edge_lfr.clock import Clock, SystemClock
 from edge_lfr.config.appliance import ApplianceConfig
+from edge_lfr.daemon.arming import require_authority
 from edge_lfr.daemon.assembly import open_nets
 from edge_lfr.daemon.control import ControlServer
 from edge_lfr.daemon.health import Health
@@ -76,6 +77,7 @@ def run_daemon(config: ApplianceConfig, *, once: bool = False, clock: Clock | No
     Raises:
         EdgeLfrError: It cannot start.
     """
+    require_authority(config)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a crash writes no memory to the disk
     notifier = Notifier.from_environment(os.environ)  # before anything starts a child
     with hold_state(config.mode_directory):
@@ -99,7 +101,7 @@ class Daemon:
         nets = open_nets(pack, config)
         kek = KeyEncryptingKey.load(config.mode_directory, create=True)
         store = SealedStore(config.watchlist_directory, kek, clock=clock)
-        identity = Identity(force=config.force, device=config.device, mode=config.mode.value)
+        identity = Identity(force=config.force, device=config.device, mode=config.mode)
         counters = Counters()
         latency = LatencyLog()
         times = StageTimes()
@@ -113,6 +115,7 @@ class Daemon:
         self._loop = PathLoop(self._cameras, clock, latency, warm_up=nets.embedder.warm_up, on_broken=self._break)
         self._progress = Progress()
         self._health = Health(
+            mode=config.mode,
             clock=clock,
             pack=pack,
             cameras=self._cameras,

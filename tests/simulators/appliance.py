@@ -20,19 +20,26 @@ from edge_lfr.governance.trust import TrustStore
 from edge_lfr.pipeline.reporting.alert import AlertWriter, Basis
 from edge_lfr.pipeline.reporting.announcer import SelfDescription
 from edge_lfr.pipeline.reporting.discard import Counters
+from edge_lfr.pipeline.reporting.down import OnRevocation, refuse_revocation
 from edge_lfr.pipeline.reporting.link import MqttLink
 from edge_lfr.pipeline.reporting.outbox import FILE_NAME, Outbox
 from edge_lfr.pipeline.reporting.states import (
     CameraMessage,
     DeviceState,
     HealthMessage,
+    LedgerHeadMessage,
     StatusMessage,
+    TrustMessage,
     WatchlistMessage,
 )
 from edge_lfr.pipeline.reporting.topics import Identity, Topics
+from edge_lfr.terms import Mode
 
-IDENTITY = Identity(force="testshire", device="van-1")
+IDENTITY = Identity(force="testshire", device="van-1", mode=Mode.TRAINING)
 TOPICS = Topics(IDENTITY)
+LIVE_IDENTITY = Identity(force="testshire", device="van-1", mode=Mode.OPERATIONAL)
+LIVE_TOPICS = Topics(LIVE_IDENTITY)
+AUTHORITY_ID = "A-2026-0142"
 
 
 def jpeg_of(pixels: NDArray[np.uint8]) -> bytes:
@@ -67,13 +74,15 @@ class EveryReference:
         return jpeg_of(noise(300, 240))
 
 
-def basis() -> Basis:
+def basis(mode: Mode = Mode.TRAINING) -> Basis:
     return Basis(
         references=EveryReference(),
         watchlist_digest="ab" * 32,
         pack_id="yunet-0095",
         pack_digest="cd" * 32,
         threshold_evidence="extrapolated",
+        authority_id=AUTHORITY_ID if mode is Mode.OPERATIONAL else None,
+        list_id="london-1",
     )
 
 
@@ -118,25 +127,40 @@ class Appliance:
         *,
         trust: TrustStore | None = None,
         clock: Clock | None = None,
+        identity: Identity = IDENTITY,
+        on_revocation: OnRevocation = refuse_revocation,
+        trusted: TrustMessage | None = None,
+        ledger_head: LedgerHeadMessage | None = None,
         **reporting: float,
     ) -> None:
         self.clock = SystemClock() if clock is None else clock
         self.config = ReportingConfig.model_validate({"broker": broker, **reporting})
         self.outbox = Outbox(folder / FILE_NAME, KeyEncryptingKey.load(folder, create=True), self.config, self.clock)
-        self.writer = AlertWriter(self.config, IDENTITY, self.outbox, self.clock, basis())
+        self.identity = identity
+        self.trusted = trusted
+        self.ledger_head = ledger_head
+        self.writer = AlertWriter(self.config, identity, self.outbox, self.clock, basis(identity.mode))
         self.counters = Counters()
         self.latencies_ms: list[float] = []
         self.link = MqttLink(
             self.config,
-            TOPICS,
+            Topics(identity),
             self.outbox,
             TrustStore() if trust is None else trust,
             self.clock,
-            description=SelfDescription(self._status, self._cameras, self._watchlist, self._health),
+            description=SelfDescription(
+                self._status,
+                self._cameras,
+                self._watchlist,
+                self._health,
+                lambda: self.trusted,
+                lambda: self.ledger_head,
+            ),
             counters=self.counters,
             on_accepted=lambda _alert_id, arrived_ns, accepted_ns: self.latencies_ms.append(
                 (accepted_ns - arrived_ns) / 1e6
             ),
+            on_revocation=on_revocation,
         )
 
     def alert(self, reference_id: str) -> str:
@@ -152,19 +176,28 @@ class Appliance:
     def _status(self) -> StatusMessage:
         return StatusMessage(
             state=DeviceState.RUNNING,
-            mode="training",
+            mode=self.identity.mode,
             boot_id=self.outbox.boot_id,
             since=datetime(2026, 1, 1, tzinfo=UTC),
         )
 
     def _cameras(self) -> tuple[CameraMessage, ...]:
-        return (CameraMessage(camera="north", state="up"),)
+        return (CameraMessage(mode=self.identity.mode, camera="north", state="up"),)
 
     def _watchlist(self) -> WatchlistMessage:
-        return WatchlistMessage(digest="ab" * 32, references=1, templates=1, pack_id="p", pack_digest="cd" * 32)
+        return WatchlistMessage(
+            mode=self.identity.mode,
+            digest="ab" * 32,
+            references=1,
+            templates=1,
+            pack_id="p",
+            pack_digest="cd" * 32,
+        )
 
     def _health(self) -> HealthMessage:
-        return HealthMessage(boot_id=self.outbox.boot_id, at=self.clock.utc_now(), uptime_s=1.0)
+        return HealthMessage(
+            mode=self.identity.mode, boot_id=self.outbox.boot_id, at=self.clock.utc_now(), uptime_s=1.0
+        )
 
 
 def eventually(is_so: Callable[[], bool], timeout_s: float = 10.0) -> bool:

@@ -18,6 +18,7 @@ from edge_lfr.pipeline.capture.camera import Camera
 from edge_lfr.pipeline.reporting.discard import Counters
 from edge_lfr.pipeline.reporting.outbox import FILE_NAME, Outbox
 from edge_lfr.pipeline.stage_times import StageTimes
+from edge_lfr.terms import Mode
 from simulators.nets import ScriptedSession, embedder_like, entry_of, yunet_like
 
 
@@ -37,6 +38,7 @@ def health_of(folder: Path, clock: Clock, camera_ids: Sequence[str] = ("north",)
     entry = entry_of(yunet_like(), embedder_like())
     session = ScriptedSession((1, 3, 8, 8), out=np.zeros((1, 1), np.float32))
     return Health(
+        mode=Mode.TRAINING,
         clock=clock,
         pack=OpenPack(entry=entry, digest=entry.digest, detector=session, embedder=session),
         cameras=cameras,

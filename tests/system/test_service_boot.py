@@ -57,7 +57,7 @@ def test_a_configuration_that_must_not_run_is_not_tried_again(box: Box) -> None:
     assert os.EX_CONFIG == int(box.show("ExecMainStatus"))
     assert "failed" == box.show("ActiveState")
     assert "0" == box.show("NRestarts")
-    assert "/etc/edge-lfr/edge-lfr.toml: mode" in box.journal()
+    assert "mode: operational needs a deployment authority" in box.journal()
 
 
 def test_it_starts(box: Box) -> None:

@@ -4,14 +4,11 @@ A match becomes a message with two pictures in the outbox; a further match of th
 Enters: a decision and, while the frame lives, the frame and the face. Leaves: a sealed row. Nothing else is kept.
 """
 
-import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Final, Protocol
+from typing import Final
 
-import cv2
 import structlog
 
 from edge_lfr.biometrics.geometry import BoxXYXY
@@ -19,46 +16,27 @@ from edge_lfr.biometrics.outcomes import Alert, Candidate, Decision
 from edge_lfr.biometrics.samples import Face, Frame
 from edge_lfr.clock import Clock
 from edge_lfr.config.reporting import ReportingConfig
-from edge_lfr.errors import EdgeLfrError, ReportingError
+from edge_lfr.errors import AuthorityMissingError, ReportingError
+from edge_lfr.pipeline.reporting.listed import (
+    FAULTS,
+    NoReferences,
+    References,
+    Words,
+    person_digest,
+    reason_of,
+    words_on,
+)
 from edge_lfr.pipeline.reporting.messages import MESSAGE_BYTES, AlertMessage, Evidence, RunnerUp, SightingMessage
 from edge_lfr.pipeline.reporting.outbox import Outbox
 from edge_lfr.pipeline.reporting.passages import Kind, Listing, Passages
-from edge_lfr.pipeline.reporting.pictures import card_picture, enrolled_picture, face_picture
+from edge_lfr.pipeline.reporting.pictures import card_picture, face_picture, mark_of
 from edge_lfr.pipeline.reporting.rows import RowKind
 from edge_lfr.pipeline.reporting.topics import Identity
 from edge_lfr.pipeline.reporting.ulid import new_ulid
-
-MARK: Final = "TRAINING"
-TEST_MARK: Final = "TRAINING TEST"
-TEXT_CHARACTERS: Final = 256
-"""Longer words for an officer are cut; they never cost an alert."""
+from edge_lfr.terms import Mode
 
 ROOM_FOR_WORDS_BYTES: Final = 8_192
 """Of a message: everything but pictures; three texts and names of full length in UTF-8, escaped, stay below."""
-
-
-FAULTS: Final = (EdgeLfrError, LookupError, ArithmeticError, ValueError, OSError, cv2.error)
-"""Of a broken store, picture or box: an alert without words or pictures beats no alert."""
-
-
-class Entry(Protocol):
-    """What the watchlist says about a reference."""
-
-    @property
-    def label(self) -> str: ...
-    @property
-    def category(self) -> str: ...
-    @property
-    def response_code(self) -> str: ...
-
-
-class References(Protocol):
-    """The watchlist, as far as an alert needs it."""
-
-    def entry(self, reference_id: str) -> Entry: ...
-    def picture(self, reference_id: str) -> bytes:
-        """The enrolled picture, JPEG."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +48,11 @@ class Basis:
     pack_id: str
     pack_digest: str
     threshold_evidence: Evidence
+    authority_id: str | None = None
+    """Of the deployment authority; none in training."""
+
+    list_id: str | None = None
+    """Of the watchlist, as its issuer calls it."""
 
 
 class AlertWriter:
@@ -82,12 +65,23 @@ class AlertWriter:
         self._identity = identity
         self._outbox = outbox
         self._clock = clock
-        self._basis = basis
+        self._basis: Basis | None = None
+        if basis is not None:
+            self.rest_on(basis)
+        self._mark = mark_of(identity.mode)
         self._passages = Passages(config.passage_gap_s)
         self._log = structlog.get_logger()
 
     def rest_on(self, basis: Basis) -> None:
-        """Take another watchlist; matches from now on are of that one."""
+        """
+        Take another watchlist; matches from now on are of that one.
+
+        Raises:
+            AuthorityMissingError: The mode is operational, and *basis* names no authority.
+        """
+        if self._identity.mode is Mode.OPERATIONAL and basis.authority_id is None:
+            message = "nobody is compared in operation without a deployment authority"
+            raise AuthorityMissingError(message)
         self._basis = basis
 
     def write(
@@ -121,7 +115,7 @@ class AlertWriter:
         listing = Listing(
             subject.reference_id,
             basis.watchlist_digest,
-            lambda: self._read_person(subject.reference_id, basis.references),
+            lambda: person_digest(subject.reference_id, basis.references),
         )
         kind, alert_id = self._passages.assign(listing, decision.track_id, subject.score, now_ns, new_id)
         if kind is Kind.REPEATED:
@@ -170,10 +164,12 @@ class AlertWriter:
             is_ambiguous=False,
             is_sighting=False,
         )
-        card = card_picture("TEST", mark=TEST_MARK, max_bytes=self._config.picture_bytes)
+        card = card_picture(
+            "TEST", mark=mark_of(self._identity.mode, is_test=True), max_bytes=self._config.picture_bytes
+        )
         seen = _Seen(None, None, card, self._clock.monotonic_ns())
         basis = _NO_BASIS if self._basis is None else self._basis
-        self._store(alert, seen, basis, _Words("test alert", "test", "test", card), RowKind.TEST)
+        self._store(alert, seen, basis, Words("test alert", "test", "test", card), RowKind.TEST)
         return alert
 
     def _look_at(self, frame: Frame | None, face: Face | None, others: Sequence[Face]) -> "_Seen":
@@ -181,39 +177,17 @@ class AlertWriter:
         if frame is None or face is None:
             return _Seen(None, None, None, self._clock.monotonic_ns() if frame is None else frame.arrived_ns)
         try:
-            jpeg = face_picture(frame, face, others, mark=MARK, max_bytes=self._config.picture_bytes)
+            jpeg = face_picture(frame, face, others, mark=self._mark, max_bytes=self._config.picture_bytes)
         except FAULTS as error:
-            self._log.error("alert.no-face-picture", reason=_reason_of(error))
+            self._log.error("alert.no-face-picture", reason=reason_of(error))
             jpeg = None
         return _Seen(frame.media_time_s, face.box_xyxy, jpeg, frame.arrived_ns)
 
-    def _words_on(self, reference_id: str, references: References, max_bytes: int) -> "_Words":
-        """What the watchlist says; a broken store takes words and picture from the alert, and never the alert."""
-        label, category, response = "(not available)", "", ""
-        picture = None
-        try:
-            entry = references.entry(reference_id)
-            label, category, response = (
-                str(text)[:TEXT_CHARACTERS] for text in (entry.label, entry.category, entry.response_code)
-            )
-            picture = enrolled_picture(references.picture(reference_id), mark=MARK, max_bytes=max_bytes)
-        except FAULTS as error:
-            self._log.error("alert.no-reference", reason=_reason_of(error))
-        return _Words(label, category, response, picture)
-
-    def _read_person(self, reference_id: str, references: References) -> bytes | None:
-        """A digest of all that the watchlist says and shows of a reference; None when it cannot be read."""
-        try:
-            entry = references.entry(reference_id)
-            words = json.dumps([entry.label, entry.category, entry.response_code])
-            picture = references.picture(reference_id)
-        except FAULTS as error:
-            self._log.error("alert.no-reference", reason=_reason_of(error))
-            return None
-        return hashlib.sha256(words.encode() + b"\0" + picture).digest()
+    def _words_on(self, reference_id: str, basis: Basis, max_bytes: int) -> Words:
+        return words_on(reference_id, basis.references, mark=self._mark, max_bytes=max_bytes)
 
     def _store_alert(self, alert: Alert, seen: "_Seen", basis: Basis) -> None:
-        words = self._words_on(alert.reference_id, basis.references, self._config.picture_bytes)
+        words = self._words_on(alert.reference_id, basis, self._config.picture_bytes)
         self._store(alert, seen, basis, words, RowKind.ALERT)
 
     def _second(self, alert: Alert, basis: Basis, spent_bytes: int) -> RunnerUp | None:
@@ -225,18 +199,20 @@ class AlertWriter:
             return RunnerUp(reference_id=candidate.reference_id, score=candidate.score)
         room = (MESSAGE_BYTES - ROOM_FOR_WORDS_BYTES) * 3 // 4 - spent_bytes
         room = min(room, self._config.picture_bytes)
-        words = self._words_on(candidate.reference_id, basis.references, room)
+        words = self._words_on(candidate.reference_id, basis, room)
         return RunnerUp(
             reference_id=candidate.reference_id, score=candidate.score, label=words.label, reference_jpeg=words.picture
         )
 
-    def _store(self, alert: Alert, seen: "_Seen", basis: Basis, words: "_Words", kind: RowKind) -> None:
+    def _store(self, alert: Alert, seen: "_Seen", basis: Basis, words: Words, kind: RowKind) -> None:
         spent_bytes = len(seen.jpeg or b"") + len(words.picture or b"")
         message = AlertMessage(
             alert_id=alert.alert_id,
             boot_id=self._outbox.boot_id,
             seq=self._outbox.next_seq(),
-            mode="training",
+            mode=self._identity.mode,
+            authority_id=basis.authority_id,
+            list_id=basis.list_id,
             is_test=kind is RowKind.TEST,
             force=self._identity.force,
             device=self._identity.device,
@@ -269,7 +245,9 @@ class AlertWriter:
             alert_id=alert.alert_id,
             boot_id=self._outbox.boot_id,
             seq=self._outbox.next_seq(),
-            mode="training",
+            mode=self._identity.mode,
+            authority_id=basis.authority_id,
+            list_id=basis.list_id,
             force=self._identity.force,
             device=self._identity.device,
             camera=alert.camera_id,
@@ -315,31 +293,6 @@ class _Seen:
         return None if box is None else (box.x0, box.y0, box.x1, box.y1)
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class _Words:
-    """What an alert says about a reference."""
-
-    label: str
-    category: str
-    response_code: str
-    picture: bytes | None
-
-
-def _reason_of(error: Exception) -> str:
-    """A stable code where there is one; never words, which could be about a subject."""
-    return error.code if isinstance(error, EdgeLfrError) else type(error).__name__
-
-
-class _NoReferences:
-    """Stands in while no watchlist is loaded: tests must work then too."""
-
-    def entry(self, reference_id: str) -> Entry:
-        raise KeyError(reference_id)
-
-    def picture(self, reference_id: str) -> bytes:
-        raise KeyError(reference_id)
-
-
 _NO_BASIS: Final = Basis(
-    references=_NoReferences(), watchlist_digest="", pack_id="", pack_digest="", threshold_evidence="extrapolated"
+    references=NoReferences(), watchlist_digest="", pack_id="", pack_digest="", threshold_evidence="extrapolated"
 )

@@ -10,7 +10,9 @@ from edge_lfr.pipeline.reporting.states import (
     CameraMessage,
     DeviceState,
     HealthMessage,
+    LedgerHeadMessage,
     StatusMessage,
+    TrustMessage,
     WatchlistMessage,
 )
 from edge_lfr.pipeline.reporting.topics import Topics
@@ -26,6 +28,9 @@ class SelfDescription:
     cameras: Callable[[], tuple[CameraMessage, ...]]
     watchlist: Callable[[], WatchlistMessage | None]
     health: Callable[[], HealthMessage]
+    trust: Callable[[], TrustMessage | None] = lambda: None
+    ledger_head: Callable[[], LedgerHeadMessage | None] = lambda: None
+    """The newest signed head; None while there is none."""
 
 
 class Announcer:
@@ -60,9 +65,12 @@ class Announcer:
         )
         messages: list[tuple[str, Message]] = [(self._topics.status, status)]
         messages += [(self._topics.camera(camera.camera), camera) for camera in self._description.cameras()]
-        watchlist = self._description.watchlist()
-        if watchlist is not None:
-            messages.append((self._topics.watchlist, watchlist))
+        perhaps: list[tuple[str, Message | None]] = [
+            (self._topics.watchlist, self._description.watchlist()),
+            (self._topics.trust, self._description.trust()),
+            (self._topics.ledger_head, self._description.ledger_head()),
+        ]
+        messages += [(topic, message) for topic, message in perhaps if message is not None]
         news = [(topic, message.to_json()) for topic, message in messages]
         news = [(topic, payload) for topic, payload in news if self._said.get(topic) != payload]
         self._said.update(news)

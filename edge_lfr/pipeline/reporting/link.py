@@ -1,5 +1,5 @@
 """
-The link to the control room: sends what the outbox holds, says how the appliance is, takes acknowledgements.
+The link to the control room: sends what the outbox holds, says how the appliance is, takes what control says.
 
 One thread owns the connection and the plan; everything reaches it as an event in one queue, so nothing is polled.
 """
@@ -17,10 +17,10 @@ from edge_lfr.clock import Clock
 from edge_lfr.config.reporting import ReportingConfig
 from edge_lfr.errors import BrokerUnavailableError, OutboxError, SealBrokenError
 from edge_lfr.governance.trust import TrustStore
-from edge_lfr.pipeline.reporting.acknowledgements import Acknowledgements
 from edge_lfr.pipeline.reporting.announcer import Announcer, SelfDescription
 from edge_lfr.pipeline.reporting.complaints import Complaints
 from edge_lfr.pipeline.reporting.discard import Counters
+from edge_lfr.pipeline.reporting.down import DownMessages, OnRevocation, refuse_revocation
 from edge_lfr.pipeline.reporting.link_status import LinkState, LinkStatus
 from edge_lfr.pipeline.reporting.mqtt import (
     CONNECT_TIMEOUT_S,
@@ -35,15 +35,13 @@ from edge_lfr.pipeline.reporting.mqtt import (
     Subscribed,
 )
 from edge_lfr.pipeline.reporting.outbox import Outbox
+from edge_lfr.pipeline.reporting.retries import Retries
 from edge_lfr.pipeline.reporting.rows import PendingRow, RowKind
 from edge_lfr.pipeline.reporting.sending import WINDOW, SendingPlan
 from edge_lfr.pipeline.reporting.topics import Topics
 
 TICK_S: Final = 5.0
 """Between two rounds of housekeeping: expiry, and bringing the spool to the disk (chosen, not measured)."""
-
-STABLE_S: Final = 10.0
-"""A connection that lasts this long was a good one: the next wait is the first again (chosen, not measured)."""
 
 PUBACK_TIMEOUT_S: Final = 15.0
 """Without any answer while rows are under way, the connection is taken for dead (chosen, not measured)."""
@@ -67,12 +65,14 @@ class MqttLink:
         description: SelfDescription,
         counters: Counters,
         on_accepted: Callable[[str, int, int], None] = lambda _alert_id, _arrived_ns, _accepted_ns: None,
+        on_revocation: OnRevocation = refuse_revocation,
     ) -> None:
         """
         Nothing is opened until `start`.
 
         *on_accepted* gets an alert's id, the monotonic arrival of its deciding frame and that of the PUBACK; once for
-        an alert of this run, from the link's thread.
+        an alert of this run, from the link's thread. *on_revocation* verifies and takes revocations; without it they
+        are refused and counted.
         """
         self._config = config
         self._topics = topics
@@ -86,14 +86,12 @@ class MqttLink:
         self._queue: queue.SimpleQueue[_Item] = queue.SimpleQueue()
         self._connection: Connection | None = None
         self._max_packet_bytes = 0
-        self._tries = 0
-        self._connected_ns: int | None = None
+        self._retries = Retries(config.broker.reconnect_s, clock)
         self._deadline_ns: int | None = None
-        self._next_try_ns = 0
         self._next_tick_ns = 0
         self._next_health_ns = 0
         self._complaints = Complaints()
-        self._acknowledgements = Acknowledgements(topics, outbox, trust, clock, counters)
+        self._down = DownMessages(topics, outbox, trust, clock, counters=counters, on_revocation=on_revocation)
         self._drain_until_ns = 0
         self._stopping = threading.Event()
         self._announce = threading.Event()
@@ -179,7 +177,7 @@ class MqttLink:
         now_ns = self._clock.monotonic_ns()
         dues = [self._next_tick_ns, self._next_health_ns]
         if self._connection is None:
-            dues.append(self._next_try_ns)
+            dues.append(self._retries.next_ns)
         if self._deadline_ns is not None:
             dues.append(self._deadline_ns)
         if self._is_connected and (due := self._plan.next_due_ns(now_ns)) is not None:
@@ -208,7 +206,9 @@ class MqttLink:
             case Published():
                 self._on_published(event)
             case Received(topic, untrusted_payload):
-                self._complain("ack.refused", self._acknowledgements.take(topic, untrusted_payload))
+                complaint = self._down.take(topic, untrusted_payload)
+                if complaint is not None:
+                    self._complain(*complaint)
 
     # The connection ---------------------------------------------------------------------------------------------
 
@@ -222,7 +222,7 @@ class MqttLink:
             if self._deadline_ns is not None and now_ns >= self._deadline_ns:
                 self._on_disconnected(Disconnected("the broker does not answer", is_refusal=False))
             return
-        if now_ns < self._next_try_ns or self._stopping.is_set():
+        if now_ns < self._retries.next_ns or self._stopping.is_set():
             return
         identity = self._topics.identity
         try:
@@ -239,32 +239,25 @@ class MqttLink:
             self._deadline_ns = self._clock.monotonic_ns() + round(CONNECT_TIMEOUT_S * 1e9)
 
     def _on_connected(self, event: Connected) -> None:
-        self._connected_ns = self._clock.monotonic_ns()
+        self._retries.connected()
         self._deadline_ns = None
         self._max_packet_bytes = event.max_packet_bytes
         self._plan.window = max(1, min(WINDOW, event.receive_maximum - 2))
         self._set_state(LinkState.CONNECTED)
         self._log.info("broker.connected", host=self._config.broker.host, port=self._config.broker.port)
         if self._connection is not None:
-            self._connection.subscribe(self._topics.ack)
+            self._connection.subscribe(*self._down.topics)
         self._announcer.forget()
         self._announce.set()
 
     def _on_disconnected(self, event: Disconnected) -> None:
         """Let go of the connection; whatever was under way is stored and will be sent by the next one."""
-        now_ns = self._clock.monotonic_ns()
-        if self._connected_ns is not None and now_ns - self._connected_ns >= STABLE_S * 1e9:
-            self._tries = 0
-        self._connected_ns = None
-        first_s, longest_s = self._config.broker.reconnect_s
-        wait_s = min(longest_s, first_s * 2**self._tries)
-        self._tries = min(self._tries + 1, 16)
-        self._next_try_ns = now_ns + round(wait_s * 1e9)
+        wait_s = self._retries.failed()
         self._deadline_ns = None
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close(is_graceful=False)
-        if self._plan.disconnected(now_ns):
+        if self._plan.disconnected(self._clock.monotonic_ns()):
             self._complain("alert.refused", "connections end when an alert is sent")
         state = LinkState.REFUSED if event.is_refusal else LinkState.UNREACHABLE
         if (state, event.reason) != (self._status.state, self._status.reason):

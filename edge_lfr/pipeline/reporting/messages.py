@@ -6,7 +6,7 @@ Label, category and response code appear in `AlertMessage` alone, which is never
 
 import base64
 import binascii
-from typing import Annotated, Any, ClassVar, Final, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Final, Literal, Self, TypeVar
 
 from pydantic import (
     AwareDatetime,
@@ -17,9 +17,11 @@ from pydantic import (
     PlainSerializer,
     ValidationError,
     WithJsonSchema,
+    model_validator,
 )
 
 from edge_lfr.errors import ReportingError
+from edge_lfr.terms import Mode
 
 PICTURE_BYTES: Final = 40_000
 """Largest JPEG in a message; two of them in base64 leave room for everything else (chosen, not measured)."""
@@ -129,6 +131,44 @@ class Message(Part):
         return wire
 
 
+class UpMessage(Message):
+    """What an appliance says; its mode comes first, and has to be that of the topic."""
+
+    mode: Mode
+
+
+class AuthorisedMessage(UpMessage):
+    """What an appliance says under a deployment authority."""
+
+    authority_id: Name | None = None
+    """Of the deployment authority; none in training."""
+
+    @model_validator(mode="after")
+    def _check_training_has_no_authority(self) -> Self:
+        if self.mode is Mode.TRAINING and self.authority_id is not None:
+            message = "training has no authority"
+            raise ValueError(message)
+        return self
+
+
+class MatchMessage(AuthorisedMessage):
+    """What an appliance says about a match."""
+
+    list_id: Name | None = None
+    """Of the watchlist, as its issuer calls it; None where it has no such name."""
+
+    @property
+    def is_of_nobody(self) -> bool:
+        return False
+
+    @model_validator(mode="after")
+    def _check_operational_has_an_authority(self) -> Self:
+        if self.mode is Mode.OPERATIONAL and self.authority_id is None and not self.is_of_nobody:
+            message = "operational, and no authority"
+            raise ValueError(message)
+        return self
+
+
 AnyMessage = TypeVar("AnyMessage", bound=Message)
 
 
@@ -171,7 +211,7 @@ class RunnerUp(Part):
     """Likewise; left out when the message would grow too large."""
 
 
-class AlertMessage(Message):
+class AlertMessage(MatchMessage):
     """A confirmed match: an officer compares both pictures and decides."""
 
     file_name = "alert"
@@ -186,7 +226,6 @@ class AlertMessage(Message):
     seq: Annotated[int, Field(ge=1)]
     """Counts alerts and sightings of one run; a missing number is a gap."""
 
-    mode: Literal["training"]
     is_test: bool
     """Made by `edge-lfr alerts test`; nobody was seen."""
 
@@ -223,8 +262,13 @@ class AlertMessage(Message):
     reference_jpeg: JpegBytes | None
     """Enrolled; None when the store could not give it."""
 
+    @property
+    def is_of_nobody(self) -> bool:
+        """A test goes also while there is no authority."""
+        return self.is_test
 
-class SightingMessage(Message):
+
+class SightingMessage(MatchMessage):
     """A subject whose alert is fresh was matched again."""
 
     file_name = "sighting"
@@ -235,7 +279,6 @@ class SightingMessage(Message):
 
     boot_id: Name
     seq: Annotated[int, Field(ge=1)]
-    mode: Literal["training"]
     force: Name
     device: Name
     camera: Name

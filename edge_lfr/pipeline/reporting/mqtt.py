@@ -134,8 +134,9 @@ class Connection:
             raise BrokerUnavailableError(_words_of(error)) from error
         self._client.loop_start()
 
-    def subscribe(self, topic_filter: str) -> None:
-        self._client.subscribe(topic_filter, qos=1)
+    def subscribe(self, *topic_filters: str) -> None:
+        """All of them in one request; its answer is a refusal when one of them is refused."""
+        self._client.subscribe([(topic_filter, 1) for topic_filter in topic_filters])
 
     def publish(self, topic: str, payload: bytes, *, retain: bool = False, expiry_s: int | None = None) -> int:
         """Send with QoS 1; the number comes back in `Published`."""

@@ -1,5 +1,5 @@
 """
-The pictures of an alert: a crop of the frame, or an enrolled picture, becomes a small marked JPEG.
+The pictures of an alert: a crop of the frame, or an enrolled picture, becomes a small JPEG, marked in training.
 
 Faces of other people in the crop are painted over: they did not match, so nothing of them may leave.
 """
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from edge_lfr.biometrics.geometry import BoxXYXY, SizeWH
 from edge_lfr.biometrics.samples import Face, Frame
 from edge_lfr.errors import ReportingError
+from edge_lfr.terms import Mode
 
 SURROUND_SHARE: Final = 0.4
 """Of the face's width and height, on each side: hair, ears and chin help an officer (chosen, not measured)."""
@@ -42,8 +43,14 @@ PixelsBGR = NDArray[np.uint8]
 """uint8 (height, width, 3)."""
 
 
-def face_picture(frame: Frame, face: Face, others: Sequence[Face], *, mark: str, max_bytes: int) -> bytes | None:
-    """The face with its surroundings as a marked JPEG; None when no part of it lies inside the frame."""
+def mark_of(mode: Mode, *, is_test: bool = False) -> str | None:
+    """What stands under a picture: nothing where the mode is operational and somebody was really seen."""
+    words = (["TRAINING"] if mode is Mode.TRAINING else []) + (["TEST"] if is_test else [])
+    return " ".join(words) or None
+
+
+def face_picture(frame: Frame, face: Face, others: Sequence[Face], *, mark: str | None, max_bytes: int) -> bytes | None:
+    """The face with its surroundings as a JPEG; None when no part of it lies inside the frame."""
     place = face.box_xyxy.expanded(SURROUND_SHARE).clipped_to(frame.size)
     if place.area < 1.0:
         return None
@@ -53,15 +60,15 @@ def face_picture(frame: Frame, face: Face, others: Sequence[Face], *, mark: str,
     return _encode(_marked(_fitted(crop), mark), max_bytes)
 
 
-def enrolled_picture(jpeg: bytes, *, mark: str, max_bytes: int) -> bytes | None:
-    """A picture of the watchlist, made small and marked; None when it is no picture."""
+def enrolled_picture(jpeg: bytes, *, mark: str | None, max_bytes: int) -> bytes | None:
+    """A picture of the watchlist, made small; None when it is no picture."""
     pixels = cv2.imdecode(np.frombuffer(jpeg, dtype=np.uint8), cv2.IMREAD_COLOR)
     if pixels is None or not 0 < pixels.shape[0] * pixels.shape[1] <= MAX_SOURCE_PX:
         return None
     return _encode(_marked(_fitted(pixels.astype(np.uint8, copy=False)), mark), max_bytes)
 
 
-def card_picture(text: str, *, mark: str, max_bytes: int) -> bytes:
+def card_picture(text: str, *, mark: str | None, max_bytes: int) -> bytes:
     """Colour bars with a word; what a test alert shows in place of a face."""
     bars = np.array(
         [(235, 235, 235), (0, 235, 235), (235, 235, 0), (0, 235, 0), (235, 0, 235), (0, 0, 235), (235, 0, 0)], np.uint8
@@ -97,11 +104,13 @@ def _fitted(pixels: PixelsBGR) -> PixelsBGR:
     return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
 
 
-def _marked(pixels: PixelsBGR, mark: str) -> PixelsBGR:
-    """Burn *mark* into a band under the picture."""
+def _marked(pixels: PixelsBGR, mark: str | None) -> PixelsBGR:
+    """Burn *mark* into a band under the picture; without one there is no band."""
     left = max(0, NARROWEST_PX - pixels.shape[1]) // 2
     right = max(0, NARROWEST_PX - pixels.shape[1] - left)
     framed = cv2.copyMakeBorder(pixels, 0, 0, left, right, cv2.BORDER_CONSTANT, value=_BLACK_BGR)
+    if mark is None:
+        return framed.astype(np.uint8, copy=False)
     framed = cv2.copyMakeBorder(framed, 0, BAND_PX, 0, 0, cv2.BORDER_CONSTANT, value=_AMBER_BGR)
     marked = framed.astype(np.uint8, copy=False)
     height, width = marked.shape[:2]

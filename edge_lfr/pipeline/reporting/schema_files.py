@@ -8,26 +8,49 @@ import json
 from pathlib import Path
 from typing import Final
 
+from edge_lfr.governance.revocation import Revocation
 from edge_lfr.governance.signed import SignedMessage
-from edge_lfr.pipeline.reporting.messages import AckMessage, AlertMessage, Message, SightingMessage
-from edge_lfr.pipeline.reporting.states import CameraMessage, HealthMessage, StatusMessage, WatchlistMessage
+from edge_lfr.pipeline.reporting.messages import (
+    AckMessage,
+    AlertMessage,
+    Message,
+    SightingMessage,
+    UpMessage,
+)
+from edge_lfr.pipeline.reporting.states import (
+    CameraMessage,
+    HealthMessage,
+    LedgerHeadMessage,
+    StatusMessage,
+    TrustMessage,
+    WatchlistMessage,
+)
 
 DIRECTORY: Final = Path(__file__).parent / "schemas"
-MESSAGES: Final[tuple[type[Message], ...]] = (
+UP_MESSAGES: Final[tuple[type[UpMessage], ...]] = (
     AlertMessage,
     SightingMessage,
     StatusMessage,
     CameraMessage,
     HealthMessage,
     WatchlistMessage,
-    AckMessage,
+    TrustMessage,
+    LedgerHeadMessage,
 )
+"""What an appliance says."""
+
+DOWN_MESSAGES: Final[tuple[type[Message], ...]] = (AckMessage,)
+"""What control says, inside a signed envelope."""
 
 
 def schema_texts() -> dict[str, str]:
     """File name to text, for every message."""
-    schemas = {f"{message.file_name}.json": message.model_json_schema(mode="validation") for message in MESSAGES}
+    schemas = {
+        f"{message.file_name}.json": message.model_json_schema(mode="validation")
+        for message in (*UP_MESSAGES, *DOWN_MESSAGES)
+    }
     schemas["signed.json"] = SignedMessage.model_json_schema(mode="validation")
+    schemas["revocation.json"] = Revocation.model_json_schema(mode="validation")  # inside a signed document
     dialect = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
     return {name: json.dumps(dialect | schema, indent=2) + "\n" for name, schema in schemas.items()}
 

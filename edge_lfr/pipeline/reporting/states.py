@@ -3,9 +3,18 @@
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, Field, JsonValue
 
-from edge_lfr.pipeline.reporting.messages import Count, Digest, Evidence, Message, Name, Part
+from edge_lfr.governance.trust import MAX_TRUST_FILES, Role
+from edge_lfr.pipeline.reporting.messages import (
+    AuthorisedMessage,
+    Count,
+    Digest,
+    Evidence,
+    Name,
+    Part,
+    UpMessage,
+)
 
 Measure = Annotated[float, Field(allow_inf_nan=False)]
 Milliseconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -41,14 +50,13 @@ class OutboxCounts(Part):
     """Since this run began: expired before anybody acknowledged, or refused because disk and memory were full."""
 
 
-class StatusMessage(Message):
+class StatusMessage(AuthorisedMessage):
     """The appliance in one line; retained."""
 
     file_name = "status"
 
     schema_version: Literal["lfr.status/1"] = Field("lfr.status/1", alias="schema")
     state: DeviceState
-    mode: Literal["training"]
     boot_id: Name
     since: AwareDatetime
     """When this state began."""
@@ -64,9 +72,14 @@ class StatusMessage(Message):
 
     outbox: OutboxCounts = OutboxCounts()
     software: Name = ""
+    window_ends_at: AwareDatetime | None = None
+    """When the authority's window ends; None without an authority."""
+
+    clock: Name | None = None
+    """How far this appliance trusts its clock, as a code; None where it has not said."""
 
 
-class CameraMessage(Message):
+class CameraMessage(UpMessage):
     """One camera; retained."""
 
     file_name = "camera"
@@ -96,7 +109,7 @@ class StageSpans(Spans):
     """Since the daemon started."""
 
 
-class HealthMessage(Message):
+class HealthMessage(UpMessage):
     """Numbers of the moment; sent at an interval, not retained."""
 
     file_name = "health"
@@ -118,7 +131,7 @@ class HealthMessage(Message):
     """Parts of an alert's way from the camera to the broker."""
 
 
-class WatchlistMessage(Message):
+class WatchlistMessage(UpMessage):
     """Which watchlist is searched; retained."""
 
     file_name = "watchlist"
@@ -126,6 +139,9 @@ class WatchlistMessage(Message):
     schema_version: Literal["lfr.watchlist/1"] = Field("lfr.watchlist/1", alias="schema")
     digest: Digest | None
     """None while no watchlist is loaded."""
+
+    list_id: Name | None = None
+    """As its issuer calls it; None where it has no such name."""
 
     references: Count = 0
     templates: Count = 0
@@ -149,3 +165,50 @@ class WatchlistMessage(Message):
 
     index_graph_ms: tuple[Milliseconds, Milliseconds] | None = None
     index_build_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+
+
+class TrustedKeyState(Part):
+    """One key whose signatures count."""
+
+    fingerprint: Annotated[str, Field(pattern=r"^[0-9a-f]{4}(-[0-9a-f]{4}){7}$")]
+    """As it is shown everywhere: the first 128 bits in groups of four."""
+
+    role: Role
+    not_after: AwareDatetime
+
+
+class TrustMessage(UpMessage):
+    """Whose signatures count here; retained, so that a key that nobody expected is seen elsewhere."""
+
+    file_name = "trust"
+
+    schema_version: Literal["lfr.trust/1"] = Field("lfr.trust/1", alias="schema")
+    keys: Annotated[tuple[TrustedKeyState, ...], Field(max_length=MAX_TRUST_FILES)]
+    """In the order of role and fingerprint."""
+
+
+class HeadSignature(Part):
+    """Whose it claims to be; nothing here has verified it."""
+
+    key: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    signature: Annotated[str, Field(max_length=88)]
+
+
+class SignedHead(Part):
+    """The signed document as the ledger made it; a reader who wants to believe it verifies it."""
+
+    schema_version: Literal["lfr.document/1"] = Field(alias="schema")
+    kind: Literal["ledger-head"]
+    content: Annotated[dict[Name, JsonValue], Field(max_length=16)]
+    """Which ledger, how many lines, the digest of the last one, and when."""
+
+    signatures: Annotated[tuple[HeadSignature, ...], Field(min_length=1, max_length=8)]
+
+
+class LedgerHeadMessage(UpMessage):
+    """How far the ledger is, signed by this appliance; retained: the copy elsewhere that shows a ledger cut short."""
+
+    file_name = "ledger-head"
+
+    schema_version: Literal["lfr.ledger-head/1"] = Field("lfr.ledger-head/1", alias="schema")
+    head: SignedHead

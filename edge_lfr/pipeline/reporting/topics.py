@@ -1,7 +1,14 @@
-"""Where messages go: topic names of one appliance; never a word about a subject in them."""
+"""
+Where messages go: topic names of one appliance; never a word about a subject in them.
+
+Operational topics have `up` or `down` where those of training have `training`: whatever force and device are called, no
+topic belongs to both modes, and no filter of one mode catches a message of the other.
+"""
 
 from dataclasses import dataclass
 from typing import Final
+
+from edge_lfr.terms import Mode
 
 ROOT: Final = "lfr/v1"
 
@@ -12,8 +19,7 @@ class Identity:
 
     force: str
     device: str
-    mode: str = "training"
-    """Operational messages will have no such level; a training message can never be taken for one."""
+    mode: Mode
 
     @property
     def addressee(self) -> str:
@@ -29,7 +35,9 @@ class Topics:
 
     @property
     def base(self) -> str:
-        return f"{ROOT}/{self.identity.force}/{self.identity.device}/{self.identity.mode}"
+        """Training has a level more, which an operational topic cannot have."""
+        appliance = f"{ROOT}/{self.identity.force}/{self.identity.device}"
+        return appliance if self.identity.mode is Mode.OPERATIONAL else f"{appliance}/{self.identity.mode}"
 
     @property
     def alert(self) -> str:
@@ -58,8 +66,23 @@ class Topics:
         return f"{self.base}/up/watchlist"
 
     @property
+    def ledger_head(self) -> str:
+        """Retained; how far the ledger is, signed: the copy elsewhere that shows a ledger which was cut off."""
+        return f"{self.base}/up/ledger/head"
+
+    @property
+    def trust(self) -> str:
+        """Retained; whose signatures count here."""
+        return f"{self.base}/up/trust"
+
+    @property
     def ack(self) -> str:
         return f"{self.base}/down/ack"
+
+    @property
+    def revocation(self) -> str:
+        """Control leaves it retained, so that an appliance that was away hears it when it comes back."""
+        return f"{self.base}/down/revocation"
 
     @property
     def everything_up(self) -> str:

@@ -41,6 +41,15 @@ def test_a_minimal_file_loads(file: Path) -> None:
     assert type(config) is ApplianceConfig
 
 
+def test_each_mode_has_its_own_folder(file: Path) -> None:
+    """What training leaves behind is never taken for what an operation needs, nor the other way round."""
+    training = load_config(file, {})
+    operational = load_config(file, {"EDGE_LFR__MODE": "operational"})
+    assert Mode.OPERATIONAL is operational.mode
+    assert training.state_directory == operational.state_directory
+    assert {"training", "operational"} == {training.mode_directory.name, operational.mode_directory.name}
+
+
 def test_a_variable_overrides_the_file(file: Path) -> None:
     """Section and field are joined by two underscores."""
     config = load_config(file, {"EDGE_LFR__DECISION__REQUIRED_HITS": "3", "EDGE_LFR__DEVICE": "van-2", "OTHER": "1"})
@@ -98,7 +107,9 @@ def test_a_path_of_a_variable_means_the_present_folder(
     [
         ('device = "van-1"', 'device = "Van 1"', ["device: found 'Van 1'", "allowed: text like"]),
         ('device = "van-1"', "", ["device: missing"]),
-        ('mode = "training"', 'mode = "operational"', ["mode: found 'operational'", "allowed: training"]),
+        ('mode = "training"', 'mode = "live"', ["mode: found 'live'", "allowed: training, operational"]),
+        ('device = "van-1"', 'device = "training"', ["device: found 'training', which is no name"]),
+        ('force = "anytown"', 'force = "operational"', ["force: found 'operational', which is no name"]),
         ('id = "north"', 'id = "north"\nzone = [[0, 0], [0, 1.5], [1, 1]]', ["cameras[0].zone[1][1]: found 1.5"]),
         (
             'host = "127.0.0.1"',

@@ -22,10 +22,13 @@ from edge_lfr.console.events import (
     SightingSeen,
     StateSeen,
 )
-from edge_lfr.console.terminal import Screen, json_lines, watch
+from edge_lfr.console.terminal import Screen, alert_panel, json_lines, watch
+from edge_lfr.governance.trust import Role
 from edge_lfr.pipeline.reporting.messages import AlertMessage, RunnerUp, SightingMessage
-from edge_lfr.pipeline.reporting.states import DeviceState, StatusMessage
+from edge_lfr.pipeline.reporting.states import DeviceState, StatusMessage, TrustedKeyState, TrustMessage
+from edge_lfr.terms import Mode
 from simulators.appliance import TOPICS, jpeg_of, noise
+from simulators.heads import head
 
 NOW = datetime(2026, 6, 1, 12, 30, tzinfo=UTC)
 BELL = "\x07"
@@ -87,9 +90,9 @@ def sighting() -> SightingMessage:
     )
 
 
-def shown(*events: ControlEvent) -> str:
+def shown(*events: ControlEvent, mode: Mode = Mode.TRAINING) -> str:
     stream = io.StringIO()
-    screen = Screen(Console(file=stream, width=140, force_terminal=True, color_system=None))
+    screen = Screen(Console(file=stream, width=140, force_terminal=True, color_system=None), mode)
     for event in events:
         screen.show(event)
     return stream.getvalue()
@@ -144,11 +147,39 @@ def test_everything_else_is_one_line() -> None:
     ).splitlines()
     assert [
         "connected to the broker",
+        "TRAINING: nobody who is shown here is sought",
         "no broker: gone",
         "2 alerts or sightings have not arrived yet: numbers 3 to 4",
         "the appliance does not take acknowledgements just now: 01J",
         "appliance degraded (camera-north-down)",
     ] == lines
+
+
+def test_an_operational_alert_is_red_and_says_so() -> None:
+    """Not a word of training; under which list and authority it stands."""
+    live = alert(mode="operational", authority_id="A-2026-0142", list_id="london-1")
+    screen = shown(LinkChanged(is_up=True, reason=None), AlertSeen(live, is_repeat=False), mode=Mode.OPERATIONAL)
+    for words in ("OPERATIONAL: alerts are real", " OPERATIONAL ", "A-2026-0142", "london-1", BELL):
+        assert words in screen
+    assert "TRAINING" not in screen
+    assert ("red", "yellow") == (alert_panel(live).border_style, alert_panel(alert()).border_style)
+    assert "yellow" == alert_panel(alert(mode="operational", is_test=True)).border_style
+
+
+def test_a_change_of_trust_is_one_line() -> None:
+    """A key that nobody expected is seen by whoever sits there; the same keys again are not news."""
+    key = TrustedKeyState(fingerprint="3f2a-91c0-77be-0000-1111-2222-3333-4444", role=Role.CONTROL, not_after=NOW)
+    one, none = TrustMessage(mode=Mode.TRAINING, keys=(key,)), TrustMessage(mode=Mode.TRAINING, keys=())
+    assert [
+        "trusted keys: control 3f2a-91c0-77be-0000-1111-2222-3333-4444 until 2026-06-01",
+        "trusted keys: none",
+    ] == shown(StateSeen(one), StateSeen(one), StateSeen(none)).splitlines()
+
+
+def test_a_ledger_head_is_one_line() -> None:
+    """A head that comes again with a connection is not news."""
+    lines = shown(StateSeen(head(7)), StateSeen(head(7)), StateSeen(head(8)))
+    assert ["ledger head: ledger ab, n 7", "ledger head: ledger ab, n 8"] == lines.splitlines()
 
 
 def test_json_lines_carry_everything_but_pictures() -> None:
