@@ -52,13 +52,9 @@ class BrokerConfig(Section):
 
 
 class ReportingConfig(Section):
-    """What is sent, and how long it may wait."""
+    """What is sent; how long it may wait is retention's to say."""
 
     broker: BrokerConfig
-
-    alert_ttl_s: Annotated[float, Field(ge=60.0, le=31 * 86_400.0)] = 86_400.0
-    """Time to live of an alert and its pictures, from capture; then the row is deleted and, if nobody had
-    acknowledged it, counted and reported as lost."""
 
     passage_gap_s: Seconds = 60.0
     """A subject seen again within this time of the last sighting belongs to the same alert."""

@@ -106,7 +106,7 @@ class Daemon:
         latency = LatencyLog()
         times = StageTimes()
         self._outbox = Outbox(config.mode_directory / FILE_NAME, kek, config.reporting, clock)
-        alerts = AlertWriter(config.reporting, identity, self._outbox, clock)
+        alerts = AlertWriter(config.reporting, identity, self._outbox, clock, retention=config.retention.chosen)
         self._reporter = DaemonReporter(alerts, counters, latency, clock, keep_track_ends=keep_track_ends)
         self._cameras = {
             camera.id: Camera(camera, on_frame=self._notify_loop, on_discard=counters.discard, clock=clock)

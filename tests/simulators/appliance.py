@@ -15,6 +15,7 @@ from edge_lfr.biometrics.outcomes import Candidate, Decision, DecisionReason, Ou
 from edge_lfr.biometrics.samples import Face, Frame
 from edge_lfr.clock import Clock, SystemClock
 from edge_lfr.config.reporting import BrokerConfig, ReportingConfig
+from edge_lfr.config.retention import RetentionProfile
 from edge_lfr.governance.keys import KeyEncryptingKey
 from edge_lfr.governance.trust import TrustStore
 from edge_lfr.pipeline.reporting.alert import AlertWriter, Basis
@@ -34,6 +35,7 @@ from edge_lfr.pipeline.reporting.states import (
 )
 from edge_lfr.pipeline.reporting.topics import Identity, Topics
 from edge_lfr.terms import Mode
+from simulators.retention import DAY
 
 IDENTITY = Identity(force="testshire", device="van-1", mode=Mode.TRAINING)
 TOPICS = Topics(IDENTITY)
@@ -127,6 +129,7 @@ class Appliance:
         *,
         trust: TrustStore | None = None,
         clock: Clock | None = None,
+        retention: RetentionProfile = DAY,
         identity: Identity = IDENTITY,
         on_revocation: OnRevocation = refuse_revocation,
         trusted: TrustMessage | None = None,
@@ -139,7 +142,9 @@ class Appliance:
         self.identity = identity
         self.trusted = trusted
         self.ledger_head = ledger_head
-        self.writer = AlertWriter(self.config, identity, self.outbox, self.clock, basis(identity.mode))
+        self.writer = AlertWriter(
+            self.config, identity, self.outbox, self.clock, basis(identity.mode), retention=retention
+        )
         self.counters = Counters()
         self.latencies_ms: list[float] = []
         self.link = MqttLink(

@@ -112,7 +112,13 @@ class Box:
         self.loop = PathLoop(cameras, self.clock, self.health.latency, warm_up=lambda: None, on_broken=lambda: None)
         self.health.pack, self.health.cameras, self.health.loop = pack, cameras, self.loop
         self.store = new_store(folder)
-        alerts = AlertWriter(self.config.reporting, IDENTITY, self.health.outbox, self.clock)
+        alerts = AlertWriter(
+            self.config.reporting,
+            IDENTITY,
+            self.health.outbox,
+            self.clock,
+            retention=self.config.retention.chosen,
+        )
         reporter = DaemonReporter(alerts, self.health.counters, self.health.latency, self.clock, keep_track_ends=False)
         self.operation = Operation(
             config=self.config,

@@ -6,6 +6,9 @@ from edge_lfr.config.retention import BUILT_IN, RetentionProfile, load_profile
 
 NAME = "alerts-24h"
 
+DAY = load_profile(NAME)
+"""What a configuration has that says nothing of retention."""
+
 
 def document(folder: Path, *changes: tuple[str, str]) -> Path:
     """Write the built-in document to *folder*, with each first text replaced wherever it stands."""

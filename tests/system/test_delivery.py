@@ -25,6 +25,7 @@ from edge_lfr.pipeline.reporting.states import DeviceState, StatusMessage
 from simulators.appliance import IDENTITY, TOPICS, Appliance, eventually
 from simulators.broker import Broker
 from simulators.desk import Desk
+from simulators.retention import profile_of
 
 
 @pytest.fixture
@@ -344,8 +345,9 @@ class TestAcknowledgements:
 
 
 def test_an_alert_is_never_retained_and_ends_by_itself(tmp_path: Path) -> None:
-    """Another program's subscriber sees an expiry of a day at most, QoS 1, no retain flag, and JSON."""
-    with Broker(tmp_path) as broker, delivering(tmp_path, broker.config(), alert_ttl_s=3600.0) as van:
+    """Another program's subscriber sees an expiry of the profile's period at most, QoS 1, no retain flag, and JSON."""
+    hour = profile_of(tmp_path, 3600)
+    with Broker(tmp_path) as broker, delivering(tmp_path, broker.config(), retention=hour) as van:
         command = ["mosquitto_sub", "-V", "5", "-q", "1", "-C", "1", "-W", "10", "-p", str(broker.port)]
         subscriber = subprocess.Popen(
             [*command, "-t", TOPICS.alert, "-F", "%r %q %E %C"], stdout=subprocess.PIPE, text=True

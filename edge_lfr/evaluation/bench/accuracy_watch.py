@@ -113,6 +113,7 @@ class Appliance:
                 pack_digest=pack.digest,
                 threshold_evidence=armament.floor.evidence,
             ),
+            retention=config.retention.chosen,
         )
         track_ids = itertools.count(1)
         stages = stages_of(

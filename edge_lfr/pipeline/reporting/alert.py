@@ -6,7 +6,6 @@ Enters: a decision and, while the frame lives, the frame and the face. Leaves: a
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
@@ -16,6 +15,7 @@ from edge_lfr.biometrics.outcomes import Alert, Candidate, Decision
 from edge_lfr.biometrics.samples import Face, Frame
 from edge_lfr.clock import Clock
 from edge_lfr.config.reporting import ReportingConfig
+from edge_lfr.config.retention import RetentionProfile
 from edge_lfr.errors import AuthorityMissingError, ReportingError
 from edge_lfr.pipeline.reporting.listed import (
     FAULTS,
@@ -59,9 +59,21 @@ class AlertWriter:
     """Writes matches into the outbox; called from the path's thread, and for tests from the control socket's."""
 
     def __init__(
-        self, config: ReportingConfig, identity: Identity, outbox: Outbox, clock: Clock, basis: Basis | None = None
+        self,
+        config: ReportingConfig,
+        identity: Identity,
+        outbox: Outbox,
+        clock: Clock,
+        basis: Basis | None = None,
+        *,
+        retention: RetentionProfile,
     ) -> None:
         self._config = config
+        self._lifetimes = {
+            RowKind.ALERT: retention.alert_lifetime,
+            RowKind.SIGHTING: retention.sighting_lifetime,
+            RowKind.TEST: retention.test_lifetime,
+        }
         self._identity = identity
         self._outbox = outbox
         self._clock = clock
@@ -234,7 +246,7 @@ class AlertWriter:
             pack_id=basis.pack_id,
             pack_digest=basis.pack_digest,
             watchlist_digest=basis.watchlist_digest,
-            expires_at=self._expiry_of(alert),
+            expires_at=alert.captured_at + self._lifetimes[kind],
             face_jpeg=seen.jpeg,
             reference_jpeg=words.picture,
         )
@@ -259,7 +271,7 @@ class AlertWriter:
             threshold=alert.threshold,
             threshold_evidence=basis.threshold_evidence,
             is_ambiguous=alert.is_ambiguous,
-            expires_at=self._expiry_of(alert),
+            expires_at=alert.captured_at + self._lifetimes[RowKind.SIGHTING],
             face_jpeg=seen.jpeg,
         )
         self._keep(message, RowKind.SIGHTING, seen)
@@ -273,9 +285,6 @@ class AlertWriter:
             expires_at=message.expires_at,
             arrived_ns=seen.arrived_ns if kind is RowKind.ALERT else None,
         )
-
-    def _expiry_of(self, alert: Alert) -> datetime:
-        return alert.captured_at + timedelta(seconds=self._config.alert_ttl_s)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from edge_lfr.pipeline.reporting.messages import MESSAGE_BYTES, parse
 from edge_lfr.pipeline.reporting.states import DeviceState, HealthMessage
 from simulators.appliance import IDENTITY, frame_of
 from simulators.clock import StoppedClock
+from simulators.retention import DAY
 from simulators.vitals import health_of
 
 LONGEST_ID = 63
@@ -69,7 +70,7 @@ def test_what_waits_is_told_with_its_age(tmp_path: Path, clock: StoppedClock) ->
     health.cameras["north"]._handover.offer(frame)
     clock.advance(1.5)
     reporting = ReportingConfig(broker=BrokerConfig(host="localhost"))
-    AlertWriter(reporting, IDENTITY, health.outbox, clock).write_test()
+    AlertWriter(reporting, IDENTITY, health.outbox, clock, retention=DAY).write_test()
     clock.advance(2.0)
     measures = health.measures()
     frame.destroy()

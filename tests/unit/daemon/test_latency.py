@@ -12,6 +12,7 @@ from edge_lfr.pipeline.reporting.outbox import FILE_NAME, Outbox
 from edge_lfr.pipeline.reporting.rows import RowKind
 from simulators.appliance import IDENTITY, basis, face_at, frame_of, match_of
 from simulators.clock import StoppedClock
+from simulators.retention import DAY
 
 MS = 1_000_000
 
@@ -60,7 +61,7 @@ def test_sightings_take_no_room_from_alerts(tmp_path: Path) -> None:
     clock, latency = StoppedClock(), LatencyLog()
     config = ReportingConfig.model_validate({"broker": {"host": "localhost", "port": 1}})
     outbox = Outbox(tmp_path / FILE_NAME, KeyEncryptingKey.load(tmp_path, create=True), config, clock)
-    writer = AlertWriter(config, IDENTITY, outbox, clock, basis())
+    writer = AlertWriter(config, IDENTITY, outbox, clock, basis(), retention=DAY)
     reporter = DaemonReporter(writer, Counters(), latency, clock, keep_track_ends=False)
     for track_id in range(1, 4):
         reporter.match(match_of("somebody", track_id), frame_of(clock), face_at(200, 100))

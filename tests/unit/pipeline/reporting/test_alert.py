@@ -11,6 +11,7 @@ import pytest
 
 from edge_lfr.biometrics.outcomes import Candidate
 from edge_lfr.config.reporting import ReportingConfig
+from edge_lfr.config.retention import load_profile
 from edge_lfr.errors import OutboxError, ReportingError, SealBrokenError
 from edge_lfr.governance.keys import KeyEncryptingKey
 from edge_lfr.pipeline.reporting.alert import AlertWriter, Basis
@@ -19,6 +20,7 @@ from edge_lfr.pipeline.reporting.outbox import Outbox
 from edge_lfr.pipeline.reporting.rows import RowKind
 from simulators.appliance import IDENTITY, Entry, EveryReference, basis, face_at, frame_of, jpeg_of, match_of, noise
 from simulators.clock import StoppedClock
+from simulators.retention import DAY, NAME, document
 
 
 @pytest.fixture
@@ -40,7 +42,7 @@ def outbox(tmp_path: Path, config: ReportingConfig, clock: StoppedClock) -> Iter
 
 @pytest.fixture
 def writer(config: ReportingConfig, outbox: Outbox, clock: StoppedClock) -> AlertWriter:
-    return AlertWriter(config, IDENTITY, outbox, clock, basis())
+    return AlertWriter(config, IDENTITY, outbox, clock, basis(), retention=DAY)
 
 
 def messages(outbox: Outbox) -> list[AlertMessage | SightingMessage]:
@@ -53,6 +55,27 @@ def messages(outbox: Outbox) -> list[AlertMessage | SightingMessage]:
         else:
             found.append(parse(AlertMessage, row.message))
     return found
+
+
+def test_each_message_ends_with_its_own_period(
+    config: ReportingConfig, outbox: Outbox, clock: StoppedClock, tmp_path: Path
+) -> None:
+    """The profile's document decides how long an alert, a sighting and a test are kept: from capture, by kind."""
+    path = document(tmp_path)
+    text = path.read_text()
+    for period_s in (7_200, 3_600, 60):  # in the document's order of kinds
+        text = text.replace("period_s = 86_400", f"period_s = {period_s}", 1)
+    path.write_text(text)
+    writer = AlertWriter(config, IDENTITY, outbox, clock, basis(), retention=load_profile(NAME, path))
+    writer.write(match_of("r1"), frame_of(clock), face_at(200, 100))
+    writer.write(match_of("r1", 2, camera_id="south"), frame_of(clock, "south"), face_at(10, 10))
+    writer.write_test()
+    left = [(message.expires_at - clock.utc_now()).total_seconds() for message in messages(outbox)]
+    assert [7_200.0, 3_600.0, 60.0] == left
+    for after_s, kinds in ((60, [RowKind.ALERT, RowKind.SIGHTING]), (3_600, [RowKind.ALERT]), (7_200, [])):
+        clock.advance(after_s - (clock.elapsed_ns - 1_000_000_000_000) / 1e9)
+        outbox.purge()
+        assert kinds == [row.kind for row in outbox.pending()]
 
 
 def test_an_alert_carries_what_an_officer_needs(writer: AlertWriter, outbox: Outbox, clock: StoppedClock) -> None:
@@ -262,7 +285,7 @@ def test_a_match_needs_a_watchlist_and_a_test_does_not(
     config: ReportingConfig, outbox: Outbox, clock: StoppedClock
 ) -> None:
     """The way to the control room can be tried before anything is loaded."""
-    writer = AlertWriter(config, IDENTITY, outbox, clock)
+    writer = AlertWriter(config, IDENTITY, outbox, clock, retention=DAY)
     with pytest.raises(ReportingError):
         writer.write(match_of("r1"), None, None)
     writer.write_test()

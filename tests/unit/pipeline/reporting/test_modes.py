@@ -38,6 +38,7 @@ from simulators.appliance import (
     match_of,
 )
 from simulators.clock import StoppedClock
+from simulators.retention import DAY
 
 PICTURE_BYTES = 30_000
 AMBER_BGR = (0, 176, 255)
@@ -109,7 +110,7 @@ def test_alerts_and_sightings_say_their_mode_and_under_what_authority(
     identity: Identity, config: ReportingConfig, outbox: Outbox, clock: StoppedClock
 ) -> None:
     """Training has no authority; both say which list it was."""
-    writer = AlertWriter(config, identity, outbox, clock, basis(identity.mode))
+    writer = AlertWriter(config, identity, outbox, clock, basis(identity.mode), retention=DAY)
     writer.write(match_of("r1"), frame_of(clock), face_at(200, 100))
     writer.write(match_of("r1", 2, camera_id="south"), frame_of(clock, "south"), face_at(10, 10))
     writer.write_test()
@@ -120,7 +121,9 @@ def test_alerts_and_sightings_say_their_mode_and_under_what_authority(
 
 def test_training_names_no_authority(config: ReportingConfig, outbox: Outbox, clock: StoppedClock) -> None:
     """A message that says both is not believed."""
-    AlertWriter(config, IDENTITY, outbox, clock, basis()).write(match_of("r1"), frame_of(clock), face_at(200, 100))
+    AlertWriter(config, IDENTITY, outbox, clock, basis(), retention=DAY).write(
+        match_of("r1"), frame_of(clock), face_at(200, 100)
+    )
     (message,) = written(outbox)
     wire = message.to_json().replace(b'"authority_id":null', b'"authority_id":"A-2026-0142"')
     with pytest.raises(MessageFormatError):
@@ -131,7 +134,7 @@ def test_an_operational_alert_without_authority_is_not_believed(
     config: ReportingConfig, outbox: Outbox, clock: StoppedClock
 ) -> None:
     """Neither by a control room nor by the writer, which refuses a watchlist that stands under none."""
-    writer = AlertWriter(config, LIVE_IDENTITY, outbox, clock, basis(Mode.OPERATIONAL))
+    writer = AlertWriter(config, LIVE_IDENTITY, outbox, clock, basis(Mode.OPERATIONAL), retention=DAY)
     writer.write(match_of("r1"), frame_of(clock), face_at(200, 100))
     (message,) = written(outbox)
     wire = message.to_json().replace(f'"authority_id":"{AUTHORITY_ID}"'.encode(), b'"authority_id":null')
@@ -139,7 +142,7 @@ def test_an_operational_alert_without_authority_is_not_believed(
         parse(AlertMessage, wire)
     for refuse in (
         lambda: writer.rest_on(basis(Mode.TRAINING)),
-        lambda: AlertWriter(config, LIVE_IDENTITY, outbox, clock, basis(Mode.TRAINING)),
+        lambda: AlertWriter(config, LIVE_IDENTITY, outbox, clock, basis(Mode.TRAINING), retention=DAY),
     ):
         with pytest.raises(AuthorityMissingError):
             refuse()
@@ -149,7 +152,7 @@ def test_the_way_to_control_can_be_tried_before_there_is_an_authority(
     config: ReportingConfig, outbox: Outbox, clock: StoppedClock
 ) -> None:
     """A test is about nobody."""
-    AlertWriter(config, LIVE_IDENTITY, outbox, clock).write_test()
+    AlertWriter(config, LIVE_IDENTITY, outbox, clock, retention=DAY).write_test()
     (message,) = written(outbox)
     assert isinstance(message, AlertMessage)
     assert (Mode.OPERATIONAL, None, True) == (message.mode, message.authority_id, message.is_test)
@@ -169,7 +172,7 @@ def test_every_picture_of_training_is_marked_and_none_of_operation(
     identity: Identity, config: ReportingConfig, outbox: Outbox, clock: StoppedClock
 ) -> None:
     """Seen, enrolled, the second of two that look alike, and a sighting's; to the byte as the mark makes them."""
-    writer = AlertWriter(config, identity, outbox, clock, basis(identity.mode))
+    writer = AlertWriter(config, identity, outbox, clock, basis(identity.mode), retention=DAY)
     decision = replace(match_of("r1"), is_ambiguous=True)
     face = face_at(200, 100)
     writer.write(decision, frame_of(clock), face)
@@ -190,7 +193,7 @@ def test_a_test_says_test_in_both_modes(
     identity: Identity, config: ReportingConfig, outbox: Outbox, clock: StoppedClock
 ) -> None:
     """In operation without the word training, which would make an officer doubt the next alert."""
-    AlertWriter(config, identity, outbox, clock).write_test()
+    AlertWriter(config, identity, outbox, clock, retention=DAY).write_test()
     (message,) = written(outbox)
     assert isinstance(message, AlertMessage)
     mark = "TRAINING TEST" if identity.mode is Mode.TRAINING else "TEST"
