@@ -7,7 +7,8 @@ Plain bytes enter and an age file leaves, or the other way; both pass in pieces,
 import io
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import BinaryIO, Final, Self
@@ -94,12 +95,21 @@ def encrypt(plain: BinaryIO, out: BinaryIO, recipients: Sequence[AgeRecipient]) 
 
     Raises:
         ValueError: There is no recipient (a caller's mistake).
-        OSError: *plain* cannot be read, or *out* not written.
+        Exception: Whatever *plain* or *out* raised; what was written is then no whole age file.
     """
     if not recipients:
         message = "an age file needs a recipient"
         raise ValueError(message)
-    pyrage.encrypt_io(plain, out, [recipient._recipient for recipient in recipients])  # noqa: SLF001 - this file's own
+    reading, writing = _Noted(plain), _Noted(out)
+    try:
+        pyrage.encrypt_io(reading, writing, [recipient._recipient for recipient in recipients])  # noqa: SLF001 - this file's own
+    except pyrage.EncryptError:
+        if reading.error is None and writing.error is None:
+            raise
+    # The library turns what happened into words, and what happens to its last bytes into nothing at all.
+    for error in (reading.error, writing.error):
+        if error is not None:
+            raise error
 
 
 class AgeReader:
@@ -200,6 +210,41 @@ class _Rejoined(io.RawIOBase):
             raise
         buffer[: len(piece)] = piece
         return len(piece)
+
+
+class _Noted(io.RawIOBase):
+    """A file on one side of the encryption, which remembers what went wrong there."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.error: BaseException | None = None
+
+    def readable(self) -> bool:
+        return True
+
+    def writable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # the base names a wider type
+        with self._noting():
+            piece = self._file.read(len(buffer))
+        buffer[: len(piece)] = piece
+        return len(piece)
+
+    def write(self, piece: bytes) -> int:  # type: ignore[override]  # the base names a wider type
+        left = memoryview(piece)
+        with self._noting():
+            while left:
+                left = left[self._file.write(left) or 0 :]
+        return len(piece)
+
+    @contextmanager
+    def _noting(self) -> Iterator[None]:
+        try:
+            yield
+        except BaseException as error:
+            self.error = error
+            raise
 
 
 class _WholeWrites(io.RawIOBase):

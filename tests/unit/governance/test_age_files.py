@@ -1,5 +1,6 @@
 """Age files: what others encrypt we read, and what was changed, cut or blown up ends in one clear error."""
 
+import errno
 import io
 import subprocess
 from pathlib import Path
@@ -54,6 +55,50 @@ def test_no_bit_can_be_changed(place: int, bit: int) -> None:
     changed[place] ^= 1 << bit
     with pytest.raises(AgeFileError):
         read_all(bytes(changed))
+
+
+class Failing(io.BytesIO):
+    """A disk that is full, or a stick that is pulled, after so many bytes."""
+
+    def __init__(self, after: int) -> None:
+        super().__init__(PLAIN)
+        self._after = after
+
+    def read(self, most: int | None = -1, /) -> bytes:
+        self._spend()
+        return super().read(most)
+
+    def write(self, piece: object, /) -> int:
+        self._spend()
+        return len(memoryview(piece))  # type: ignore[arg-type]
+
+    def _spend(self) -> None:
+        self._after -= 1
+        if self._after < 0:
+            raise OSError(errno.ENOSPC, "no space")
+
+
+@pytest.mark.parametrize("after", [0, 1, 2, 3])
+def test_what_cannot_be_written_or_read_is_an_error(after: int) -> None:
+    """From the first byte to the last: the library alone passes over its last write, and says no more than words."""
+    for length in (0, 5, len(PLAIN)):
+        whole = Counting()
+        encrypt(io.BytesIO(PLAIN[:length]), whole, [IDENTITY.recipient])
+        if after < whole.writes:
+            with pytest.raises(OSError, match="no space"):
+                encrypt(io.BytesIO(PLAIN[:length]), Failing(after), [IDENTITY.recipient])
+    with pytest.raises(OSError, match="no space"):
+        encrypt(Failing(after), io.BytesIO(), [IDENTITY.recipient])
+
+
+class Counting(io.BytesIO):
+    """How often it was written to."""
+
+    writes = 0
+
+    def write(self, piece: object, /) -> int:
+        self.writes += 1
+        return super().write(piece)  # type: ignore[arg-type]
 
 
 def test_nobody_else_reads_it() -> None:
