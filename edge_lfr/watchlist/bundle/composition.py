@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from edge_lfr.terms import Category, ResponseCode
 from edge_lfr.watchlist.bundle.rules import full_years
@@ -75,7 +75,7 @@ class Composition:
 
     undated_pictures: int
 
-    def as_json(self) -> dict[str, object]:
+    def as_json(self) -> dict[str, Any]:
         """For a report."""
         return {
             "entries": self.entries,

@@ -78,7 +78,7 @@ def test_a_child_needs_both_words_and_a_young_child_three() -> None:
     """Necessity and countersign below 18, the authorising officer's approval too below 13; an adult none of them."""
     necessity, countersign = EntryReason.UNDER_18_NECESSITY, EntryReason.UNDER_18_COUNTERSIGN
     seventeen, twelve = TODAY.replace(year=2008) + DAY, TODAY.replace(year=2013) + DAY
-    said = {"under_18_necessity": "runs away", "under_18_countersigned_by": "Insp 1"}
+    said: dict[str, Any] = {"under_18_necessity": "runs away", "under_18_countersigned_by": "Insp 1"}
 
     assert () == judged(born_on=TODAY.replace(year=2008))
     assert (necessity, countersign) == judged(born_on=seventeen)
@@ -212,11 +212,8 @@ def test_the_composition_counts_everybody_once() -> None:
     assert (1.0, 2) == (found.why_here_share, found.why_here_texts)
     assert (date(2019, 1, 1), "REF-2") == found.oldest_pictures[0]
     assert sorted(found.oldest_pictures) == list(found.oldest_pictures)
-    assert {"suspect": 2, "missing-at-risk": 2} == {
-        name: count
-        for name, count in dict(found.as_json())["categories"].items()
-        if count  # type: ignore[attr-defined]
-    }
+    told = found.as_json()["categories"]
+    assert {"suspect": 2, "missing-at-risk": 2} == {name: count for name, count in told.items() if count}
 
 
 def test_the_composition_of_nobody_is_empty() -> None:
