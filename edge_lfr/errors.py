@@ -129,6 +129,14 @@ class BundleError(WatchlistFormatError):
     code = "watchlist.bundle"
 
 
+class BundleWriteError(WatchlistError):
+    """A watchlist bundle could not be written; nothing of it was left."""
+
+    code = "watchlist.bundle-write"
+    exit_status = os.EX_CANTCREAT
+    remedy = "check the folder and the free space on its disk"
+
+
 class WatchlistSealError(WatchlistError):
     """The sealed store does not open: a missing or wrong key, or changed bytes."""
 
@@ -360,3 +368,14 @@ class PermissionRefusedError(ControlError):
     code = "control.permission"
     exit_status = os.EX_NOPERM
     remedy = "join the group `edge-lfr-technician`"
+
+
+# The ledger -------------------------------------------------------------------------------------------------------
+
+
+class LedgerError(EdgeLfrError):
+    """The ledger cannot be written or read; whoever wanted a line decides what that means."""
+
+    code = "ledger"
+    exit_status = os.EX_IOERR
+    remedy = "free disk space under the state folder, and check the disk and the folder's owner"
