@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from edge_lfr.cli import bundle_reading
 from edge_lfr.cli.consent import require_consent
 from edge_lfr.cli.enrolment_report import say_warnings, write_report
 from edge_lfr.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption, YesOption, new_app
@@ -28,6 +29,7 @@ from edge_lfr.watchlist.source import WatchlistSource, read_source
 from edge_lfr.watchlist.store import SealedStore
 
 app = new_app("Load, show, shorten or destroy the watchlist.")
+bundle_reading.add_to(app)
 
 LOAD_NICENESS: Final = 10
 """Enrolment beside a running daemon gets what the path leaves, and alone everything; chosen, not measured."""

@@ -29,16 +29,16 @@ from edge_lfr.watchlist.bundle.manifest import (
     parse_manifest,
 )
 from edge_lfr.watchlist.bundle.refusals import BundleRefusal, BundleRefusedError
+from edge_lfr.watchlist.bundle.rules import POLICY, ExtractReason, WatchlistPolicy, stale
 from edge_lfr.watchlist.pictures import MAX_FILE_BYTES
-
-MAX_EXTRACT_AGE: Final = timedelta(hours=24)
-"""POLICY W3."""
-
-MAX_EXTRACT_LEAD: Final = timedelta(seconds=30)
-"""How far the issuer's clock may be ahead of ours, as for signed messages (chosen, not measured)."""
 
 SIGNING_ROLES: Final = {Mode.OPERATIONAL: Role.ISSUE, Mode.TRAINING: Role.TRAIN}
 """Who signs a bundle for which mode."""
+
+_STALE: Final = {
+    ExtractReason.TOO_OLD: BundleRefusal.EXTRACT_OLD,
+    ExtractReason.IN_FUTURE: BundleRefusal.EXTRACT_FUTURE,
+}
 
 _ANY_BYTES: Final = 8**11
 """More than a head can say: what is not looked into needs no bound."""
@@ -96,6 +96,11 @@ class OpenedBundle:
         except BaseException:
             self.close()
             raise
+
+    @property
+    def manifest_digest(self) -> str:
+        """SHA-256 of the manifest's bytes, hex: by this name receipts and ledgers call a bundle."""
+        return hashlib.sha256(self.untrusted_manifest).hexdigest()
 
     def signer(self, trust: TrustStore, mode: Mode, *, device_fingerprint: str | None, now: datetime) -> TrustedKey:
         """
@@ -176,8 +181,7 @@ class BundleReader:
         device_fingerprint: str | None,
         now: datetime,
         list_id: str | None = None,
-        max_age: timedelta = MAX_EXTRACT_AGE,
-        max_lead: timedelta = MAX_EXTRACT_LEAD,
+        policy: WatchlistPolicy = POLICY,
     ) -> None:
         """
         Take the steps (1) to (6).
@@ -193,15 +197,13 @@ class BundleReader:
 
             device: This appliance, as `force/device`.
 
-            device_fingerprint: The appliance's own signing key, which never counts as an issuer's; None where it has none.
+            device_fingerprint: The appliance's own key, which never counts as an issuer's; None where it has none.
 
             now: Aware.
 
             list_id: The list that is wanted; None takes any.
 
-            max_age: Since the list was drawn from the force's systems.
-
-            max_lead: How far in the future that may be.
+            policy: How old the extract may be, and how far two clocks may differ.
 
         Raises:
             AgeFileError: It is no age file for this identity, or was changed or cut off.
@@ -213,14 +215,14 @@ class BundleReader:
         try:
             # (4) the signature, before anything is parsed
             self.issuer = self._opened.signer(trust, mode, device_fingerprint=device_fingerprint, now=now)
-            self.digest = hashlib.sha256(self._opened.untrusted_manifest).hexdigest()
+            self.digest = self._opened.manifest_digest
             # (5) the manifest
             self.manifest: BundleManifest = parse_manifest(self._opened.untrusted_manifest)
             del self._opened.untrusted_manifest
             # (6) for us, now
             _require_mode(self.manifest, mode)
             _require_device(self.manifest, device)
-            _require_fresh(self.manifest, now, max_age, max_lead)
+            _require_fresh(self.manifest, now, policy)
             _require_list(self.manifest, list_id)
         except BaseException:
             self.close()
@@ -286,21 +288,18 @@ def _require_device(manifest: BundleManifest, device: str) -> None:
         raise BundleRefusedError(BundleRefusal.DEVICE, message)
 
 
-def _require_fresh(manifest: BundleManifest, now: datetime, max_age: timedelta, max_lead: timedelta) -> None:
-    age = now - manifest.extracted_at
-    if age > max_age:
-        message = f"drawn {_hours(age)} h ago, at {manifest.extracted_at.isoformat()}; allowed are {_hours(max_age)} h"
-        raise BundleRefusedError(BundleRefusal.EXTRACT_OLD, message)
-    if -age > max_lead:
-        message = f"drawn at {manifest.extracted_at.isoformat()}, and here it is {now.isoformat()}"
-        raise BundleRefusedError(BundleRefusal.EXTRACT_FUTURE, message)
+def _require_fresh(manifest: BundleManifest, now: datetime, policy: WatchlistPolicy) -> None:
+    reason = stale(manifest.extracted_at, now, policy)
+    if reason is not None:
+        hours = policy.max_extract_age / timedelta(hours=1)
+        message = (
+            f"drawn at {manifest.extracted_at.isoformat(timespec='seconds')}, and here it is "
+            f"{now.isoformat(timespec='seconds')}; it may be up to {hours:g} hours old"
+        )
+        raise BundleRefusedError(_STALE[reason], message)
 
 
 def _require_list(manifest: BundleManifest, list_id: str | None) -> None:
     if list_id is not None and manifest.list_id != list_id:
         message = f"it is the list {manifest.list_id}, wanted is {list_id}"
         raise BundleRefusedError(BundleRefusal.LIST_ID, message)
-
-
-def _hours(span: timedelta) -> str:
-    return f"{span / timedelta(hours=1):.1f}"
