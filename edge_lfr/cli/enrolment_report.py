@@ -4,9 +4,12 @@ How a load is told to a person: counts, quality, what to expect, what was refuse
 Ids, lines and numbers, never labels.
 """
 
+from collections.abc import Mapping
 from typing import Final
 
 from edge_lfr.cli.output import say, write_fields, write_table
+from edge_lfr.terms import Category
+from edge_lfr.watchlist.bundle.composition import AgeBand
 from edge_lfr.watchlist.quality_spread import Spread
 from edge_lfr.watchlist.report import EnrolmentReport, RowOutcome
 
@@ -28,6 +31,20 @@ def write_report(report: EnrolmentReport) -> None:
             "seconds": round(report.seconds, 1),
         }
     )
+    composition = report.composition
+    if composition.entries:
+        write_fields(
+            {
+                "listed": {
+                    "categories": _counts(composition.categories),
+                    "age bands": _counts(composition.age_bands),
+                    "under 18": composition.under_18,
+                    "bluelist": composition.bluelist,
+                    "oldest picture": [day.isoformat() for day, _ in composition.oldest_pictures[:1]],
+                    "undated pictures": composition.undated_pictures,
+                }
+            }
+        )
     quality = report.quality
     if quality is not None:
         write_fields(
@@ -41,6 +58,10 @@ def write_report(report: EnrolmentReport) -> None:
         )
     _write_unlawful(report)
     _write_rejected(report)
+
+
+def _counts(counts: Mapping[Category, int] | Mapping[AgeBand, int]) -> list[str]:
+    return [f"{count} {term.value}" for term, count in counts.items() if count]
 
 
 def _words(spread: Spread, digits: int) -> str:

@@ -7,6 +7,7 @@ memory, and what waits is bounded. Whatever a source raises ends the load before
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Protocol
 
 from edge_lfr.watchlist.entries import WatchlistEntry
@@ -22,6 +23,10 @@ class SourceRow(Protocol):
 
     @property
     def reference_id(self) -> str: ...
+
+    @property
+    def taken_on(self) -> date | None:
+        """When the picture was taken; None where it is not known."""
 
     def read(self) -> EncodedPicture:
         """

@@ -12,6 +12,7 @@ from typing import Final, Self
 
 from edge_lfr.biometrics.outcomes import SimilarityScore
 from edge_lfr.biometrics.samples import QualityReason
+from edge_lfr.watchlist.bundle.composition import Composition
 from edge_lfr.watchlist.expected_alerts import ExpectedFalseAlerts
 from edge_lfr.watchlist.pictures import PictureReason
 from edge_lfr.watchlist.quality_spread import QualitySpread, Spread
@@ -150,6 +151,9 @@ class EnrolmentReport:
     expected_false_alerts: ExpectedFalseAlerts | None
     """Of a day with this list; None when nothing was enrolled."""
 
+    composition: Composition
+    """Who was enrolled, in numbers."""
+
     seconds: float
 
     @property
@@ -233,5 +237,6 @@ class EnrolmentReport:
             ],
             "threshold": self.threshold,
             "expected_false_alerts": None if expected is None else expected.as_json(),
+            "composition": self.composition.as_json(),
             "seconds": round(self.seconds, 3),
         }

@@ -1,8 +1,12 @@
 """Reports of loads that never were, for what reads them."""
 
+from datetime import UTC, date, datetime
+
 from edge_lfr.inference.catalogue import CalibrationRow
+from edge_lfr.watchlist.bundle.composition import DatedPictures, compose
 from edge_lfr.watchlist.expected_alerts import expected_false_alerts
 from edge_lfr.watchlist.report import EnrolmentReport, EntryResult, Lookalikes, RowOutcome, RowResult
+from simulators.watchlists import entry
 
 CALIBRATION = CalibrationRow(
     templates=100,
@@ -32,5 +36,12 @@ def made_report(*rows: RowResult, lookalikes: tuple[Lookalikes, ...] = ()) -> En
         pictures_differ=(),
         threshold=CALIBRATION.threshold if is_live else None,
         expected_false_alerts=expected_false_alerts(CALIBRATION) if is_live else None,
+        composition=compose(
+            [
+                DatedPictures(entry(number), (date(2020 + number, 1, 31), None))
+                for number in range(sum(row.outcome is RowOutcome.ENROLLED for row in rows))
+            ],
+            datetime(2026, 6, 1, tzinfo=UTC),
+        ),
         seconds=1.5,
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 
 from edge_lfr.watchlist.enrolment_source import SourceReference
 from edge_lfr.watchlist.entries import WatchlistEntry
@@ -24,6 +25,7 @@ class StreamedRow:
 
     line: int
     reference_id: str
+    taken_on: date | None
     held: Held | None = field(repr=False)
 
     def read(self) -> EncodedPicture:
@@ -73,7 +75,10 @@ class StreamedSource:
             self.given += 1
             yield SourceReference(
                 reference.number,
-                tuple(StreamedRow(row.line, row.reference_id, None if refused else self._hold(row)) for row in rows),
+                tuple(
+                    StreamedRow(row.line, row.reference_id, row.taken_on, None if refused else self._hold(row))
+                    for row in rows
+                ),
                 refused,
             )
 

@@ -7,23 +7,25 @@ then dropped unseen.
 
 from collections.abc import Iterator, Mapping
 
+from edge_lfr.watchlist.bundle.manifest import ManifestPicture
 from edge_lfr.watchlist.bundle.reading import BundleReader
 from edge_lfr.watchlist.enrolment_source import SourceReference
-from edge_lfr.watchlist.pictures import EncodedPicture, PictureType, check_picture
+from edge_lfr.watchlist.pictures import EncodedPicture, check_picture
 
 
 class BundleRow:
     """One picture of a bundle, in memory until it is read."""
 
-    __slots__ = ("_promised", "_untrusted", "line", "reference_id")
+    __slots__ = ("_promised", "_untrusted", "line", "reference_id", "taken_on")
 
-    def __init__(self, line: int, reference_id: str, untrusted: bytes | None, promised: PictureType) -> None:
+    def __init__(self, line: int, reference_id: str, said: ManifestPicture, untrusted: bytes | None) -> None:
         self.line = line
         """Its number in the bundle, from 1."""
 
         self.reference_id = reference_id
+        self.taken_on = said.taken_on
+        self._promised = said.type
         self._untrusted = untrusted
-        self._promised = promised
 
     def read(self) -> EncodedPicture:
         """
@@ -76,7 +78,7 @@ class BundleSource:
             for said in entry.pictures:
                 picture = next(pictures)
                 untrusted = None if refused else picture.untrusted
-                rows.append(BundleRow(picture.picture_number, entry.reference_id, untrusted, said.type))
+                rows.append(BundleRow(picture.picture_number, entry.reference_id, said, untrusted))
                 del picture, untrusted
             yield SourceReference(number, tuple(rows), refused)
             del rows

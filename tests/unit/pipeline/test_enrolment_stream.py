@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 
@@ -12,8 +13,9 @@ from numpy.typing import NDArray
 from assets.pictures.build_pictures import encoded, gradient
 from edge_lfr.config.faces import QualityConfig
 from edge_lfr.config.identification import DecisionConfig
-from edge_lfr.errors import WatchlistMissingError, WatchlistWipedError
-from edge_lfr.pipeline.enrolment import WAITING_BYTES, EnrolmentStages, enrol
+from edge_lfr.errors import WatchlistEndedError, WatchlistMissingError, WatchlistWipedError
+from edge_lfr.pipeline.enrolment import EnrolmentStages, enrol
+from edge_lfr.pipeline.enrolment_load import WAITING_BYTES
 from edge_lfr.watchlist.enrolment_source import EnrolmentSource, SourceReference
 from edge_lfr.watchlist.pictures import MAX_FILE_BYTES
 from edge_lfr.watchlist.report import EnrolmentReport, RowOutcome
@@ -212,6 +214,18 @@ def test_an_unlawful_entry_alone_keeps_the_list_from_becoming_live(
     assert (False, 1) == (refused.is_activated, refused.enrolled_references)
     with pytest.raises(WatchlistMissingError):
         store.open()
+
+
+def test_a_list_takes_its_end_along(people: WatchlistSource, store: SealedStore, stages: EnrolmentStages) -> None:
+    """The time after which it must not exist is sealed with it; one that has come already loads nothing."""
+    load(people, store, stages, wipe_at=datetime(2099, 1, 1, tzinfo=UTC))
+    with store.open() as stored:
+        assert datetime(2099, 1, 1, tzinfo=UTC) == stored.wipe_at
+
+    source = StreamedSource(people)
+    with pytest.raises(WatchlistEndedError):
+        load(source, store, stages, wipe_at=datetime(2020, 1, 1, tzinfo=UTC))
+    assert 0 == source.given
 
 
 class InDisorder(StreamedSource):

@@ -68,6 +68,7 @@ def test_a_report_keeps_its_keys_and_adds_to_them() -> None:
     assert {"p5": 40.0, "p50": 40.0, "p95": 60.0} == found["quality"]["inter_eye_px"]
     assert {"inter_eye_px", "sharpness", "detection_score"} == set(found["quality"])
     assert [["expired"], None] == [found["rows"][3]["reasons"], found["rows"][3]["sharpness"]]
+    assert {"suspect": 2} == {name: count for name, count in found["composition"]["categories"].items() if count}
     assert "at most" in found["expected_false_alerts"]["in_words"]
 
 

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable, Mapping
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -102,6 +103,8 @@ def test_a_bundle_gives_the_list_that_the_folder_gives(
         assert np.allclose(one.vectors()[0], other.vectors()[0], atol=1e-5)
         assert "Hush 1" == other.entry("REF-00001").label
     assert report.is_complete
+    assert [(date(2024, 5, 31), "REF-00001")] == list(report.composition.oldest_pictures[:1])
+    assert (6, 9, 0) == (report.composition.entries, report.composition.pictures, report.composition.undated_pictures)
     assert list(range(1, 10)) == [row.line for row in report.rows]
 
 
@@ -147,6 +150,9 @@ def test_the_pictures_of_an_unlawful_entry_are_verified_and_not_looked_at(
 ) -> None:
     """It is not enrolled; but a bundle that is changed in them is not genuine, and nothing of it is."""
     refused = {2: ("expired",), 5: ("expired",)}
+    for said in draft.manifest["entries"]:
+        for one in said["pictures"]:
+            one["taken_on"] = "unknown"
     with pytest.raises(EdgeLfrError, match="picture-digest"):
         load(opened(_last_picture_changed(draft), parties), store, stages, refused)
     assert store.is_empty()
@@ -155,6 +161,7 @@ def test_the_pictures_of_an_unlawful_entry_are_verified_and_not_looked_at(
 
     assert {RowOutcome.ENROLLED: 5, RowOutcome.UNLAWFUL: 4} == report.outcomes()
     assert ["REF-00003", "REF-00006"] == [entry.reference_id for entry in report.unlawful]
+    assert (4, 5, 5) == (report.composition.entries, report.composition.pictures, report.composition.undated_pictures)
     with store.open() as stored:
         assert ("REF-00001", "REF-00002", "REF-00004", "REF-00005") == stored.reference_ids
 
