@@ -32,6 +32,7 @@ def status_page(answer: Facts) -> Iterator[str]:
         yield f"  {code}: {advice.meaning}"
         yield f"    what to do: {advice.remedy}"
     yield ""
+    yield _line("mode", _mode(status))
     for camera in answer.get("cameras", ()):
         yield _line(f"camera {camera.get('camera_id', '-')}", _camera(camera))
     yield _line("watchlist", _watchlist(answer.get("watchlist") or {}, answer.get("floor") or {}))
@@ -44,6 +45,12 @@ def status_page(answer: Facts) -> Iterator[str]:
 
 def _line(name: str, value: str) -> str:
     return f"{name:<16} {value}"
+
+
+def _mode(status: Facts) -> str:
+    words = str(status.get("mode", "-"))
+    words += f", authority {status['authority_id']}" if status.get("authority_id") else ""
+    return words + (f" until {status['window_ends_at']}" if status.get("window_ends_at") else "")
 
 
 def _camera(camera: Facts) -> str:

@@ -14,7 +14,7 @@ from edge_lfr.governance.trust import Role, TrustStore, create_key
 from edge_lfr.pipeline.reporting.link_status import LinkState
 from edge_lfr.pipeline.reporting.messages import MESSAGE_BYTES
 from edge_lfr.pipeline.reporting.mqtt import PACKET_OVERHEAD_BYTES, Connected, Disconnected, Published
-from simulators.appliance import TOPICS, Appliance, eventually
+from simulators.appliance import LIVE_TOPICS, TOPICS, Appliance, eventually
 from simulators.certificates import sign_client
 from simulators.control_van import DEVICE, FORCE, NEIGHBOUR, ControlVan, make_ca, make_certificates
 from simulators.desk import Desk
@@ -50,7 +50,10 @@ def reason_of(van: ControlVan, name: str, topic: str) -> int:
 # What is allowed ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("topic", [UP, TOPICS.alert, TOPICS.status, TOPICS.camera("north")])
+@pytest.mark.parametrize(
+    "topic",
+    [UP, TOPICS.alert, TOPICS.status, TOPICS.camera("north"), LIVE_TOPICS.ledger_head, TOPICS.trust, LIVE_TOPICS.trust],
+)
 def test_an_appliance_speaks_for_itself(van: ControlVan, topic: str) -> None:
     """It writes below its own `up`, operational and in training, and the control room hears it."""
     with Party(van.config_of("control-1")) as control:
@@ -60,7 +63,7 @@ def test_an_appliance_speaks_for_itself(van: ControlVan, topic: str) -> None:
         assert [topic] == control.received(topic)
 
 
-@pytest.mark.parametrize("topic", [DOWN, TOPICS.ack])
+@pytest.mark.parametrize("topic", [DOWN, TOPICS.ack, LIVE_TOPICS.revocation, TOPICS.revocation])
 def test_the_control_room_answers(van: ControlVan, topic: str) -> None:
     """It writes below `down`, and the appliance hears it."""
     with Party(van.config_of(DEVICE)) as device:
@@ -77,11 +80,18 @@ def test_the_control_room_answers(van: ControlVan, topic: str) -> None:
     [
         pytest.param(DEVICE, DOWN, id="an appliance acknowledges its own alerts"),
         pytest.param(DEVICE, TOPICS.ack, id="an appliance acknowledges its own alerts in training"),
+        pytest.param(DEVICE, LIVE_TOPICS.revocation, id="an appliance revokes its own authority"),
         pytest.param(DEVICE, f"lfr/v1/{FORCE}/van-2/up/alert", id="an appliance speaks for another one"),
+        pytest.param(DEVICE, f"lfr/v1/{FORCE}/van-2/training/up/alert", id="likewise in training"),
+        pytest.param(NEIGHBOUR, TOPICS.ledger_head, id="another appliance publishes heads of its ledger"),
         pytest.param(DEVICE, f"lfr/v1/elsewhere/{DEVICE}/up/alert", id="an appliance speaks for another force"),
         pytest.param(DEVICE, "anything", id="an appliance uses the broker for something else"),
         pytest.param("officer-1", UP, id="an officer's screen raises an alert"),
         pytest.param("officer-1", DOWN, id="an officer's screen acknowledges"),
+        pytest.param("officer-1", LIVE_TOPICS.revocation, id="an officer's screen revokes"),
+        pytest.param("officer-1", TOPICS.alert, id="an officer's screen raises an alert in training"),
+        pytest.param("control-1", TOPICS.trust, id="a control room says whom an appliance trusts"),
+        pytest.param("control-1", LIVE_TOPICS.ledger_head, id="a control room publishes heads of a ledger"),
         pytest.param("control-1", UP, id="a control room raises an alert"),
         pytest.param("van-2", f"lfr/v1/{FORCE}/van-2/up/alert", id="a name that the access list does not know"),
     ],

@@ -1,7 +1,7 @@
 """What control sends down: untrusted bytes become an acknowledged alert or a revocation, or a counted refusal."""
 
 from collections.abc import Callable, Mapping
-from typing import Never, TypeAlias
+from typing import Final, Never, TypeAlias
 
 from edge_lfr.clock import Clock
 from edge_lfr.errors import AuthorityError, RevocationError, TrustError
@@ -12,6 +12,10 @@ from edge_lfr.pipeline.reporting.discard import Counters
 from edge_lfr.pipeline.reporting.messages import ACK_KIND, AckMessage
 from edge_lfr.pipeline.reporting.outbox import Outbox
 from edge_lfr.pipeline.reporting.topics import Topics
+
+ACK_REFUSED: Final = "ack.refused"
+REVOCATION_REFUSED: Final = "revocation.refused"
+"""Codes of complaints, and counters; each refusal is counted by its reason, too."""
 
 OnRevocation: TypeAlias = Callable[[bytes], None]
 """
@@ -55,8 +59,8 @@ class DownMessages:
         self._counters = counters
         self._on_revocation = on_revocation
         self._handlers: Mapping[str, tuple[str, Callable[[bytes], None]]] = {
-            topics.ack: ("ack", self._acknowledge),
-            topics.revocation: ("revocation", self._revoke),
+            topics.ack: (ACK_REFUSED, self._acknowledge),
+            topics.revocation: (REVOCATION_REFUSED, self._revoke),
         }
 
     @property
@@ -76,15 +80,15 @@ class DownMessages:
         if found is None:
             self._counters.count("down.unknown-topic")
             return None
-        name, handle = found
+        complaint, handle = found
         try:
             handle(untrusted_payload)
         except (TrustError, AuthorityError) as error:
             refusal = _refusal_of(error)
-            self._counters.count(f"{name}.refused")
-            self._counters.count(f"{name}.refused.{refusal}")
-            return f"{name}.refused", refusal
-        return f"{name}.refused", None
+            self._counters.count(complaint)
+            self._counters.count(f"{complaint}.{refusal}")
+            return complaint, refusal
+        return complaint, None
 
     def _acknowledge(self, untrusted_payload: bytes) -> None:
         ack = verify(

@@ -1,11 +1,11 @@
 """What is said about the appliance itself: retained or repeated messages, with no word about a subject."""
 
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import AwareDatetime, Field, JsonValue
 
-from edge_lfr.governance.trust import MAX_TRUST_FILES, Role
+from edge_lfr.governance.trust import MAX_TRUST_FILES, Role, TrustStore, shown_fingerprint
 from edge_lfr.pipeline.reporting.messages import (
     AuthorisedMessage,
     Count,
@@ -15,6 +15,7 @@ from edge_lfr.pipeline.reporting.messages import (
     Part,
     UpMessage,
 )
+from edge_lfr.terms import Mode
 
 Measure = Annotated[float, Field(allow_inf_nan=False)]
 Milliseconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -185,6 +186,18 @@ class TrustMessage(UpMessage):
     schema_version: Literal["lfr.trust/1"] = Field("lfr.trust/1", alias="schema")
     keys: Annotated[tuple[TrustedKeyState, ...], Field(max_length=MAX_TRUST_FILES)]
     """In the order of role and fingerprint."""
+
+    @classmethod
+    def of(cls, trust: TrustStore, mode: Mode) -> Self:
+        """What is loaded; names of keys stay here."""
+        keys = sorted(trust.keys.values(), key=lambda key: (key.role, key.fingerprint))
+        return cls(
+            mode=mode,
+            keys=tuple(
+                TrustedKeyState(fingerprint=shown_fingerprint(key.fingerprint), role=key.role, not_after=key.not_after)
+                for key in keys
+            ),
+        )
 
 
 class HeadSignature(Part):

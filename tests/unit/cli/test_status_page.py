@@ -13,7 +13,7 @@ from edge_lfr.cli.status_page import status_page
 from edge_lfr.daemon.health import Health
 from edge_lfr.daemon.latency import LatencyPart
 from edge_lfr.daemon.local_status import local_status
-from edge_lfr.pipeline.reporting import link
+from edge_lfr.pipeline.reporting import down, link
 from edge_lfr.pipeline.reporting.link_status import LinkState
 from edge_lfr.watchlist.index_report import IndexReason
 from simulators.clock import StoppedClock
@@ -64,7 +64,8 @@ def test_every_reason_has_a_remedy() -> None:
     assert "broker-*" in codes_of_health()
     assert {"camera-*-down", "stalled-*", "no-watchlist"} <= codes_of_health()
     assert {"alert.refused", "outbox.unsealable"} <= codes_of_link()
-    assert (codes_of_health() - {"broker-*"}) | codes_of_link() | brokers == set(ADVICE)
+    refusals = {down.ACK_REFUSED, down.REVOCATION_REFUSED}
+    assert (codes_of_health() - {"broker-*"}) | codes_of_link() | refusals | brokers == set(ADVICE)
     assert all(advice.meaning and advice.remedy for advice in ADVICE.values())
 
 
@@ -93,7 +94,17 @@ def test_a_page_tells_what_matters_first(tmp_path: Path) -> None:
     first = lines.index("  no-watchlist: no watchlist is loaded: nobody is compared")
     assert "    what to do: edge-lfr watchlist load SOURCE" == lines[first + 1]
     names = [line[:16].strip() for line in lines[lines.index("") + 1 :]]
-    assert ["camera north", "camera south", "watchlist", "index", "broker", "outbox", "latency", "memory"] == names
+    assert [
+        "mode",
+        "camera north",
+        "camera south",
+        "watchlist",
+        "index",
+        "broker",
+        "outbox",
+        "latency",
+        "memory",
+    ] == names
     assert any("frame to broker p50 80 ms, p99 80 ms; first good" in line for line in lines)
 
 
