@@ -45,10 +45,11 @@ from edge_lfr.pipeline.reporting.announcer import SelfDescription
 from edge_lfr.pipeline.reporting.discard import Counters
 from edge_lfr.pipeline.reporting.link import MqttLink
 from edge_lfr.pipeline.reporting.outbox import FILE_NAME, Outbox
-from edge_lfr.pipeline.reporting.states import DeviceState
+from edge_lfr.pipeline.reporting.states import DeviceState, TrustMessage
 from edge_lfr.pipeline.reporting.topics import Identity, Topics
 from edge_lfr.pipeline.selftest import run_selftest
 from edge_lfr.pipeline.stage_times import StageTimes
+from edge_lfr.terms import Mode
 from edge_lfr.watchlist.store import SealedStore
 
 log = structlog.get_logger()
@@ -102,6 +103,8 @@ class Daemon:
         kek = KeyEncryptingKey.load(config.mode_directory, create=True)
         store = SealedStore(config.watchlist_directory, kek, clock=clock)
         identity = Identity(force=config.force, device=config.device, mode=config.mode)
+        trust = TrustStore.load(config.trust.directory, roots_alone=config.mode is Mode.OPERATIONAL)
+        trusted = TrustMessage.of(trust, config.mode)
         counters = Counters()
         latency = LatencyLog()
         times = StageTimes()
@@ -130,13 +133,14 @@ class Daemon:
             config.reporting,
             Topics(identity),
             self._outbox,
-            TrustStore.load(config.trust.directory),
+            trust,
             clock,
             description=SelfDescription(
                 status=self._health.status,
                 cameras=self._health.camera_messages,
                 watchlist=self._health.watchlist,
                 health=self._health.health,
+                trust=lambda: trusted,
             ),
             counters=counters,
             on_accepted=latency.accepted,
