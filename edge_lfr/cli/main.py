@@ -54,6 +54,7 @@ NOUNS: Final = (
     Noun("cameras", "cameras", "See what the cameras give, without a picture."),
     Noun("alerts", "alerts", "Try the way to the control room, or be the control room."),
     Noun("config", "config", "Check the configuration, show its schema or an example."),
+    Noun("clock", "clock", "See whether the clock is trusted, and confirm it."),
     Noun("keys", "keys", "Keys of this box, keys that it trusts, keys for others."),
     Noun("pipeline", "pipeline", "Show the data path."),
     Noun("bench", "bench", "Measure accuracy, cost, the gallery, memory and loading."),

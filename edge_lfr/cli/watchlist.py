@@ -10,6 +10,7 @@ import typer
 
 from edge_lfr.cli import bundle_reading
 from edge_lfr.cli.consent import require_consent
+from edge_lfr.cli.due_lists import wipe_due_lists
 from edge_lfr.cli.enrolment_report import say_warnings, write_report
 from edge_lfr.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption, YesOption, new_app
 from edge_lfr.cli.output import say, write_fields, write_json, write_table
@@ -172,12 +173,22 @@ def remove(
 
 
 @app.command(epilog="Example: edge-lfr watchlist wipe --yes")
-def wipe(yes: YesOption = False, config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False) -> None:
+def wipe(
+    if_due: Annotated[
+        bool, typer.Option("--if-due", help="Only lists whose end has come, of every mode; for the timer; asks nobody.")
+    ] = False,
+    yes: YesOption = False,
+    config: ConfigOption = DEFAULT_CONFIG,
+    json: JsonOption = False,
+) -> None:
     """
     Destroy the watchlist: first its key, then its files; a running daemon stops matching before.
 
     Needs neither the key nor a list that opens, and may be repeated.
     """
+    if if_due:
+        wipe_due_lists(config, json=json)
+        return
     loaded = load_config(config)
     require_consent("destroy the watchlist of this appliance?", yes=yes)
     client = ControlClient(loaded.control_socket)

@@ -1,0 +1,50 @@
+"""`edge-lfr watchlist wipe --if-due`: what the timer and the boot run."""
+
+import os
+from pathlib import Path
+from typing import Final
+
+from edge_lfr.cli.output import say, write_json
+from edge_lfr.config.load import load_config
+from edge_lfr.daemon.dead_man import wipe_what_is_due
+from edge_lfr.errors import ConfigError
+
+STATE_VARIABLE: Final = "STATE_DIRECTORY"
+"""Where the service manager says that the unit's state lies."""
+
+
+def wipe_due_lists(config: Path, *, json: bool) -> None:
+    """
+    Destroy the lists whose end has come, and say so; nothing happens where there are none.
+
+    Raises:
+        ConfigError: The configuration is broken. What is due in the service's own state folder is destroyed all the
+            same: nobody prolongs a list by a wrong letter.
+    """
+    broken: ConfigError | None = None
+    try:
+        state_directory = load_config(config).state_directory
+    except ConfigError as error:
+        if STATE_VARIABLE not in os.environ:
+            raise
+        broken, state_directory = error, Path(os.environ[STATE_VARIABLE])
+    modes = wipe_what_is_due(state_directory)
+    if json:
+        told = {
+            looked.mode.value: {
+                "keys": looked.wiped.keys,
+                "lists": looked.wiped.lists,
+                "clock_trusted": looked.verdict.is_trusted,
+            }
+            for looked in modes
+        }
+        write_json("watchlist-wipe-if-due/1", {"modes": told})
+    elif not any(looked.wiped.lists for looked in modes):
+        say("nothing is due")
+    for looked in modes:
+        if looked.wiped.lists and not json:
+            say(f"destroyed, since the end has come ({looked.mode}): {looked.wiped.lists} lists")
+        if not looked.verdict.is_trusted:
+            say(f"the clock is not trusted ({looked.mode}): {looked.verdict.doubt}; see `edge-lfr clock show`")
+    if broken is not None:
+        raise broken

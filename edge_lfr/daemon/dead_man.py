@@ -1,0 +1,79 @@
+"""
+Destroys what must not exist any more, in place of a daemon that does not run: for the timer, and for the boot.
+
+Of every mode, also of one that is not configured any more; without any key, and beside a running daemon too, which
+notices at its next look. The note of the clock is written only where no daemon holds the state folder and writes it.
+"""
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from edge_lfr.clock import Clock
+from edge_lfr.daemon.lock import hold_state
+from edge_lfr.errors import DaemonBusyError, EdgeLfrError
+from edge_lfr.governance.clock_note import Kernel, TrustedTime
+from edge_lfr.governance.keys import KeyEncryptingKey, KeyOrigin
+from edge_lfr.governance.seal import Seal, new_key
+from edge_lfr.governance.trusted_time import TimeVerdict
+from edge_lfr.terms import Mode
+from edge_lfr.watchlist.store import SealedStore, Wiped
+
+WATCHLIST: Final = "watchlist"
+"""The sealed store in a mode's state folder."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookedAfter:
+    """What was found in one mode's state folder, and destroyed."""
+
+    mode: Mode
+    verdict: TimeVerdict
+    wiped: Wiped
+
+
+def wipe_what_is_due(
+    state_directory: Path, *, clock: Clock | None = None, kernel: Kernel | None = None
+) -> tuple[LookedAfter, ...]:
+    """
+    Look after the lists of every mode below *state_directory*; what fails in one does not keep the others alive.
+
+    Raises:
+        EdgeLfrError: The first thing that failed, when everything else is done.
+    """
+    done: list[LookedAfter] = []
+    failed: EdgeLfrError | None = None
+    for mode in Mode:
+        directory = state_directory / mode.value
+        if not directory.is_dir():
+            continue
+        try:
+            done.append(_look_after(mode, directory, clock, kernel))
+        except EdgeLfrError as error:
+            failed = failed or error
+    if failed is not None:
+        raise failed
+    return tuple(done)
+
+
+def _look_after(mode: Mode, directory: Path, clock: Clock | None, kernel: Kernel | None) -> LookedAfter:
+    with ExitStack() as held:
+        is_held = True
+        try:
+            held.enter_context(hold_state(directory))
+        except DaemonBusyError:
+            is_held = False
+        time = TrustedTime.begin(directory, clock=clock, kernel=kernel)
+        verdict = time.look() if is_held else time.glance()
+        wiped = keyless_store(directory).wipe_if_due(verdict)
+    if wiped.lists:
+        structlog.get_logger().warning("watchlist.ended", mode=mode.value, doubt=verdict.doubt, lists=wiped.lists)
+    return LookedAfter(mode=mode, verdict=verdict, wiped=wiped)
+
+
+def keyless_store(mode_directory: Path) -> SealedStore:
+    """The store of a mode for whoever only destroys: that asks for no key, and ours may be lost."""
+    return SealedStore(mode_directory / WATCHLIST, KeyEncryptingKey(KeyOrigin.FILE, Seal(new_key())))

@@ -1,0 +1,128 @@
+"""The dead man's handle: what must not exist any more is destroyed in every mode, beside a daemon and without one."""
+
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from edge_lfr.config.load import load_config
+from edge_lfr.daemon.dead_man import WATCHLIST, keyless_store, wipe_what_is_due
+from edge_lfr.daemon.lock import hold_state
+from edge_lfr.errors import WatchlistStorageError
+from edge_lfr.governance.clock_note import read_note
+from edge_lfr.governance.trusted_time import BUILT_ON, Doubt, TimeNote
+from edge_lfr.terms import Mode
+from edge_lfr.watchlist.store import SealedStore
+from simulators.clock import StoppedClock
+from simulators.command import CONFIG
+from simulators.watchlists import DIMENSION, PACK_DIGEST, entry, new_store, picture, templates
+
+NOW = BUILT_ON + timedelta(days=30)
+END = NOW + timedelta(hours=10)
+
+
+@pytest.fixture
+def clock() -> StoppedClock:
+    return StoppedClock(now=NOW)
+
+
+def load(state: Path, mode: Mode, clock: StoppedClock, wipe_at: datetime | None = END) -> SealedStore:
+    """A list of one reference in that mode."""
+    store = new_store(state / mode.value)
+    store.clock = clock
+    with store.create(pack_digest=PACK_DIGEST, dimension=DIMENSION, wipe_at=wipe_at) as new:
+        new.add(entry(0), templates(0), picture(0))
+        new.activate()
+    return store
+
+
+def look(state: Path, clock: StoppedClock) -> dict[str, int]:
+    """Which modes there are, and how many lists were destroyed in each."""
+    looked = wipe_what_is_due(state, clock=clock, kernel=clock)
+    return {one.mode.value: one.wiped.lists for one in looked}
+
+
+def test_nothing_is_touched_where_nothing_is(tmp_path: Path, clock: StoppedClock) -> None:
+    """A box without a list, or without a folder at all."""
+    assert {} == look(tmp_path / "absent", clock)
+    assert {} == look(tmp_path, clock)
+    assert [] == list(tmp_path.iterdir())
+
+
+def test_every_mode_is_looked_after(tmp_path: Path, clock: StoppedClock) -> None:
+    """Also the one that is not configured any more; what is not due, and what has no end, stays."""
+    load(tmp_path, Mode.OPERATIONAL, clock)
+    training = load(tmp_path, Mode.TRAINING, clock, END + timedelta(seconds=1))
+    assert {"training": 0, "operational": 0} == look(tmp_path, clock)
+    clock.advance(36_000.0)
+    assert {"training": 0, "operational": 1} == look(tmp_path, clock)
+    assert {"training": 0, "operational": 0} == look(tmp_path, clock)
+    training.open().close()
+
+
+def test_it_is_done_beside_a_daemon_that_does_not(tmp_path: Path, clock: StoppedClock) -> None:
+    """Which holds the state folder, and writes the note of the clock alone."""
+    load(tmp_path, Mode.TRAINING, clock)
+    clock.advance(36_000.0)
+    with hold_state(tmp_path / "training"):
+        assert {"training": 1} == look(tmp_path, clock)
+        assert None is read_note(tmp_path / "training/clock.json")
+    look(tmp_path, clock)
+    assert isinstance(read_note(tmp_path / "training/clock.json"), TimeNote)
+
+
+def test_a_clock_that_was_turned_back_prolongs_nothing(tmp_path: Path, clock: StoppedClock) -> None:
+    """The list stays sealed, through reboots, and is destroyed after a day of uptime, look for look."""
+    load(tmp_path, Mode.TRAINING, clock)
+    assert {"training": 0} == look(tmp_path, clock)
+    clock.step(-86_400.0)
+    hours = 0
+    while not look(tmp_path, clock)["training"]:
+        note = read_note(tmp_path / "training/clock.json")
+        assert isinstance(note, TimeNote)
+        assert Doubt.BEFORE_NEWEST == note.doubt
+        clock.advance(3_600.0)
+        hours += 1
+        if hours == 10:
+            look(tmp_path, clock)
+            clock.reboot(clock.utc_now() - timedelta(hours=9), uptime_s=0.0)
+    assert 24 == hours
+
+
+def test_a_dead_battery_at_boot_prolongs_nothing(tmp_path: Path, clock: StoppedClock) -> None:
+    """1970: sealed for a day of uptime, and then gone."""
+    load(tmp_path, Mode.TRAINING, clock)
+    clock.reboot(datetime.fromisoformat("1970-01-01T00:00:00+00:00"))
+    assert {"training": 0} == look(tmp_path, clock)
+    clock.advance(86_400.0)
+    assert {"training": 1} == look(tmp_path, clock)
+
+
+def test_a_power_cut_prolongs_nothing(tmp_path: Path, clock: StoppedClock) -> None:
+    """A box that was off at the end destroys the list at its next boot."""
+    load(tmp_path, Mode.TRAINING, clock)
+    look(tmp_path, clock)
+    clock.reboot(END + timedelta(days=3))
+    assert {"training": 1} == look(tmp_path, clock)
+
+
+def test_what_fails_in_one_mode_keeps_no_other_list_alive(tmp_path: Path, clock: StoppedClock) -> None:
+    """The failure is told when everything else is done."""
+    load(tmp_path, Mode.OPERATIONAL, clock)
+    load(tmp_path, Mode.TRAINING, clock)
+    clock.advance(36_000.0)
+    first, second = Mode
+    lock = tmp_path / first.value / WATCHLIST / "lock"
+    lock.unlink()
+    lock.mkdir()
+    with pytest.raises(WatchlistStorageError):
+        look(tmp_path, clock)
+    assert keyless_store(tmp_path / second.value).is_empty()
+    assert not keyless_store(tmp_path / first.value).is_empty()
+
+
+def test_the_store_is_where_the_configuration_says(tmp_path: Path) -> None:
+    """A mode's folder is looked after without a configuration, which may be broken."""
+    (tmp_path / "van.toml").write_text(CONFIG)
+    config = load_config(tmp_path / "van.toml", {})
+    assert config.state_directory / config.mode.value / WATCHLIST == config.watchlist_directory
