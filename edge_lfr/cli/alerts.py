@@ -1,4 +1,4 @@
-"""Try the way to the control room, or be the control room."""
+"""Try the way to the control room, be the control room, or keep an alert past its time."""
 
 import io
 import os
@@ -11,6 +11,7 @@ from typing import Annotated, Final
 
 import typer
 
+from edge_lfr.cli import alert_holds
 from edge_lfr.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption, new_app
 from edge_lfr.cli.output import say, write_fields, write_json
 from edge_lfr.clock import SystemClock
@@ -22,7 +23,12 @@ from edge_lfr.governance.trust import SigningKey
 from edge_lfr.pipeline.reporting.topics import Identity, Topics
 from edge_lfr.terms import Mode
 
-app = new_app("Try the way to the control room, or be the control room.")
+app = new_app("Try the way to the control room, be the control room, or keep an alert past its time.")
+
+app.command(epilog="Example: edge-lfr alerts hold 01JZ... --reason complaint --note 'complaint 17/4'")(alert_holds.hold)
+app.command(epilog="Example: edge-lfr alerts release 01JZ... --yes")(alert_holds.release)
+app.command(epilog="Example: edge-lfr alerts holds --json")(alert_holds.holds)
+app.command(epilog="Example: edge-lfr alerts purge")(alert_holds.purge)
 
 ACKNOWLEDGED: Final = "acknowledged"
 """How far a row of the outbox has come when the control room has it."""

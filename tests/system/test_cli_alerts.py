@@ -1,0 +1,197 @@
+"""Legal holds and the purge as commands of their own, beside a daemon's outbox and without one."""
+
+import os
+import sqlite3
+import subprocess
+import threading
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from edge_lfr.clock import SystemClock
+from edge_lfr.config.load import load_config
+from edge_lfr.daemon.control import ControlServer
+from edge_lfr.daemon.lock import hold_state
+from edge_lfr.governance.keys import KeyEncryptingKey
+from edge_lfr.pipeline.reporting.outbox import FILE_NAME, Outbox
+from edge_lfr.pipeline.reporting.rows import RowKind, RowState
+from simulators.command import ENTRY_POINT, Command
+
+CLOCK = SystemClock()
+
+
+@pytest.fixture
+def edge_lfr(tmp_path: Path) -> Command:
+    return Command(tmp_path)
+
+
+def open_outbox(edge_lfr: Command, mode: str = "training") -> Outbox:
+    config = load_config(edge_lfr.config, {"EDGE_LFR__MODE": mode})
+    kek = KeyEncryptingKey.load(config.mode_directory, create=True)
+    return Outbox(config.mode_directory / FILE_NAME, kek, config.reporting, CLOCK)
+
+
+def put(outbox: Outbox, alert_id: str, ttl_s: float) -> int:
+    return outbox.store(
+        b"message" * 1_000,
+        alert_id=alert_id,
+        kind=RowKind.ALERT,
+        seq=outbox.next_seq(),
+        expires_at=CLOCK.utc_now() + timedelta(seconds=ttl_s),
+    )
+
+
+def hold(edge_lfr: Command, alert_id: str, *, note: str = "case 7", reason: str = "evidence") -> None:
+    done = edge_lfr("alerts", "hold", alert_id, "--reason", reason, "--note", note)
+    assert (0, "") == (done.status, done.out), done.err
+
+
+def test_an_alert_is_held_and_released_beside_the_daemon(edge_lfr: Command) -> None:
+    """Another process has the outbox open all the time: it keeps what is held, and deletes what is let go."""
+    outbox = open_outbox(edge_lfr)
+    put(outbox, "a", 3600)
+    put(outbox, "gone", -1)
+    hold(edge_lfr, "a")
+    (held,) = edge_lfr("alerts", "holds", "--json").json["holds"]
+    assert ("a", "evidence", os.getuid(), "case 7") == tuple(held[n] for n in ("alert_id", "reason", "held_by", "note"))
+    outbox._file._db.execute("UPDATE rows SET expires_at = 0")
+    purged = outbox.purge()
+    assert (1, 1) == (purged.deleted, purged.held)
+    done = edge_lfr("alerts", "release", "a", "--yes", "--json")
+    assert {"schema": "lfr.alerts-release/1", "alert_id": "a", "reason": "evidence"} == done.json
+    assert 1 == outbox.purge().deleted
+    assert [] == edge_lfr("alerts", "holds", "--json").json["holds"]
+    outbox.close()
+
+
+def test_a_hold_costs_no_alert(edge_lfr: Command) -> None:
+    """Alerts are stored all the while, each on the disk, and none waits in memory because of a command."""
+    outbox = open_outbox(edge_lfr)
+    put(outbox, "a", 3600)
+    ended, row_ids = threading.Event(), []
+
+    def store() -> None:
+        while not ended.is_set():
+            row_ids.append(put(outbox, f"b{len(row_ids)}", 3600))
+
+    thread = threading.Thread(target=store)
+    thread.start()
+    try:
+        for _ in range(3):
+            hold(edge_lfr, "a")
+            assert 0 == edge_lfr("alerts", "release", "a", "--yes").status
+    finally:
+        ended.set()
+        thread.join()
+    assert len(row_ids) > 10
+    assert min(row_ids) > 0
+    outbox.close()
+
+
+def test_a_held_outbox_costs_no_alert(edge_lfr: Command) -> None:
+    """A command that is stopped amid its change: alerts go to memory meanwhile, and to the disk after it."""
+    outbox = open_outbox(edge_lfr)
+    path = edge_lfr.folder / "state" / "training" / FILE_NAME
+    script = "import sqlite3, sys; db = sqlite3.connect(sys.argv[1], isolation_level=None);"
+    script += "db.execute('BEGIN IMMEDIATE'); print('held', flush=True); sys.stdin.read()"
+    python = str(ENTRY_POINT.with_name("python"))
+    command = [python, "-c", script, str(path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as stopped:
+        assert stopped.stdout is not None
+        assert "held\n" == stopped.stdout.readline()
+        assert put(outbox, "a", 3600) < 0
+        stopped.communicate("", timeout=30)
+    assert outbox.flush()
+    assert RowState.STORED is outbox.state_of("a")
+    outbox.close()
+
+
+def test_a_note_may_come_from_standard_input(edge_lfr: Command) -> None:
+    """What stands on the command line can be seen by every process of the box."""
+    outbox = open_outbox(edge_lfr)
+    put(outbox, "a", 3600)
+    done = subprocess.run(
+        [str(ENTRY_POINT), "alerts", "hold", "a", "--reason", "complaint", "--note", "-"],
+        env={**os.environ, "EDGE_LFR_CONFIG": str(edge_lfr.config)},
+        input="complaint 17/4\n",
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert 0 == done.returncode, done.stderr
+    assert ["complaint 17/4"] == [held.note for held in outbox.holds.all()]
+    outbox.close()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status"),
+    [
+        (("hold", "b", "--reason", "evidence", "--note", "case"), os.EX_DATAERR),
+        (("hold", "a", "--reason", "evidence", "--note", " "), os.EX_DATAERR),
+        (("hold", "a", "--reason", "curiosity", "--note", "case"), os.EX_USAGE),
+        (("hold", "a", "--reason", "evidence"), os.EX_USAGE),
+        (("hold", "a", "--note", "case"), os.EX_USAGE),
+        (("release", "a", "--yes"), os.EX_DATAERR),
+        (("release", "a"), os.EX_USAGE),
+    ],
+)
+def test_what_cannot_be_held_is_refused(edge_lfr: Command, arguments: tuple[str, ...], status: int) -> None:
+    """No such alert, no reason of the list, no note, no hold to release, nobody who says yes; nothing is held."""
+    outbox = open_outbox(edge_lfr)
+    put(outbox, "a", 3600)
+    assert status == edge_lfr("alerts", *arguments).status
+    assert () == outbox.holds.all()
+    outbox.close()
+
+
+def test_without_an_outbox_there_is_nothing_to_hold(edge_lfr: Command) -> None:
+    """Asking makes no state folder, no key and no file."""
+    assert os.EX_DATAERR == edge_lfr("alerts", "release", "a", "--yes").status
+    assert [] == edge_lfr("alerts", "holds", "--json").json["holds"]
+    assert [] == edge_lfr("alerts", "purge", "--json").json["outboxes"]
+    assert not (edge_lfr.folder / "state").exists()
+
+
+def test_the_timer_purges_every_mode_while_no_daemon_runs(edge_lfr: Command) -> None:
+    """Needs no key; what is held or has time stays; what nobody had acknowledged is said aloud; no log stays behind."""
+    for mode in ("training", "operational"):
+        outbox = open_outbox(edge_lfr, mode)
+        for alert_id, ttl_s in (("over", -1), ("in-time", 3600), ("held", -1)):
+            put(outbox, alert_id, ttl_s)
+        outbox.close()
+    hold(edge_lfr, "held")
+    (edge_lfr.folder / "state" / "training" / "kek.key").unlink()
+    done = edge_lfr("alerts", "purge", "--json")
+    training, operational = done.json["outboxes"]
+    assert {"mode": "training", "by": "command", "deleted": 1, "lost": 2, "newly_held": 1, "log_cut": True} == training
+    assert (2, 2, 0) == tuple(operational[name] for name in ("deleted", "lost", "newly_held"))
+    assert "2 messages expired before anybody acknowledged them" in done.err
+    folder = edge_lfr.folder / "state" / "training"
+    assert {FILE_NAME, "daemon.lock"} == {path.name for path in folder.iterdir()}
+    db = sqlite3.connect(folder / FILE_NAME)
+    assert {("in-time",), ("held",)} == set(db.execute("SELECT alert_id FROM rows"))
+    db.close()
+
+
+def test_the_timer_leaves_a_running_daemon_alone(edge_lfr: Command) -> None:
+    """It purges itself: exit status 0, and its file is not touched."""
+    outbox = open_outbox(edge_lfr)
+    put(outbox, "over", -1)
+    with (
+        hold_state(edge_lfr.folder / "state" / "training"),
+        ControlServer(edge_lfr.folder / "run" / "control.sock", {}),
+    ):
+        done = edge_lfr("alerts", "purge", "--json")
+    assert (0, [{"mode": "training", "by": "daemon"}]) == (done.status, done.json["outboxes"])
+    assert "purges itself" in done.err
+    assert 1 == outbox.purge().deleted
+    outbox.close()
+
+
+def test_the_timer_comes_again_when_a_command_holds_the_folder(edge_lfr: Command) -> None:
+    """Exit status 75: nothing was purged, and nothing says that it was."""
+    open_outbox(edge_lfr).close()
+    with hold_state(edge_lfr.folder / "state" / "training"):
+        assert os.EX_TEMPFAIL == edge_lfr("alerts", "purge").status
