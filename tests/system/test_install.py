@@ -58,12 +58,16 @@ def test_an_image_gets_everything_but_a_key(image: Path) -> None:
     assert 0 == done.returncode, done.stderr
     wanted = {
         "usr/lib/systemd/system/edge-lfr.service",
+        "usr/lib/systemd/system/edge-lfr-dead-man.service",
+        "usr/lib/systemd/system/edge-lfr-dead-man.timer",
         "usr/lib/sysusers.d/edge-lfr.conf",
         "usr/lib/tmpfiles.d/edge-lfr.conf",
         "usr/local/bin/edge-lfr",
         "etc/edge-lfr/edge-lfr.toml",
         "etc/systemd/system/edge-lfr.service.d/addresses.conf",
         "etc/systemd/system/multi-user.target.wants/edge-lfr.service",
+        "etc/systemd/system/multi-user.target.wants/edge-lfr-dead-man.service",
+        "etc/systemd/system/timers.target.wants/edge-lfr-dead-man.timer",
     }
     assert set() == wanted - set(files_below(image))
     assert not (image / "etc/credstore.encrypted/edge-lfr.kek").exists()

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,14 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 SYSTEMD = ROOT / "systemd"
 UNIT = "edge-lfr.service"
-TARGETS = ("basic.target", "network.target", "shutdown.target", "sysinit.target", "time-set.target")
-MAX_EXPOSURE = 1.5
+DEAD_MAN = "edge-lfr-dead-man.service"
+TIMER = "edge-lfr-dead-man.timer"
+UNITS = (UNIT, DEAD_MAN, TIMER)
+TARGETS = tuple(
+    f"{name}.target"
+    for name in ("basic", "local-fs", "local-fs-pre", "network", "shutdown", "sysinit", "time-set", "timers")
+)
+MAX_EXPOSURE = {UNIT: 1.5, DEAD_MAN: 0.6}
 
 
 @pytest.fixture
@@ -22,7 +29,8 @@ def root(tmp_path: Path) -> Path:
     units.mkdir(parents=True)
     for name in TARGETS:
         shutil.copy(Path("/usr/lib/systemd/system") / name, units)
-    shutil.copy(SYSTEMD / UNIT, units)
+    for name in UNITS:
+        shutil.copy(SYSTEMD / name, units)
     program = tmp_path / "opt/edge-lfr/bin/edge-lfr"
     program.parent.mkdir(parents=True)
     program.touch(mode=0o755)
@@ -40,18 +48,19 @@ def analyze(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def settings() -> dict[str, list[str]]:
+def settings(unit: str = UNIT) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
-    for line in (SYSTEMD / UNIT).read_text(encoding="utf-8").splitlines():
+    for line in (SYSTEMD / unit).read_text(encoding="utf-8").splitlines():
         if "=" in line and not line.startswith("#"):
             name, _, value = line.partition("=")
             found.setdefault(name, []).append(value)
     return found
 
 
-def test_systemd_has_nothing_to_say(root: Path) -> None:
+@pytest.mark.parametrize("name", UNITS)
+def test_systemd_has_nothing_to_say(root: Path, name: str) -> None:
     """A misspelt key or an impossible value is only a warning to systemd, so any word is a failure."""
-    done = analyze("verify", f"--root={root}", UNIT)
+    done = analyze("verify", f"--root={root}", name)
     assert "" == done.stdout + done.stderr
     assert 0 == done.returncode
 
@@ -63,25 +72,58 @@ def test_systemd_would_say_something(root: Path) -> None:
     assert "ProtectHomes" in analyze("verify", f"--root={root}", UNIT).stderr
 
 
-def test_little_is_exposed(root: Path) -> None:
+@pytest.mark.parametrize(("unit", "most"), MAX_EXPOSURE.items())
+def test_little_is_exposed(root: Path, unit: str, most: float) -> None:
     """The score that systemd gives, with the example of a site's addresses; lower is better."""
-    done = analyze("security", "--offline=true", f"--root={root}", f"--threshold={MAX_EXPOSURE * 10:.0f}", UNIT)
+    done = analyze("security", "--offline=true", f"--root={root}", f"--threshold={most * 10:.0f}", unit)
     assert 0 == done.returncode, done.stdout + done.stderr
-    assert float(done.stdout.rpartition(f"{UNIT}: ")[2].split()[0]) <= MAX_EXPOSURE
+    assert float(done.stdout.rpartition(f"{unit}: ")[2].split()[0]) <= most
 
 
-def test_what_remains_exposed_is_known(root: Path) -> None:
-    """Each thing that the unit leaves open has its reason in systemd/README.md, and nothing else is open."""
-    done = analyze("security", "--offline=true", f"--root={root}", "--json=short", UNIT)
+@pytest.mark.parametrize("unit", MAX_EXPOSURE)
+def test_what_remains_exposed_is_known(root: Path, unit: str) -> None:
+    """Each thing that a unit leaves open has its reason in systemd/README.md, and nothing else is open."""
+    done = analyze("security", "--offline=true", f"--root={root}", "--json=short", unit)
     exposed = {check["name"] for check in json.loads(done.stdout) if check["exposure"] is not None}
     page = (SYSTEMD / "README.md").read_text(encoding="utf-8").replace(r"\|", "|")
     assert set() == {name for name in exposed if f"`{name}`" not in page}
 
 
-def test_every_setting_is_explained() -> None:
-    """The page beside the unit has a line for each setting of the sandbox; what is not set is not explained."""
+@pytest.mark.parametrize("unit", UNITS)
+def test_every_setting_is_explained(unit: str) -> None:
+    """The page beside the units has a line for each setting; what is not set is not explained."""
     page = (SYSTEMD / "README.md").read_text(encoding="utf-8")
-    assert [] == [name for name in settings() if f"`{name}" not in page]
+    assert [] == [name for name in settings(unit) if f"`{name}" not in page]
+
+
+def test_the_dead_man_has_no_key_and_no_network() -> None:
+    """To destroy needs neither; it is the daemon's user, in the daemon's folder, before the daemon at boot."""
+    found, daemon = settings(DEAD_MAN), settings()
+    assert set() == {"LoadCredentialEncrypted", "EnvironmentFile", "IPAddressAllow"} & set(found)
+    assert ["yes"] == found["PrivateNetwork"]
+    assert [UNIT] == found["Before"]
+    assert ["multi-user.target"] == found["WantedBy"]
+    for name in ("User", "Group", "UMask", "StateDirectory", "StateDirectoryMode"):
+        assert daemon[name] == found[name]
+
+
+def test_the_dead_man_looks_by_a_clock_that_nobody_can_set() -> None:
+    """Not by calendar times, which whoever sets the clock puts off."""
+    assert {"OnBootSec": ["30s"], "OnUnitActiveSec": ["5min"]} == {
+        name: value for name, value in settings(TIMER).items() if name.startswith("On")
+    }
+
+
+def test_the_dead_man_runs_commands_that_exist() -> None:
+    """Wipe before purge: the list is worth more."""
+    commands = [value.split() for value in settings(DEAD_MAN)["ExecStart"]]
+    assert [["watchlist", "wipe"], ["alerts", "purge"]] == [command[1:3] for command in commands]
+    for command in commands:
+        program = Path(sys.executable).with_name("edge-lfr")
+        options = [word for word in command[3:] if word.startswith("--")]
+        shown = subprocess.run([program, *command[1:3], "--help"], capture_output=True, text=True, check=False)
+        assert os.EX_OK == shown.returncode, shown.stderr
+        assert [] == [option for option in options if option not in shown.stdout]
 
 
 @pytest.mark.parametrize(
