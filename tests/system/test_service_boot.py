@@ -46,6 +46,7 @@ def test_installing_says_what_it_does(box: Box) -> None:
     assert "made the key" in said
     assert "enabled" == box.machine.done("systemctl", "is-enabled", UNIT).strip()
     assert "inactive" == box.show("ActiveState")
+    assert "active" == box.machine.done("systemctl", "is-active", "edge-lfr-dead-man.timer").strip()
     assert "edge-lfr-technician" in box.machine.done("id", "--name", "--groups", "edge-lfr")
 
 
@@ -163,11 +164,24 @@ def test_it_stops(box: Box) -> None:
     assert 0 == box.machine.run("sh", "-c", "ls /var/lib/edge-lfr/training/watchlist/*").returncode
 
 
+def test_the_dead_man_destroys_what_is_due(box: Box) -> None:
+    """As its unit, without its key, the daemon down: a list that nobody can say the end of; the other one stays."""
+    folder = "/var/lib/edge-lfr/operational/watchlist/lists/0123456789abcdef"
+    box.machine.done("sh", "-euc", f"mkdir -p {folder}; echo wrapped >{folder}/key.wrapped")
+    box.machine.done("chown", "-R", "edge-lfr:", "/var/lib/edge-lfr/operational")
+    done = box.machine.run("systemctl", "start", "edge-lfr-dead-man.service")
+    said = box.machine.done("journalctl", "--unit", "edge-lfr-dead-man.service", "--no-pager", "--output=cat")
+    assert 0 == done.returncode, said
+    assert "destroyed, since the end has come (operational): 1 lists" in said
+    assert 0 != box.machine.run("test", "-e", folder).returncode
+    assert 0 == box.machine.run("sh", "-c", "ls /var/lib/edge-lfr/training/watchlist/lists/*/key.wrapped").returncode
+
+
 def test_uninstalling_destroys_the_list_and_keeps_the_rest(box: Box) -> None:
     """Programs and unit go; configuration and what was not delivered stay until somebody says otherwise."""
     done = box.machine.run(str(ROOT / "scripts" / "uninstall"), "--yes")
     assert 0 == done.returncode, done.stderr
-    assert "destroyed: 1 lists" in done.stderr
+    assert ": 1 lists, 1 keys" in done.stderr
     assert done.stderr.index("watchlist wipe") < done.stderr.index("systemctl stop")
     assert "not-found" == box.show("LoadState")
     gone = ("/opt/edge-lfr/bin", "/usr/local/bin/edge-lfr", "/usr/lib/sysusers.d/edge-lfr.conf")
