@@ -29,6 +29,9 @@ CREATE TABLE rows (
 )
 """
 
+_ENDS: Final = "CREATE INDEX rows_by_end ON rows (expires_at)"
+"""A purge looks every second, and mostly in vain."""
+
 _TIMES: Final = """
 CREATE TABLE times (
     row_id INTEGER PRIMARY KEY,
@@ -55,11 +58,13 @@ _STEPS: Final[dict[int, tuple[str, ...]]] = {
         _ROWS,
         "CREATE INDEX rows_by_state ON rows (state)",
         "CREATE INDEX rows_by_alert ON rows (alert_id)",
+        _ENDS,
         "CREATE TABLE seen (id TEXT PRIMARY KEY, expires_at REAL NOT NULL)",
         _TIMES,
         _HOLDS,
     ),
     1: (
+        _ENDS,
         _TIMES,
         # Version 1 did not keep when a row came. Its default period was a day; only an age in the health rests on it.
         "INSERT INTO times (row_id, stored_at) SELECT id, expires_at - 86400.0 FROM rows",

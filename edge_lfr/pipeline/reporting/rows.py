@@ -24,7 +24,7 @@ from edge_lfr.pipeline.reporting.row_schema import WAIT_S, open_file
 MAX_SEEN_IDS: Final = 100_000
 """Ids of signed messages that are remembered at most; 24 h of more than one a second."""
 
-_IN_TIME: Final = "rows JOIN times ON row_id = id WHERE is_over = 0"
+_IN_TIME: Final = "JOIN times ON row_id = id WHERE is_over = 0"
 """All rows but those that only a legal hold keeps: nobody waits for them any more."""
 
 _OPEN: Final = "(state = 'stored' OR (state = 'accepted' AND kind != 'sighting'))"
@@ -183,7 +183,7 @@ class RowFile:
         """All rows that may still have to be sent, oldest first."""
         with self.reading() as db:
             found = db.execute(
-                f"SELECT id, alert_id, kind, state FROM {_IN_TIME} AND {_OPEN} ORDER BY id"  # noqa: S608 - ours alone
+                f"SELECT id, alert_id, kind, state FROM rows {_IN_TIME} AND {_OPEN} ORDER BY id"  # noqa: S608 - ours alone
             ).fetchall()
         return tuple(
             PendingRow(row_id, alert_id, RowKind(kind), RowState(state)) for row_id, alert_id, kind, state in found
@@ -234,7 +234,8 @@ class RowFile:
         until = now.timestamp()
         with self.transaction() as db:
             (lost,) = db.execute(
-                f"SELECT count(*) FROM {_IN_TIME} AND {_OPEN} AND expires_at <= ?",  # noqa: S608 - ours alone
+                f"SELECT count(*) FROM rows INDEXED BY rows_by_end {_IN_TIME}"  # noqa: S608 - ours alone
+                f" AND {_OPEN} AND expires_at <= ?",
                 (until,),
             ).fetchone()
             deleted = db.execute(
@@ -277,10 +278,10 @@ class RowFile:
         Those in *instead* count there, because the disk did not take their new state.
         """
         with self.reading() as db:
-            found = db.execute(f"SELECT state, count(*) FROM {_IN_TIME} GROUP BY state")  # noqa: S608 - ours alone
+            found = db.execute(f"SELECT state, count(*) FROM rows {_IN_TIME} GROUP BY state")  # noqa: S608 - ours alone
             counts = dict.fromkeys(RowState, 0) | {RowState(state): count for state, count in found}
             for row_id, state in instead.items():
-                row = db.execute(f"SELECT state FROM {_IN_TIME} AND id = ?", (row_id,)).fetchone()  # noqa: S608 - ours
+                row = db.execute(f"SELECT state FROM rows {_IN_TIME} AND id = ?", (row_id,)).fetchone()  # noqa: S608 - ours
                 if row is not None:
                     counts[RowState(row[0])] -= 1
                     counts[state] += 1
@@ -290,7 +291,7 @@ class RowFile:
         """When the oldest row came that no broker took; *without* those whose new state is not written."""
         with self.reading() as db:
             found = db.execute(
-                f"SELECT id, stored_at FROM {_IN_TIME} AND state = 'stored'"  # noqa: S608 - ours alone
+                f"SELECT id, stored_at FROM rows {_IN_TIME} AND state = 'stored'"  # noqa: S608 - ours alone
                 " ORDER BY stored_at LIMIT ?",
                 (len(without) + 1,),
             ).fetchall()
