@@ -5,12 +5,45 @@ The pictures of an entry that rules forbid are verified like the others, since t
 then dropped unseen.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from datetime import datetime
 
+from edge_lfr.terms import Category
+from edge_lfr.watchlist.bundle.composition import DatedPictures
 from edge_lfr.watchlist.bundle.manifest import ManifestPicture
 from edge_lfr.watchlist.bundle.reading import BundleReader
+from edge_lfr.watchlist.bundle.rules import POLICY, WatchlistPolicy, judge
 from edge_lfr.watchlist.enrolment_source import SourceReference
 from edge_lfr.watchlist.pictures import EncodedPicture, check_picture
+
+
+def refused_by_rules(
+    listed: Iterable[DatedPictures],
+    *,
+    at: datetime,
+    authorised_categories: Collection[Category] | None,
+    policy: WatchlistPolicy = POLICY,
+) -> dict[int, tuple[str, ...]]:
+    """
+    Judge every entry before any picture is decoded.
+
+    Args:
+        listed: The entries of a source, in its order.
+
+        at: Aware; when the list is loaded.
+
+        authorised_categories: As in `judge`.
+
+        policy: The numbers of the rules.
+
+    Returns:
+        For each entry that may not be used its place, from 0, and the codes; what a source takes as `refused`.
+    """
+    judged = (
+        judge(one.entry, at=at, authorised_categories=authorised_categories, taken_on=one.taken_on, policy=policy)
+        for one in listed
+    )
+    return {number: tuple(reason.value for reason in reasons) for number, reasons in enumerate(judged) if reasons}
 
 
 class BundleRow:

@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Callable, Mapping
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +13,9 @@ from edge_lfr.config.faces import QualityConfig
 from edge_lfr.config.identification import DecisionConfig
 from edge_lfr.errors import EdgeLfrError
 from edge_lfr.pipeline.enrolment import EnrolmentStages, enrol
-from edge_lfr.terms import Mode
-from edge_lfr.watchlist.bundle.enrolling import BundleSource
+from edge_lfr.terms import Category, Mode
+from edge_lfr.watchlist.bundle.composition import DatedPictures
+from edge_lfr.watchlist.bundle.enrolling import BundleSource, refused_by_rules
 from edge_lfr.watchlist.bundle.reading import BundleReader
 from edge_lfr.watchlist.pictures import PictureReason, PictureRefusedError
 from edge_lfr.watchlist.report import EnrolmentReport, RowOutcome
@@ -164,6 +165,24 @@ def test_the_pictures_of_an_unlawful_entry_are_verified_and_not_looked_at(
     assert (4, 5, 5) == (report.composition.entries, report.composition.pictures, report.composition.undated_pictures)
     with store.open() as stored:
         assert ("REF-00001", "REF-00002", "REF-00004", "REF-00005") == stored.reference_ids
+
+
+def test_rules_refuse_entries_by_their_place(parties: Parties) -> None:
+    """Each with all its codes; an entry that may be used is not in the answer."""
+    draft = Draft.of(parties, (1, 2, 1))
+    first, second, third = draft.manifest["entries"]
+    first["expires_at"] = third["expires_at"] = (NOW + timedelta(days=2)).isoformat()
+    second["expires_at"] = NOW.isoformat()
+    second["pictures"][1]["taken_on"] = "1989-12-31"
+    third["category"] = "witness"
+    with opened(draft, parties) as bundle:
+        listed = [DatedPictures(entry.entry(), entry.taken_on) for entry in bundle.manifest.entries]
+
+    only_suspects = refused_by_rules(listed, at=NOW, authorised_categories={Category.SUSPECT})
+    anybody = refused_by_rules(listed, at=NOW, authorised_categories=None)
+
+    assert {1: ("expired", "picture-before-birth"), 2: ("category-approval",)} == anybody
+    assert {**anybody, 2: ("category-approval", "category-not-authorised")} == only_suspects
 
 
 def test_a_picture_is_what_the_manifest_says(parties: Parties) -> None:
