@@ -8,20 +8,20 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from edge_lfr.cli import bundle_reading
+from edge_lfr.cli import bundle, bundle_reading
 from edge_lfr.cli.consent import require_consent
 from edge_lfr.cli.due_lists import wipe_due_lists
 from edge_lfr.cli.enrolment_report import say_warnings, write_report
 from edge_lfr.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption, YesOption, new_app
 from edge_lfr.cli.output import say, write_fields, write_json, write_table
 from edge_lfr.cli.progress import counting
+from edge_lfr.cli.wiping import wipe_and_prove
 from edge_lfr.config.appliance import ApplianceConfig
 from edge_lfr.config.load import load_config
 from edge_lfr.daemon.control import ControlClient, Verb
 from edge_lfr.daemon.lock import hold_state
 from edge_lfr.errors import DaemonBusyError, WatchlistMissingError
-from edge_lfr.governance.keys import KeyEncryptingKey, KeyOrigin
-from edge_lfr.governance.seal import Seal, new_key
+from edge_lfr.governance.keys import KeyEncryptingKey
 from edge_lfr.inference.packs import open_configured
 from edge_lfr.pipeline.enrolment import EnrolmentStages, enrol, lane_count
 from edge_lfr.watchlist.report import EnrolmentReport
@@ -30,6 +30,7 @@ from edge_lfr.watchlist.source import WatchlistSource, read_source
 from edge_lfr.watchlist.store import SealedStore
 
 app = new_app("Load, show, shorten or destroy the watchlist.")
+bundle.add_to(app)
 bundle_reading.add_to(app)
 
 LOAD_NICENESS: Final = 10
@@ -177,34 +178,24 @@ def wipe(
     if_due: Annotated[
         bool, typer.Option("--if-due", help="Only lists whose end has come, of every mode; for the timer; asks nobody.")
     ] = False,
+    certificate: Annotated[
+        Path | None, typer.Option("--certificate", metavar="FILE", help="Copy the signed certificate there.")
+    ] = None,
     yes: YesOption = False,
     config: ConfigOption = DEFAULT_CONFIG,
     json: JsonOption = False,
 ) -> None:
     """
-    Destroy the watchlist: first its key, then its files; a running daemon stops matching before.
+    Destroy the watchlist, first its key and then its files, and prove that it is gone.
 
-    Needs neither the key nor a list that opens, and may be repeated.
+    Matching stops first. Then the process that held the list gives its place to a new one, which searches memory and
+    state folder for fragments that were taken before; a signed certificate says what it found, in numbers. Needs
+    neither the key nor a list that opens, and may be repeated. Exit status 70 when something was found.
     """
     if if_due:
         wipe_due_lists(config, json=json)
-        return
-    loaded = load_config(config)
-    require_consent("destroy the watchlist of this appliance?", yes=yes)
-    client = ControlClient(loaded.control_socket)
-    if client.is_present():
-        answer = client.request(Verb.WIPE)
     else:
-        with hold_state(loaded.mode_directory):
-            any_key = KeyEncryptingKey(
-                KeyOrigin.FILE, Seal(new_key())
-            )  # destroying asks for none, and ours may be lost
-            wiped = SealedStore(loaded.watchlist_directory, any_key).wipe()
-        answer = {"keys": wiped.keys, "lists": wiped.lists}
-    if json:
-        write_json("watchlist-wipe/1", answer)
-    else:
-        say(f"destroyed: {answer['lists']} lists, {answer['keys']} keys")
+        wipe_and_prove(load_config(config), certificate=certificate, yes=yes, json=json)
 
 
 def _store(config: ApplianceConfig) -> SealedStore:

@@ -32,6 +32,7 @@ class Verb(StrEnum):
     RELOAD = "reload"
     REMOVE = "remove"
     WIPE = "wipe"
+    CERTIFICATE = "certificate"
     PAUSE = "pause"
     RESUME = "resume"
     STOP = "stop"
@@ -39,7 +40,7 @@ class Verb(StrEnum):
     CAMERAS = "cameras"
 
 
-READING: Final = frozenset({Verb.STATUS, Verb.CAMERAS})
+READING: Final = frozenset({Verb.STATUS, Verb.CAMERAS, Verb.CERTIFICATE})
 """Verbs that change nothing; a monitor may ask them every second, so they are not logged."""
 
 PATIENCE_S: Final[Mapping[Verb, float]] = {

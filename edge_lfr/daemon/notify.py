@@ -48,6 +48,13 @@ class Notifier:
         is_meant = watchdog_us.isdecimal() and int(watchdog_us) > 0 and watchdog_pid in {"", str(os.getpid())}
         return cls(address, int(watchdog_us) / 1e6 if address is not None and is_meant else None)
 
+    def environment(self) -> dict[str, str]:
+        """The manager's variables, for the program that takes this one's place under the same number."""
+        found = {} if self._address is None else {"NOTIFY_SOCKET": self._address}
+        if self.watchdog_s is not None:
+            found |= {"WATCHDOG_USEC": str(round(self.watchdog_s * 1e6)), "WATCHDOG_PID": str(os.getpid())}
+        return found
+
     @property
     def is_heard(self) -> bool:
         """Whether there is somebody to tell."""

@@ -6,16 +6,19 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
 
+from edge_lfr.daemon.certifier import Certifier
 from edge_lfr.daemon.control import Handler
 from edge_lfr.daemon.control_protocol import Request, Verb
 from edge_lfr.daemon.health import Health
 from edge_lfr.daemon.local_status import camera_facts, local_status
 from edge_lfr.daemon.operation import Operation
 from edge_lfr.daemon.progress import Progress, request_limit_s
+from edge_lfr.daemon.wiping import Wiping
 from edge_lfr.errors import ControlError, DaemonBusyError
 from edge_lfr.pipeline.reporting.alert import AlertWriter
 from edge_lfr.pipeline.reporting.outbox import Outbox
 from edge_lfr.pipeline.reporting.states import DeviceState
+from edge_lfr.watchlist.wipe_certificate import WipeCause
 
 TEST_ALERT_LIMIT_S: Final = 15.0
 """How long a test alert waits for the control room, unless the request says otherwise."""
@@ -29,6 +32,8 @@ class Requests:
     health: Health
     outbox: Outbox
     alerts: AlertWriter
+    wiping: Wiping
+    certifier: Certifier
     progress: Progress
     ending: threading.Event
     """Set by `stop`, and by whatever else ends the daemon."""
@@ -53,6 +58,7 @@ class Requests:
         return {
             Verb.STATUS: lambda _: local_status(self.health),
             Verb.CAMERAS: lambda _: {"cameras": camera_facts(self.health)},
+            Verb.CERTIFICATE: self._certificate,
             Verb.TEST_ALERT: self._test_alert,
             Verb.STOP: self._stop,
             **{verb: partial(self._change, handler) for verb, handler in changing.items()},
@@ -78,7 +84,12 @@ class Requests:
 
     def _remove(self, request: Request) -> Mapping[str, object]:
         """Whoever was removed is searched no more, also where the list without them cannot be taken into use."""
-        remaining = self.operation.store.remove(request.texts("reference_ids"))
+        reference_ids = request.texts("reference_ids")
+        armament = self.health.armament
+        if armament is not None and set(reference_ids) == set(armament.watchlist.reference_ids):
+            self._end_list(WipeCause.REMOVED_LAST, request)
+            return self._watchlist_facts()
+        remaining = self.operation.store.remove(reference_ids)
         try:
             if remaining:
                 return self._reload(request)
@@ -88,16 +99,22 @@ class Requests:
         self.operation.fall_silent()
         return self._watchlist_facts()
 
-    def _wipe(self, _: Request) -> Mapping[str, object]:
-        """Stop matching, destroy the data key and the files, zero the matrix, stop the cameras: whatever fails."""
-        try:
-            self.operation.loop.swap(None)
-        finally:
-            try:
-                wiped = self.operation.store.wipe()
-            finally:
-                self.operation.fall_silent()
-        return {"keys": wiped.keys, "lists": wiped.lists}
+    def _wipe(self, request: Request) -> Mapping[str, object]:
+        """Destroy the list; then this process ends in order and begins anew, and the new one proves it."""
+        return self._end_list(WipeCause.COMMAND, request)
+
+    def _end_list(self, cause: WipeCause, request: Request) -> Mapping[str, object]:
+        ended = self.wiping.wipe(cause, f"uid {request.peer_uid}")
+        if self.wiping.wants_replacement:
+            self.ending.set()
+        else:
+            self.certifier.begin(ended, answering_in_s=None)
+        return {**ended.facts(), "is_replaced": self.wiping.wants_replacement}
+
+    def _certificate(self, _: Request) -> Mapping[str, object]:
+        """The certificate of the last wipe; None while the proof is under way."""
+        latest = self.certifier.latest
+        return {"certificate": None if latest is None else latest.decode()}
 
     def _pause(self, _: Request) -> Mapping[str, object]:
         self.operation.pause()

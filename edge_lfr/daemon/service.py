@@ -9,9 +9,9 @@ import os
 import resource
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from typing import Final
+from typing import Final, NoReturn
 
 import structlog
 
@@ -20,6 +20,7 @@ from edge_lfr.clock import Clock, SystemClock
 from edge_lfr.config.appliance import ApplianceConfig
 from edge_lfr.daemon.arming import require_authority
 from edge_lfr.daemon.assembly import open_nets
+from edge_lfr.daemon.certifier import Certifier
 from edge_lfr.daemon.control import ControlServer
 from edge_lfr.daemon.health import Health
 from edge_lfr.daemon.heartbeat import Heartbeat
@@ -34,7 +35,9 @@ from edge_lfr.daemon.progress import CONTROL_LIMIT_S, LINK_LIMIT_S, PATH_LIMIT_S
 from edge_lfr.daemon.reporter import DaemonReporter
 from edge_lfr.daemon.requests import Requests
 from edge_lfr.daemon.summary import RunSummary, summarise
+from edge_lfr.daemon.wiping import Wiping
 from edge_lfr.errors import WatchlistMissingError
+from edge_lfr.governance.device_keys import DeviceKeys
 from edge_lfr.governance.keys import KeyEncryptingKey
 from edge_lfr.governance.trust import TrustStore
 from edge_lfr.inference.packs import open_configured
@@ -50,6 +53,7 @@ from edge_lfr.pipeline.reporting.topics import Identity, Topics
 from edge_lfr.pipeline.selftest import run_selftest
 from edge_lfr.pipeline.stage_times import StageTimes
 from edge_lfr.terms import Mode
+from edge_lfr.watchlist.ended_list import EndedList, seconds_since
 from edge_lfr.watchlist.store import SealedStore
 
 log = structlog.get_logger()
@@ -63,7 +67,18 @@ DELIVERY_LIMIT_S: Final = 10.0
 UNLOCKED_REMEDY: Final = "LimitMEMLOCK=infinity in the unit, `ulimit -l unlimited` in a shell"
 
 
-def run_daemon(config: ApplianceConfig, *, once: bool = False, clock: Clock | None = None) -> RunSummary:
+Replace = Callable[[EndedList, Mapping[str, str]], NoReturn]
+"""Begins this program anew after a wipe, with the service manager's variables."""
+
+
+def run_daemon(
+    config: ApplianceConfig,
+    *,
+    once: bool = False,
+    clock: Clock | None = None,
+    after_wipe: EndedList | None = None,
+    replace: Replace | None = None,
+) -> RunSummary:
     """
     Run until told to stop (SIGTERM, SIGINT, the `stop` verb), or with *once* until all file sources have ended.
 
@@ -75,6 +90,10 @@ def run_daemon(config: ApplianceConfig, *, once: bool = False, clock: Clock | No
 
         clock: The machine's when not given.
 
+        after_wipe: What the process did whose place this one took; it is proved and certified.
+
+        replace: Called when a wipe is done and everything else has ended in order; without it the process goes on.
+
     Raises:
         EdgeLfrError: It cannot start.
     """
@@ -82,18 +101,32 @@ def run_daemon(config: ApplianceConfig, *, once: bool = False, clock: Clock | No
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a crash writes no memory to the disk
     notifier = Notifier.from_environment(os.environ)  # before anything starts a child
     with hold_state(config.mode_directory):
-        daemon = Daemon(config, SystemClock() if clock is None else clock, notifier, keep_track_ends=once)
-        with daemon.running(is_watchlist_required=once):
+        clock = SystemClock() if clock is None else clock
+        may_be_replaced = replace is not None and not once
+        daemon = Daemon(config, clock, notifier, keep_track_ends=once, may_be_replaced=may_be_replaced)
+        with daemon.running(is_watchlist_required=once, after_wipe=after_wipe):
             daemon.wait(once=once)
+        ended = daemon.uncertified()
+        if ended is not None and replace is not None:
+            replace(ended, notifier.environment())
         return daemon.summary()
 
 
 class Daemon:
     """The parts of one appliance, from their proof to their end."""
 
-    def __init__(self, config: ApplianceConfig, clock: Clock, notifier: Notifier, *, keep_track_ends: bool) -> None:
+    def __init__(
+        self,
+        config: ApplianceConfig,
+        clock: Clock,
+        notifier: Notifier,
+        *,
+        keep_track_ends: bool,
+        may_be_replaced: bool = False,
+    ) -> None:
         """Open and prove everything that may refuse: pack, self-test, keys, trust, outbox."""
         self._config = config
+        self._clock = clock
         self._ending = threading.Event()
         self._is_signalled = False
         self._exit_status = os.EX_OK
@@ -102,6 +135,7 @@ class Daemon:
         nets = open_nets(pack, config)
         kek = KeyEncryptingKey.load(config.mode_directory, create=True)
         store = SealedStore(config.watchlist_directory, kek, clock=clock)
+        keys = DeviceKeys.load(config.device_directory, create=True)
         identity = Identity(force=config.force, device=config.device, mode=config.mode)
         trust = TrustStore.load(config.trust.directory, roots_alone=config.mode is Mode.OPERATIONAL)
         trusted = TrustMessage.of(trust, config.mode)
@@ -158,11 +192,17 @@ class Daemon:
             times=times,
             health=self._health,
         )
+        self._wiping = Wiping(operation=self._operation, store=store, clock=clock, may_be_replaced=may_be_replaced)
+        self._certifier = Certifier(
+            device=identity.addressee, store=store, folder=config.mode_directory, kek=kek, signing=keys.signing
+        )
         self._requests = Requests(
             operation=self._operation,
             health=self._health,
             outbox=self._outbox,
             alerts=alerts,
+            wiping=self._wiping,
+            certifier=self._certifier,
             progress=self._progress,
             ending=self._ending,
             on_changed=self._link.changed,
@@ -174,7 +214,7 @@ class Daemon:
         self._loop.notify()
 
     @contextmanager
-    def running(self, *, is_watchlist_required: bool) -> Iterator[None]:
+    def running(self, *, is_watchlist_required: bool, after_wipe: EndedList | None = None) -> Iterator[None]:
         """Start everything, and take it down in reverse whatever happens."""
         with ExitStack() as parts:
             parts.callback(self._outbox.close)
@@ -201,8 +241,11 @@ class Daemon:
             self._link.changed()
             self._begin_watch()
             log.info("daemon.running", state=self._health.state.value, cameras=len(self._cameras))
+            if after_wipe is not None:
+                self._certifier.begin(after_wipe, answering_in_s=seconds_since(after_wipe.begun_ns, self._clock))
             yield
-            self._heartbeat.stopping()
+            if self.uncertified() is None:
+                self._heartbeat.stopping()
             self._ending.set()
             with self._requests.one_at_a_time:  # a request that is under way ends first, and no other one begins
                 self._health.enter(DeviceState.STOPPED)
@@ -215,6 +258,10 @@ class Daemon:
                 self._loop.swap(None)
                 self._wait_for_delivery()
                 return
+
+    def uncertified(self) -> EndedList | None:
+        """The list after whose wipe this process shall begin anew; None when it shall not, or was told to end."""
+        return self._wiping.ended if self._wiping.wants_replacement and not self._is_signalled else None
 
     def summary(self) -> RunSummary:
         return summarise(self._health, exit_status=self._exit_status, track_ends=self._reporter.track_ends())

@@ -16,6 +16,7 @@ from edge_lfr.clock import Clock
 from edge_lfr.errors import EdgeLfrError
 from edge_lfr.governance.keys import KeyEncryptingKey
 from edge_lfr.governance.trust import SigningKey
+from edge_lfr.watchlist.gallery import Gallery
 from edge_lfr.watchlist.sealed_list import StoredWatchlist
 from edge_lfr.watchlist.store import LISTS, SealedStore
 from edge_lfr.watchlist.wipe_certificate import WipeCause, WipeCertificate, figures_of, keep_certificate
@@ -32,22 +33,19 @@ class Evidence:
     templates: int
 
 
-def take_evidence(store: SealedStore, open_list: StoredWatchlist | None) -> Evidence | None:
-    """
-    Take what a proof needs of the list that is open, else of the live one; None where neither can be read.
-
-    It never fails: a list that does not open is destroyed all the same.
-    """
-    with suppress(EdgeLfrError, OSError, ValueError):
-        if open_list is not None:
-            return _evidence_of(open_list)
-        with store.open() as watchlist:
-            return _evidence_of(watchlist)
+def take_evidence(store: SealedStore) -> Evidence | None:
+    """Take what a proof needs of the live list; None where it cannot be read, which keeps nobody from destroying it."""
+    with suppress(EdgeLfrError, OSError, ValueError), store.open() as watchlist:
+        return evidence_of(watchlist)
     return None
 
 
-def _evidence_of(watchlist: StoredWatchlist) -> Evidence:
-    return Evidence(BeforeWipe.of(watchlist), watchlist.digest, watchlist.references, watchlist.templates)
+def evidence_of(watchlist: StoredWatchlist, gallery: Gallery | None = None) -> Evidence | None:
+    """Likewise of a list that is open, and of the gallery that searches it."""
+    with suppress(EdgeLfrError, OSError, ValueError):
+        before = BeforeWipe.of(watchlist, gallery)
+        return Evidence(before, watchlist.digest, watchlist.references, watchlist.templates)
+    return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

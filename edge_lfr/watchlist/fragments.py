@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_lfr.biometrics.locking import locked_zeros
+from edge_lfr.watchlist.gallery import Gallery
 from edge_lfr.watchlist.sealed_list import StoredWatchlist
 
 FRAGMENT_BYTES: Final = 16
@@ -90,9 +91,15 @@ class Fragments:
         return cls(key, mixed, digests)
 
     @classmethod
-    def taken_of(cls, watchlist: StoredWatchlist) -> Self:
+    def taken_of(cls, watchlist: StoredWatchlist, gallery: Gallery | None) -> Self:
         """
         Take one fragment each of up to 1,000 templates and of up to 1,000 pictures, spread over the list.
+
+        Args:
+            watchlist: Open.
+
+            gallery: Which searches it, if one does: there the templates lie in another order, of which up to 1,000
+                fragments are taken, too.
 
         Raises:
             WatchlistSealError: The list does not open.
@@ -104,6 +111,10 @@ class Fragments:
             vectors[...] = 0
         listed = watchlist.reference_ids
         fragments += [_middle(watchlist.picture(listed[place])) for place in _spread(len(listed))]
+        if gallery is not None:
+            runs = gallery.as_they_lie(MAX_ROWS)
+            fragments += [bytes(run.data.cast("B")) for run in runs]
+            runs[...] = 0
         return cls.of(fragments)
 
     def to_bytes(self) -> bytes:

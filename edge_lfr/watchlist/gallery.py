@@ -176,6 +176,10 @@ class Gallery:
             self._choice = report
         self._tell(report)
 
+    def as_they_lie(self, count: int) -> NDArray[np.float32]:
+        """Some of the matrix as memory holds it: `TemplateMatrix.as_they_lie`."""
+        return self._templates.as_they_lie(count)
+
     def destroy(self) -> None:
         """Zero the matrix, drop the graph and stop a trial; not while a search is running."""
         with self._swapping:

@@ -26,6 +26,10 @@ ROWS_A_PIECE: Final = 256
 """Rows scored at a time: half a megabyte in float64, which stays in the cache of a core."""
 
 
+NEIGHBOURS: Final = 4
+"""Numbers that are searched for together after a wipe: sixteen bytes."""
+
+
 def check_unit_rows(vectors: NDArray[np.float32], dimension: int) -> None:
     """
     Refuse what an index would silently accept and answer with nonsense.
@@ -110,6 +114,17 @@ class TemplateMatrix:
             found.append(self._ranked(owners[start:end], scores[start:end], k))
             start = end
         return found
+
+    def as_they_lie(self, count: int) -> NDArray[np.float32]:
+        """
+        Copy up to *count* runs of neighbours in memory, spread over all blocks; the caller's to zero.
+
+        Returns:
+            float32 (n, 4): of one number of four templates each, so that nobody's template lies in one of them.
+        """
+        runs = self.blocks.reshape(-1, ROWS_A_BLOCK)
+        places = np.unique(np.linspace(0, len(runs) - 1, min(count, len(runs))).astype(np.intp))
+        return runs[places, :NEIGHBOURS]
 
     def destroy(self) -> None:
         """Zero the templates in place; may be called again."""

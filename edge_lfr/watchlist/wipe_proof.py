@@ -21,6 +21,7 @@ from edge_lfr.governance.seal import KEY_BYTES, OVERHEAD_BYTES, Seal
 from edge_lfr.process_figures import children_of
 from edge_lfr.process_memory import PIECE_BYTES, MemoryReader
 from edge_lfr.watchlist.fragments import OVERLAP, Fragments
+from edge_lfr.watchlist.gallery import Gallery
 from edge_lfr.watchlist.sealed_list import RowKind, StoredWatchlist, row_context
 
 MAX_FILE_BYTES: Final = 1 << 30
@@ -43,14 +44,14 @@ class BeforeWipe:
     """Its manifest row as it lay on the disk: kept, to see that it does not open any more."""
 
     @classmethod
-    def of(cls, watchlist: StoredWatchlist) -> Self:
+    def of(cls, watchlist: StoredWatchlist, gallery: Gallery | None = None) -> Self:
         """
-        Take what a proof needs of the live list.
+        Take what a proof needs of the live list, and of the gallery that searches it, if one does.
 
         Raises:
             WatchlistSealError: It does not open.
         """
-        return cls(watchlist.list_id, Fragments.taken_of(watchlist), watchlist.sealed_manifest())
+        return cls(watchlist.list_id, Fragments.taken_of(watchlist, gallery), watchlist.sealed_manifest())
 
     def to_bytes(self) -> bytes:
         """For another process."""

@@ -14,12 +14,16 @@ from edge_lfr.config.faces import DetectionConfig
 from edge_lfr.config.load import load_config
 from edge_lfr.config.models import Provider
 from edge_lfr.daemon.assembly import Nets
+from edge_lfr.daemon.certifier import Certifier
 from edge_lfr.daemon.control_protocol import Request, Verb
 from edge_lfr.daemon.operation import Operation
 from edge_lfr.daemon.path_loop import PathLoop
 from edge_lfr.daemon.reporter import DaemonReporter
 from edge_lfr.daemon.requests import Requests
+from edge_lfr.daemon.wiping import Wiping
 from edge_lfr.errors import InferenceError
+from edge_lfr.governance.keys import KeyEncryptingKey
+from edge_lfr.governance.trust import SigningKey
 from edge_lfr.inference.catalogue import CalibrationRow
 from edge_lfr.inference.packs import OpenPack
 from edge_lfr.inference.session import open_session
@@ -132,12 +136,22 @@ class Box:
             times=self.health.times,
             health=self.health,
         )
+        self.wiping = Wiping(operation=self.operation, store=self.store, clock=self.clock, may_be_replaced=False)
+        self.certifier = Certifier(
+            device=IDENTITY.addressee,
+            store=self.store,
+            folder=folder,
+            kek=KeyEncryptingKey.load(folder),
+            signing=SigningKey.generate(),
+        )
         self.announced = 0
         self.requests = Requests(
             operation=self.operation,
             health=self.health,
             outbox=self.health.outbox,
             alerts=alerts,
+            wiping=self.wiping,
+            certifier=self.certifier,
             progress=self.health.progress,
             ending=Event(),
             on_changed=self._announce,

@@ -1,5 +1,8 @@
 """The main job with the daemon as a process: real nets, a real broker, real pictures."""
 
+import json
+import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,10 +11,14 @@ import numpy as np
 import pytest
 
 from edge_lfr.daemon.latency import LatencyPart
+from edge_lfr.governance.device_keys import DeviceKeys
+from edge_lfr.governance.documents import Kind, read_document
 from edge_lfr.pipeline.path import TIMED_STAGES
 from edge_lfr.pipeline.reporting.messages import parse
 from edge_lfr.pipeline.reporting.states import HealthMessage
 from edge_lfr.pipeline.stage_times import ALL_STAGES
+from edge_lfr.watchlist.wipe_certificate import WipeCertificate
+from simulators import undestroying_daemon
 from simulators.appliance import TOPICS, eventually
 from simulators.broker import Broker
 from simulators.desk import Desk
@@ -118,9 +125,47 @@ def test_a_wiped_appliance_is_disarmed_and_holds_nothing(van: Van, broker: Broke
         assert 0 == van.run("watchlist", "wipe", "--yes").returncode
         status = van.status()
         assert "disarmed" == status["status"]["state"]
-        assert ["stopped"] == [camera["state"] for camera in status["cameras"]]
+        assert [] == [camera for camera in status["cameras"] if camera["state"] == "up"]
         assert [] == list((van.folder / "state" / "training").rglob("key.wrapped"))
         assert 0 == van.run("alerts", "test").returncode
+
+
+def test_a_wipe_is_proved_by_the_process_that_comes_after_it(van: Van) -> None:
+    """The same process number, another address space; nothing is found, and what says so is signed by the box."""
+    van.load([LISTED, ALSO_LISTED])
+    van.show([BYSTANDER], 60.0)
+    with van.daemon() as daemon:
+        assert eventually(lambda: van.status().get("status", {}).get("state") in {"running", "degraded"}, 40.0)
+        digest, boot_id = van.status()["watchlist"]["digest"], van.status()["status"]["boot_id"]
+        done = van.run("watchlist", "wipe", "--yes", "--json", "--certificate", "wiped.json")
+        assert 0 == done.returncode, done.stderr
+        told = json.loads(done.stdout)
+        assert (True, True, 2, digest) == tuple(
+            told[name] for name in ("is_clean", "is_process_replaced", "references", "list_digest")
+        )
+        assert told["proof"]["fragments"] >= 4
+        assert told["proof"]["memory_bytes"] > 50e6
+        assert boot_id != van.status()["status"]["boot_id"]
+        assert daemon.process.poll() is None
+    document = read_document((van.folder / "wiped.json").read_bytes(), Kind.WIPE_CERTIFICATE, WipeCertificate)
+    document.verify_with(DeviceKeys.load(van.folder / "state" / "device").signing.public)
+    assert digest == document.content.list_digest
+
+
+def test_the_proof_finds_a_list_that_was_not_destroyed(van: Van) -> None:
+    """With destruction switched off, the same search finds it in memory, on the disk, and its key."""
+    van.load([LISTED, ALSO_LISTED])
+    van.show([BYSTANDER], 60.0)
+    with van.daemon(command=(sys.executable, undestroying_daemon.__file__)):
+        assert eventually(lambda: van.status().get("status", {}).get("state") in {"running", "degraded"}, 40.0)
+        done = van.run("watchlist", "wipe", "--yes", "--json")
+        assert os.EX_SOFTWARE == done.returncode, done.stderr
+        assert done.stdout, done.stderr
+        told = json.loads(done.stdout)
+        assert told["is_clean"] is False
+        assert told["proof"]["memory_hits"] >= 4
+        assert told["proof"]["paths_left"] >= 3
+        assert 1 == told["proof"]["keys_that_open"]
 
 
 def test_a_paused_appliance_looks_at_nobody(van: Van, broker: Broker) -> None:

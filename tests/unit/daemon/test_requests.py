@@ -30,7 +30,8 @@ def test_a_wipe_wipes_though_the_device_is_lost(box: Box) -> None:
     assert armament is not None
     box.embed()
     box.session.is_lost = True
-    assert {"keys": 1, "lists": 1} == box.ask("wipe")
+    answer = box.ask("wipe")
+    assert (1, 1, False) == (answer["keys"], answer["lists"], answer["is_replaced"])
     assert box.store.is_empty()
     assert armament.gallery._templates.is_destroyed
     assert (None, DeviceState.DISARMED) == (box.health.armament, box.health.state)

@@ -1,0 +1,29 @@
+"""
+The real daemon as a process that destroys nothing: what a wipe's proof must find. `undestroying_daemon.py run ...`.
+
+The list stays in memory and on the disk, and the process does not give its place to another one.
+"""
+
+from edge_lfr.cli import main as command
+from edge_lfr.daemon.armament import Armament
+from edge_lfr.daemon.wiping import Wiping
+from edge_lfr.watchlist.store import SealedStore, Wiped
+
+KEPT: list[Armament] = []
+
+
+def keep(armament: Armament) -> None:
+    """Instead of zeroing it."""
+    KEPT.append(armament)
+
+
+def destroy_nothing() -> None:
+    """Switch destruction off."""
+    Armament.destroy = keep  # type: ignore[method-assign, assignment]
+    SealedStore.wipe = lambda self: Wiped(keys=1, lists=1)  # type: ignore[method-assign]  # noqa: ARG005
+    Wiping.wants_replacement = property(lambda _: False)  # type: ignore[assignment, method-assign]
+
+
+if __name__ == "__main__":
+    destroy_nothing()
+    command.main()
