@@ -49,6 +49,7 @@ NOUNS: Final = (
     Noun("resume", "lifecycle", "Look again after a pause.", app="resume_app"),
     Noun("stop", "lifecycle", "Stop the running daemon.", app="stop_app"),
     Noun("doctor", "doctor", "Check everything that a deployment depends on."),
+    Noun("authority", "authority", "Draft, sign, install and revoke what a deployment rests on."),
     Noun("watchlist", "watchlist", "Load, show, shorten or destroy the watchlist."),
     Noun("models", "models", "List, install, verify and prove model packs."),
     Noun("cameras", "cameras", "See what the cameras give, without a picture."),

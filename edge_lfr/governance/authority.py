@@ -80,6 +80,7 @@ class AuthorityRefusal(StrEnum):
     COUNTERSIGN_OVERDUE = "countersign-overdue"
     ENDED = "ended"
     REVOKED = "revoked"
+    PACK = "pack"
 
 
 class AuthorityRefusedError(AuthorityError):
@@ -129,7 +130,9 @@ class StepResult:
     """One numbered step, for people."""
 
     number: int
-    step: Step
+    step: str
+    """A `Step`, or what its caller asks besides."""
+
     verdict: Verdict
     detail: str = ""
     refusal: AuthorityRefusal | None = None
@@ -141,6 +144,9 @@ class Judgement:
     """Every step, and what is left when none refused."""
 
     steps: tuple[StepResult, ...]
+    authority: Authority | None
+    """What it says, if its form is right; nobody may act on it."""
+
     verified: VerifiedAuthority | None
 
     def believed(self) -> VerifiedAuthority:
@@ -223,7 +229,7 @@ def judge_authority(
         envelope = read_envelope(untrusted, Kind.AUTHORITY)
     except DocumentRefusedError as error:
         found(Step.DOCUMENT, error.refusal, AuthorityRefusal.DOCUMENT, _fault_of("document", error))
-        return Judgement(_numbered(steps), None)
+        return Judgement(_numbered(steps), None, None)
     found(Step.DOCUMENT, envelope.digest)
     # (2) signed by a key that may authorise, now
     keys: tuple[TrustedKey, ...] = ()
@@ -238,7 +244,7 @@ def judge_authority(
         authority = with_content(envelope, Authority).content
     except DocumentRefusedError as error:
         found(Step.CONTENT, error.refusal, AuthorityRefusal.CONTENT, *error.faults)
-        return Judgement(_numbered(steps), None)
+        return Judgement(_numbered(steps), None, None)
     faults = faults_in(authority, AuthorityPolicy() if policy is None else policy)
     found(Step.CONTENT, "", AuthorityRefusal.POLICY if faults else None, *faults)
     # (4) for this appliance
@@ -256,8 +262,8 @@ def judge_authority(
     revocation = None if revocations is None else revocations.of(authority, device)
     found(Step.REVOCATION, "not revoked" if revocation is None else f"revoked: {revocation.reason_code}")
     if any(each.refusal is not None for each in steps.values()):
-        return Judgement(_numbered(steps), None)
-    return Judgement(_numbered(steps), _verified(authority, envelope.digest, keys, revocation, now))
+        return Judgement(_numbered(steps), authority, None)
+    return Judgement(_numbered(steps), authority, _verified(authority, envelope.digest, keys, revocation, now))
 
 
 def _verified(

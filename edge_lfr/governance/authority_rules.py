@@ -58,15 +58,17 @@ def pack_faults(authority: Authority, entry: PackEntry) -> tuple[Fault, ...]:
     if authority.pack_digest != entry.digest:
         problem = f"not the pack that this appliance runs, which is {entry.id}, {entry.digest}"
         return (Fault("pack_digest", problem, "configure the pack that was authorised, or have this one authorised"),)
+    return floor_faults(entry, authority.watchlist.max_entries, authority.threshold)
+
+
+def floor_faults(entry: PackEntry, max_entries: int, threshold: float) -> tuple[Fault, ...]:
+    """What the pack's calibration says against a threshold for a list of at most so many people."""
     try:
-        floor = entry.floor(authority.watchlist.max_entries)
+        floor = entry.floor(max_entries)
     except ModelContractError as error:
         return (Fault("watchlist.max_entries", error.message, "authorise a shorter list, or use another pack"),)
-    if authority.threshold < floor.threshold:
-        problem = (
-            f"{authority.threshold:g} lies below {floor.threshold:g}, the pack's floor"
-            f" for a list of {authority.watchlist.max_entries}"
-        )
+    if threshold < floor.threshold:
+        problem = f"{threshold:g} lies below {floor.threshold:g}, the pack's floor for a list of {max_entries}"
         return (Fault("threshold", problem, "raise it to the floor at least, or authorise a shorter list"),)
     return ()
 
