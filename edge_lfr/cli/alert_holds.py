@@ -99,7 +99,9 @@ def holds(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False) -> No
     if json:
         write_json("alerts-holds/1", {"mode": loaded.mode.value, "holds": found})
     else:
-        write_table(("alert", "reason", "by uid", "since", "its time is over", "note"), (row.values() for row in found))
+        write_table(
+            ("alert", "reason", "by uid", "since", "its time is over", "note"), (tuple(row.values()) for row in found)
+        )
 
 
 def purge(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False) -> None:
