@@ -94,13 +94,18 @@ class WatchlistSource:
         """Nothing of reference *number* waits in memory."""
         return 0
 
-    def references(self) -> Iterator[SourceReference]:
-        """Give one reference after the other, in order of first appearance."""
+    def listed(self) -> Iterator[tuple[WatchlistEntry, tuple[SourceRow, ...]]]:
+        """Give every entry with its rows, in order of first appearance."""
         rows_of: dict[str, list[SourceRow]] = {entry.reference_id: [] for entry in self.entries}
         for row in self.rows:
             rows_of[row.reference_id].append(row)
-        for number, rows in enumerate(rows_of.values()):
-            yield SourceReference(number, tuple(rows), self.refused.get(number, ()))
+        for entry in self.entries:
+            yield entry, tuple(rows_of[entry.reference_id])
+
+    def references(self) -> Iterator[SourceReference]:
+        """Give one reference after the other, in order of first appearance."""
+        for number, (_, rows) in enumerate(self.listed()):
+            yield SourceReference(number, rows, self.refused.get(number, ()))
 
 
 def read_source(folder: Path) -> WatchlistSource:

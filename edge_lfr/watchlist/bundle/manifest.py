@@ -6,7 +6,7 @@ Nothing here knows who signed. Problems are told by entry and field, and never b
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from itertools import islice
 from typing import Annotated, Final, Literal, Self
@@ -82,12 +82,12 @@ class ManifestEntry(EntryFields):
         return tuple(picture.taken_on for picture in self.pictures)
 
 
-class BundleManifest(BaseModel):
-    """What the issuer signs: for which appliances, drawn when, and everybody in it."""
+class BundleHead(BaseModel):
+    """Whose list it is, for which appliances, and when it was drawn."""
 
     model_config = STRICT
 
-    schema_version: Annotated[Literal["lfr.watchlist/1"], Field(alias="schema")]
+    schema_version: Literal["lfr.watchlist/1"] = Field(alias="schema")
     mode: Mode
     issuer: PersonText
     """In words; who it was is known by the signature."""
@@ -101,6 +101,15 @@ class BundleManifest(BaseModel):
     list_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
     extracted_at: Time
     """When the entries were drawn from the force's systems."""
+
+    def with_entries(self, entries: Iterable[ManifestEntry]) -> "BundleManifest":
+        """Put everybody under it."""
+        said = {name: getattr(self, name) for name in BundleHead.model_fields if name != "schema_version"}
+        return BundleManifest.model_validate({"schema": self.schema_version, **said, "entries": tuple(entries)})
+
+
+class BundleManifest(BundleHead):
+    """What the issuer signs: the head, and everybody in it."""
 
     entries: Annotated[tuple[ManifestEntry, ...], Field(min_length=1, max_length=MAX_PICTURES)]
 
@@ -185,7 +194,7 @@ def _check_shape(untrusted: bytes) -> None:
             raise _refused(problem)
 
 
-_EXPECTED: Final = {
+MANIFEST_EXPECTED: Final[Mapping[str, str]] = {
     **EXPECTED,
     "schema": f'"{SCHEMA}"',
     "mode": f"one of {', '.join(Mode)}",
@@ -202,6 +211,7 @@ _EXPECTED: Final = {
     "source": f"1 to {MAX_BASIS_CHARACTERS} printable characters on one line",
     "taken_on": EXPECTED["born_on"],
 }
+"""What is allowed in each field, in words."""
 
 
 def _problems(error: ValidationError) -> Iterator[str]:
@@ -219,10 +229,10 @@ def _problems(error: ValidationError) -> Iterator[str]:
             case rest:
                 place = ""
         field = rest[0] if rest else None
-        if fault["type"] == "extra_forbidden" or field not in _EXPECTED:
+        if fault["type"] == "extra_forbidden" or field not in MANIFEST_EXPECTED:
             said = "has a field that no manifest has" if field is not None else "expected an object"
         else:
-            said = f"{field}: expected {_EXPECTED[str(field)]}"
+            said = f"{field}: expected {MANIFEST_EXPECTED[str(field)]}"
         yield f"{place}, {said}" if place else said
 
 
