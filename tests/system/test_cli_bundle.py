@@ -1,211 +1,188 @@
-"""Bundles made through the commands, as an issuer does: without a configuration, without a net."""
+"""A bundle that was made by hand, looked at through the commands, by a technician who has a stick and a deadline."""
 
-import hashlib
 import json
 import os
-import shlex
-import shutil
-import stat
 import subprocess
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import cv2
-import numpy as np
 import pytest
 
-from simulators.command import ENTRY_POINT, Finished
-from simulators.watchlists import CSV_HEADER, csv_row
+from edge_lfr.governance.age_files import AgeRecipient
+from edge_lfr.governance.trust import Role, SigningKey
+from simulators.archives import put, tar
+from simulators.bundles import ARCHIVE_DEFECTS, Draft, Parties, encrypted
+from simulators.command import Command, Finished
 
-NOW = datetime.now(UTC).replace(microsecond=0)
+NOW = datetime.now(tz=UTC)
 
 
-@dataclass
-class Issuer:
-    """A folder with a key, a recipient and a list of four people; no appliance is anywhere."""
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("bundle")
 
-    folder: Path
 
-    def run(self, *arguments: str) -> Finished:
-        done = subprocess.run(
-            [str(ENTRY_POINT), "watchlist", *arguments],
-            env={"PATH": os.environ["PATH"], "HOME": str(self.folder), "COLUMNS": "120"},
-            cwd=self.folder,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        assert "Traceback" not in done.stderr, done.stderr
-        return Finished(done.returncode, done.stdout, done.stderr)
+@pytest.fixture(scope="module")
+def edge_lfr(folder: Path) -> Command:
+    """With keys of its own, and a trainer whom it trusts."""
+    command = Command(folder)
+    assert os.EX_OK == command("keys", "init").status
+    (folder / "trust.d").mkdir(mode=0o755)
+    assert os.EX_OK == command("keys", "new", "train", "train.key", "trust.d/train.toml", "--name", "Trainer").status
+    return command
 
-    def build(self, *more: str, extracted_at: datetime = NOW, key: str = "issuer.key") -> Finished:
-        return self.run(
-            "build", "list", "market.lfrw", "--key", key, "--to-file", "van-1.age",
-            "--device", "anytown/van-1", "--list-id", "market-0601", "--issuer", "Intelligence desk",
-            "--extracted-at", extracted_at.isoformat(), *more,
-        )  # fmt: skip
 
-    @property
-    def bundle(self) -> Path:
-        return self.folder / "market.lfrw"
-
-    def rows(self, *more: str) -> None:
-        rows = [CSV_HEADER, *(csv_row(f"S-{number}", f"{number}.png", label="Hush") for number in range(4)), *more]
-        (self.folder / "list" / "watchlist.csv").write_text("\n".join(rows))
+@pytest.fixture(scope="module")
+def recipient(edge_lfr: Command) -> AgeRecipient:
+    return AgeRecipient.parse(edge_lfr("keys", "show", "--recipient").out.strip())
 
 
 @pytest.fixture
-def issuer(tmp_path: Path) -> Issuer:
-    made = Issuer(tmp_path)
-    source = tmp_path / "list"
-    source.mkdir()
-    for number in range(4):
-        cv2.imwrite(str(source / f"{number}.png"), np.full((40, 30, 3), number, np.uint8))
-    made.rows()
-    keys = [str(ENTRY_POINT), "keys", "new", "issue", "issuer.key", "issuer.toml"]
-    subprocess.run(keys, cwd=tmp_path, check=True, capture_output=True)
-    subprocess.run(["age-keygen", "-o", "van-1.key"], cwd=tmp_path, check=True, capture_output=True)
-    recipient = subprocess.run(
-        ["age-keygen", "-y", "van-1.key"], cwd=tmp_path, check=True, capture_output=True, text=True
-    )
-    (tmp_path / "van-1.age").write_text(f"# anytown/van-1\n\n{recipient.stdout}")
-    return made
+def draft(folder: Path) -> Draft:
+    parties = Parties()
+    parties.by_role[Role.TRAIN] = SigningKey.load(folder / "train.key")
+    return Draft.of(parties, extracted_at=NOW)
 
 
-def test_a_list_becomes_a_bundle(issuer: Issuer) -> None:
-    """Exit status 0; the digest, the counts, the signer and the composition are told, and no label."""
-    done = issuer.build("--json")
-    told = done.json
-    assert (0, "lfr.watchlist-build/1", [], []) == (done.status, told["schema"], told["refused"], told["left_out"])
-    assert (4, 4, issuer.bundle.stat().st_size) == tuple(
-        told["bundle"][name] for name in ("entries", "pictures", "bytes")
-    )
-    assert 39 == len(told["bundle"]["signer"])
-    assert (4, 4) == (told["composition"]["categories"]["suspect"], told["composition"]["age_bands"]["25-39"])
-    plain = subprocess.run(
-        ["age", "-d", "-i", "van-1.key", "market.lfrw"], cwd=issuer.folder, check=True, capture_output=True
-    ).stdout
-    manifest = subprocess.run(["tar", "-xO", "manifest.json"], input=plain, check=True, capture_output=True).stdout
-    assert hashlib.sha256(manifest).hexdigest() == told["bundle"]["manifest_digest"]
-    said = json.loads(manifest)
-    assert ("operational", ["anytown/van-1"], "market-0601") == (said["mode"], said["devices"], said["list_id"])
+@pytest.fixture
+def bundle(folder: Path, draft: Draft, recipient: AgeRecipient) -> Path:
+    path = folder / "sound.lfrw"
+    path.write_bytes(encrypted(draft.plain(), recipient))
+    return path
+
+
+def files_of(folder: Path) -> dict[str, int]:
+    return {str(path): path.stat().st_mtime_ns for path in folder.rglob("*")}
+
+
+def says_no_label(done: Finished) -> None:
     assert "Hush" not in done.out + done.err
-    in_words = issuer.build("--force", "--training")
-    assert 0 == in_words.status
-    for words in ("signer: ", "suspect: 4", "oldest_pictures: ", "25-39: 4"):
-        assert words in in_words.out
-    assert "Hush" not in in_words.out + in_words.err
+    assert "seen nearby" not in done.out + done.err
 
 
-def test_refused_rows_are_told_by_line_and_reason(issuer: Issuer) -> None:
-    """Exit status 65 and nothing written; with --leave-out-refused the others are in the bundle."""
-    (issuer.folder / "list" / "text.jpg").write_text("no picture")
-    issuer.rows(
-        csv_row("S-3", "absent.png", label="Hush"),
-        csv_row("S-90", "0.png", label="Hush", born_on=(NOW - timedelta(days=15 * 365)).date()),
-        csv_row("S-91", "text.jpg", label="Hush"),
-    )
-    reasons = {
-        6: ["picture-missing"],
-        7: ["under-18-necessity", "under-18-countersign"],
-        8: ["picture-type"],
-    }
-    done = issuer.build("--json")
-    assert (os.EX_DATAERR, None) == (done.status, done.json["bundle"])
-    assert not issuer.bundle.exists()
-    assert reasons == {row["line"]: row["reasons"] for row in done.json["refused"]}
-    assert ["S-90", "S-91"] == done.json["left_out"]
-    in_words = issuer.build()
-    assert os.EX_DATAERR == in_words.status
-    assert "under-18-necessity, under-18-countersign" in in_words.out
-    assert "--leave-out-refused" in in_words.err
-
-    partial = issuer.build("--json", "--leave-out-refused")
-    assert (0, 4, 4) == (partial.status, *(partial.json["bundle"][name] for name in ("entries", "pictures")))
-    assert "2 references are left out" in partial.err
-    assert "Hush" not in f"{done}{in_words}{partial}"
-
-
-def test_a_list_of_refused_rows_alone_is_no_bundle(issuer: Issuer) -> None:
-    """Also with --leave-out-refused: exit status 65."""
-    for number in range(4):
-        (issuer.folder / "list" / f"{number}.png").unlink()
-    done = issuer.build("--leave-out-refused")
-    assert os.EX_DATAERR == done.status
-    assert not issuer.bundle.exists()
-
-
-def test_nothing_is_replaced_without_a_word(issuer: Issuer) -> None:
-    """Exit status 73; --force replaces; the file is its owner's alone, and nothing lies beside it."""
-    assert 0 == issuer.build().status
-    before = issuer.bundle.read_bytes()
-    again = issuer.build()
-    assert (os.EX_CANTCREAT, before) == (again.status, issuer.bundle.read_bytes())
-    assert "--force" in again.err
-    assert 0 == issuer.build("--force").status
-    assert before != issuer.bundle.read_bytes()
-    assert 0o600 == stat.S_IMODE(issuer.bundle.stat().st_mode)
-    assert [] == list(issuer.folder.glob(".*"))
-
-
-@pytest.mark.parametrize(
-    ("options", "status", "words"),
-    [
-        (("--device", "van-1"), 64, "--device: expected 1 to 32 appliances"),
-        (("--list-id", "a b"), 64, "--list-id: expected 1 to 64"),
-        (("--issuer", " "), 64, "--issuer: expected"),
-        (("--extracted-at", "yesterday"), 64, "--extracted-at: expected a time with its zone"),
-        (("--extracted-at", (NOW - timedelta(hours=25)).isoformat()), 65, "extract-too-old"),
-        (("--extracted-at", (NOW + timedelta(hours=1)).isoformat()), 65, "extract-in-future"),
-        (("--to", "age1nobody"), 65, "expected an age recipient"),
-        (("--to-file", "absent.age"), 65, "cannot be read as a file of recipients"),
-        (("--to-file", "list/0.png"), 65, "cannot be read as a file of recipients"),
-        (("--key", "absent.key"), 78, "cannot be read"),
-        (("--key", "van-1.age"), 78, "others may read"),
-        (("--key", "van-1.key"), 78, "expected an unencrypted PEM private key"),
-    ],
-)
-def test_a_wrong_option_is_told_before_the_work(
-    issuer: Issuer, options: tuple[str, str], status: int, words: str
+def test_what_was_made_by_hand_is_verified(
+    tmp_path: Path, edge_lfr: Command, draft: Draft, recipient: AgeRecipient
 ) -> None:
-    """Which one and what it should be; a stale extract can be issued by nobody."""
-    done = issuer.build(*options)
-    assert (status, "") == (done.status, done.out)
-    assert words in " ".join(done.err.split())
-    assert not issuer.bundle.exists()
+    """With `openssl`, `tar` and `age`, the key that `keys new` made and the recipient that `keys show` printed."""
+    put({"manifest.json": json.dumps(draft.manifest).encode(), **draft.pictures}, tmp_path)
+    key, manifest, signature = edge_lfr.folder / "train.key", tmp_path / "manifest.json", tmp_path / "manifest.sig"
+    sign = ["openssl", "pkeyutl", "-sign", "-rawin", "-inkey", str(key), "-in", str(manifest), "-out", str(signature)]
+    subprocess.run(sign, timeout=60, check=True)
+    plain = tar(tmp_path, "manifest.json", "manifest.sig", *draft.pictures)
+    path = tmp_path / "by-hand.lfrw"
+    subprocess.run(["age", "-r", recipient.text, "-o", path], input=plain, timeout=60, check=True)
+
+    done = edge_lfr("watchlist", "verify", str(path), "--json")
+
+    assert (os.EX_OK, "lfr.watchlist-verify/1", True) == (done.status, done.json["schema"], done.json["verified"])
+    assert ("list-7", 3, 4) == (done.json["list_id"], done.json["references"], done.json["pictures"])
+    assert sum(map(len, draft.pictures.values())) == done.json["picture_bytes"]
+    assert ({"suspect": 3}, {"25-39": 3}) == (done.json["categories"], done.json["age_bands"])
+    assert 2.0 <= done.json["age_hours"] < 3.0
+    trainer = next(key for key in edge_lfr("keys", "show", "--json").json["trusted"] if key["role"] == "train")
+    assert trainer["fingerprint"] == done.json["issuer"]["fingerprint"]
+    assert "Trainer" == done.json["issuer"]["name"]
+    says_no_label(done)
 
 
-def test_nobody_to_read_it_is_a_mistake(issuer: Issuer) -> None:
-    """Exit status 64: an empty file of recipients is none."""
-    (issuer.folder / "van-1.age").write_text("# nobody\n")
-    done = issuer.build()
-    assert os.EX_USAGE == done.status
-    assert "expected 1 to 32 recipients" in done.err
+def test_verifying_writes_nothing(edge_lfr: Command, bundle: Path) -> None:
+    """No file is made or touched: not in the state folder, not beside the bundle."""
+    before = files_of(edge_lfr.folder)
+    done = edge_lfr("watchlist", "verify", str(bundle))
+    assert os.EX_OK == done.status
+    assert "genuine to its last byte" in done.err
+    says_no_label(done)
+    assert before == files_of(edge_lfr.folder)
 
 
-def test_the_template_is_a_header_that_the_reader_takes(issuer: Issuer) -> None:
-    """To stdout goes the one line alone, to the terminal a word on each column; --json and --columns tell the same."""
-    done = issuer.run("template")
-    assert (0, f"{CSV_HEADER}\n") == (done.status, done.out)
-    columns = done.out.strip().split(",")
-    for column in columns:
-        assert f"# {column}: " in done.err
-    assert columns == [one["name"] for one in issuer.run("template", "--json").json["columns"]]
-    table = issuer.run("template", "--columns").out
-    assert all(column in table for column in columns)
-    shutil.copy(issuer.folder / "list" / "watchlist.csv", issuer.folder / "rows")
-    lines = (issuer.folder / "rows").read_text().split("\n", 1)
-    (issuer.folder / "list" / "watchlist.csv").write_text(done.out + lines[1])
-    assert 0 == issuer.build().status
+def test_entries_that_a_load_would_refuse_are_counted(
+    edge_lfr: Command, draft: Draft, bundle: Path, recipient: AgeRecipient
+) -> None:
+    """Before anybody waits for enrolment."""
+    draft.manifest["entries"][0]["expires_at"] = (NOW - timedelta(days=1)).isoformat()
+    draft.manifest["entries"][1]["category"] = "witness"
+    for number in (1, 2):
+        draft.manifest["entries"][number]["expires_at"] = (NOW + timedelta(days=2)).isoformat()
+    bundle.write_bytes(encrypted(draft.plain(), recipient))
+    done = edge_lfr("watchlist", "verify", str(bundle), "--json")
+    assert {"expired": 1, "category-approval": 1} == done.json["entries_a_load_refuses"]
 
 
-def test_the_help_shows_an_example_that_works(issuer: Issuer) -> None:
-    """With the names of files of this test, and a time of now."""
-    text = issuer.run("build", "--help").out.replace("\\\n", " ")
-    example = text.split("Example: edge-lfr watchlist ", 1)[1]
-    shutil.move(issuer.folder / "list", issuer.folder / "my-list")
-    done = issuer.run(*shlex.split(example.replace("2026-06-01T08:30+01:00", NOW.isoformat())))
-    assert (0, "") == (done.status, done.err)
+@pytest.mark.parametrize("defect", ["extra-member-last", "picture-changed", "second-archive", "symbolic-link"])
+def test_a_defect_is_one_reason_and_a_remedy(
+    edge_lfr: Command, draft: Draft, bundle: Path, recipient: AgeRecipient, defect: str
+) -> None:
+    """Exit status 65, nothing on stdout, and the reason's own code on stderr."""
+    refusal, make = ARCHIVE_DEFECTS[defect]
+    bundle.write_bytes(encrypted(make(draft), recipient))
+    done = edge_lfr("watchlist", "verify", str(bundle), "--json")
+    assert (os.EX_DATAERR, "") == (done.status, done.out)
+    assert f"edge-lfr: {refusal}: " in done.err
+    assert "what to do: " in done.err
+    says_no_label(done)
+
+
+def test_a_cut_bundle_is_refused(edge_lfr: Command, bundle: Path) -> None:
+    """By one byte: everything was read but the proof that it was everything."""
+    bundle.write_bytes(bundle.read_bytes()[:-1])
+    done = edge_lfr("watchlist", "verify", str(bundle), "--json")
+    assert (os.EX_DATAERR, "") == (done.status, done.out)
+
+
+def test_a_pipe_is_no_bundle(edge_lfr: Command, tmp_path: Path) -> None:
+    """Nobody waits for somebody who may never write."""
+    os.mkfifo(tmp_path / "pipe.lfrw")
+    for verb in ("verify", "inspect"):
+        done = edge_lfr("watchlist", verb, str(tmp_path / "pipe.lfrw"))
+        assert os.EX_DATAERR == done.status
+        assert "bundle-file" in done.err
+
+
+def test_a_box_without_keys_says_how_to_make_them(tmp_path: Path, bundle: Path) -> None:
+    """Not one more refusal of the bundle, which may be sound."""
+    done = Command(tmp_path)("watchlist", "verify", str(bundle))
+    assert os.EX_CONFIG == done.status
+    assert "edge-lfr keys init" in done.err
+
+
+def test_inspecting_shows_counts_and_on_request_ids(edge_lfr: Command, bundle: Path) -> None:
+    """Never a label, and no id unless asked for."""
+    done = edge_lfr("watchlist", "inspect", str(bundle), "--json")
+    assert (os.EX_OK, True, None) == (done.status, done.json["trusted"], done.json["refusal"])
+    assert (3, 4, True) == (done.json["references"], done.json["pictures"], done.json["for_this_appliance"])
+    assert "REF-" not in done.out + done.err
+    says_no_label(done)
+    done = edge_lfr("watchlist", "inspect", str(bundle), "--references")
+    assert {"REF-00001", "REF-00002", "REF-00003"} <= set(done.out.split())
+    assert "were not read" in done.err
+    says_no_label(done)
+
+
+def test_what_nobody_signed_is_shown_only_on_request(
+    edge_lfr: Command, draft: Draft, bundle: Path, recipient: AgeRecipient
+) -> None:
+    """Without the option nothing; with it counts, a warning, and still exit status 65."""
+    draft.signer = SigningKey.generate()
+    bundle.write_bytes(encrypted(draft.plain(), recipient))
+    done = edge_lfr("watchlist", "inspect", str(bundle), "--json")
+    assert (os.EX_DATAERR, "") == (done.status, done.out)
+    assert "issuer-unknown" in done.err
+    done = edge_lfr("watchlist", "inspect", str(bundle), "--untrusted", "--json")
+    assert os.EX_DATAERR == done.status
+    assert (False, "issuer-unknown", None) == (done.json["trusted"], done.json["refusal"], done.json["issuer"])
+    assert 3 == done.json["references"]
+    assert "does not trust" in done.err
+    says_no_label(done)
+
+
+def test_an_old_bundle_is_shown_and_not_verified(
+    edge_lfr: Command, draft: Draft, bundle: Path, recipient: AgeRecipient
+) -> None:
+    """To look at it is no use of it."""
+    draft.manifest["extracted_at"] = (NOW - timedelta(hours=30)).isoformat()
+    bundle.write_bytes(encrypted(draft.plain(), recipient))
+    shown = edge_lfr("watchlist", "inspect", str(bundle), "--json")
+    assert (os.EX_OK, 30) == (shown.status, round(shown.json["age_hours"]))
+    refused = edge_lfr("watchlist", "verify", str(bundle))
+    assert os.EX_DATAERR == refused.status
+    assert "extract-old" in refused.err
