@@ -8,7 +8,7 @@ import typer
 from pydantic import ValidationError
 
 from edge_lfr.cli.authority_draft import draft
-from edge_lfr.cli.authority_here import create_new, device_of, judged_here, own_fingerprint, read_bounded
+from edge_lfr.cli.authority_here import create_new, device_of, judged_here, own_fingerprint, read_bounded, trusted_here
 from edge_lfr.cli.authority_page import facts_of, key_in_words, moment, page_of, state_in_words, step_lines
 from edge_lfr.cli.consent import require_consent
 from edge_lfr.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption, YesOption, new_app
@@ -132,7 +132,7 @@ def install(file: FileArgument, config: ConfigOption = DEFAULT_CONFIG, json: Jso
     verified = install_authority(
         loaded.mode_directory,
         read_bounded(file),
-        trust=TrustStore.load(loaded.trust.directory),
+        trust=trusted_here(loaded),
         device=device_of(loaded),
         device_fingerprint=own_fingerprint(loaded),
         now=now,
@@ -157,7 +157,7 @@ def show(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False) -> Non
     loaded, now = load_config(config), SystemClock().utc_now()
     verified = load_installed(
         loaded.mode_directory,
-        trust=TrustStore.load(loaded.trust.directory),
+        trust=trusted_here(loaded),
         device=device_of(loaded),
         device_fingerprint=own_fingerprint(loaded),
         now=now,
@@ -218,7 +218,7 @@ def take_revocation_file(
     taken = take_revocation(
         loaded.mode_directory,
         read_bounded(file),
-        trust=TrustStore.load(loaded.trust.directory),
+        trust=trusted_here(loaded),
         device=device_of(loaded),
         device_fingerprint=own_fingerprint(loaded),
         now=SystemClock().utc_now(),

@@ -10,7 +10,7 @@ from typing import Annotated, Final
 import typer
 from pydantic import JsonValue
 
-from edge_lfr.cli.authority_here import configured_entry, create_new, read_bounded
+from edge_lfr.cli.authority_here import configured_entry, create_new, read_bounded, trusted_here
 from edge_lfr.cli.options import JsonOption
 from edge_lfr.cli.output import say, write_json
 from edge_lfr.clock import SystemClock
@@ -21,7 +21,7 @@ from edge_lfr.governance.authority_content import Rank, StaleList
 from edge_lfr.governance.authority_draft import NEW_DRAFT, Tree, draft_file, open_fields, previous_content
 from edge_lfr.governance.authority_draft import draft as make_draft
 from edge_lfr.governance.authority_rules import floor_faults
-from edge_lfr.governance.trust import Role, TrustStore, read_trust_file
+from edge_lfr.governance.trust import Role, read_trust_file
 from edge_lfr.inference.catalogue import PackEntry
 from edge_lfr.terms import Category, UseCase
 
@@ -148,7 +148,7 @@ def _known_here(config: ApplianceConfig, previous: Tree | None) -> Tree:
     if previous is not None:
         # Another pack's threshold means nothing to this one.
         return known if previous["pack_digest"] == digest else {**known, "threshold": NEW_DRAFT["threshold"]}
-    issuers = TrustStore.load(config.trust.directory).of_role(Role.ISSUE, SystemClock().utc_now())
+    issuers = trusted_here(config).of_role(Role.ISSUE, SystemClock().utc_now())
     if len(issuers) == 1:
         known["watchlist.issuer_key"] = issuers[0].fingerprint
     return {**known, "force": config.force, "devices": [config.device], "retention_profile": config.retention.profile}

@@ -15,6 +15,7 @@ from edge_lfr.governance.revocation import Revocations
 from edge_lfr.governance.trust import TrustStore
 from edge_lfr.inference.catalogue import PackEntry, load_catalogue
 from edge_lfr.inference.installed import with_recorded_golden
+from edge_lfr.terms import Mode
 
 PACK_STEP: Final = "pack"
 """Comes after the steps that any machine can take: only the appliance knows its pack."""
@@ -35,6 +36,11 @@ def own_fingerprint(config: ApplianceConfig) -> str | None:
     return DeviceKeys.load(config.device_directory).fingerprint
 
 
+def trusted_here(config: ApplianceConfig) -> TrustStore:
+    """The keys that this appliance trusts; in operation root's files alone."""
+    return TrustStore.load(config.trust.directory, roots_alone=config.mode is Mode.OPERATIONAL)
+
+
 def configured_entry(config: ApplianceConfig) -> PackEntry:
     """The configured pack as it would run, with the golden values that were recorded here."""
     entry = load_catalogue(config.models.catalogue).pack(config.models.pack)
@@ -45,7 +51,7 @@ def judged_here(config: ApplianceConfig, untrusted: bytes, now: datetime) -> Jud
     """Every step of an authority's verification on this appliance, and one for its model pack."""
     judged = judge_authority(
         untrusted,
-        trust=TrustStore.load(config.trust.directory),
+        trust=trusted_here(config),
         device=device_of(config),
         device_fingerprint=own_fingerprint(config),
         now=now,
