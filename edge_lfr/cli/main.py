@@ -57,6 +57,7 @@ NOUNS: Final = (
     Noun("config", "config", "Check the configuration, show an example, and how long everything is kept."),
     Noun("clock", "clock", "See whether the clock is trusted, and confirm it."),
     Noun("keys", "keys", "Keys of this box, keys that it trusts, keys for others."),
+    Noun("ledger", "ledger", "Show, verify and copy the ledger: who did what and when."),
     Noun("pipeline", "pipeline", "Show the data path."),
     Noun("bench", "bench", "Measure accuracy, cost, the gallery, memory and loading."),
     Noun("evaluate", "evaluate", "Find out what a pack's scores are worth."),
