@@ -4,16 +4,18 @@ The control room's copy of an appliance's signed ledger heads: a ledger that was
 One JSON document a line, as the ledger signed it; nothing else is kept.
 """
 
+import errno
 import json
 import os
 from pathlib import Path
 from typing import Final
 
 from edge_lfr.durable_files import PRIVATE, sync_folder
+from edge_lfr.governance.ledger_head import MAX_HEAD_BYTES
 from edge_lfr.pipeline.reporting.states import LedgerHeadMessage
 
-_TAIL_BYTES: Final = 256 * 1024
-"""Where the last line is looked for; a message, and so a head in it, is smaller."""
+_BEGINNING: Final = b'{"schema":"lfr.document/1","kind":"ledger-head",'
+"""Of every line; what begins otherwise is somebody else's file."""
 
 
 class HeadsFile:
@@ -21,26 +23,29 @@ class HeadsFile:
 
     def __init__(self, path: Path) -> None:
         """
-        Make the file where there is none.
+        Make the file where there is none; a line that a power cut tore, which was not shown to anybody, goes.
 
         Raises:
-            OSError: It cannot be written.
+            OSError: It cannot be written, or holds something else than heads.
         """
         self._path = path
         is_new = not path.exists()
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, PRIVATE)
         try:
             size = os.fstat(descriptor).st_size
-            tail = os.pread(descriptor, _TAIL_BYTES, max(0, size - _TAIL_BYTES))
-            if tail and not tail.endswith(b"\n"):
-                # A power cut came into the last line: it gets an end, and whoever reads the file is told of it.
-                os.write(descriptor, b"\n")
+            begin = max(0, size - 2 * MAX_HEAD_BYTES)
+            tail = os.pread(descriptor, size - begin, begin)
+            *lines, torn = tail.split(b"\n")
+            if len(torn) > MAX_HEAD_BYTES or not torn.startswith(_BEGINNING[: len(torn)]):
+                raise OSError(errno.EINVAL, "not a file of ledger heads")
+            if torn:
+                os.ftruncate(descriptor, size - len(torn))
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
         if is_new:
             sync_folder(path.absolute().parent)
-        self._last = tail.rstrip(b"\n").rsplit(b"\n", 1)[-1] + b"\n"
+        self._last = lines[-1] + b"\n" if lines else b""
 
     def append(self, message: LedgerHeadMessage) -> None:
         """
@@ -50,7 +55,7 @@ class HeadsFile:
             OSError: It is not.
         """
         document = message.head.model_dump(mode="json", by_alias=True)
-        line = json.dumps(document, sort_keys=True, separators=(",", ":")).encode("ascii") + b"\n"
+        line = json.dumps(document, separators=(",", ":")).encode("ascii") + b"\n"
         if line == self._last:
             return
         with self._path.open("ab", buffering=0) as file:

@@ -27,7 +27,7 @@ from edge_lfr.console.events import (
 )
 from edge_lfr.console.heads import HeadsFile
 from edge_lfr.console.thumbnail import thumbnail
-from edge_lfr.governance.trust import SigningKey
+from edge_lfr.governance.trust import SigningKey, shown_fingerprint
 from edge_lfr.pipeline.reporting.messages import AlertMessage, SightingMessage
 from edge_lfr.pipeline.reporting.states import (
     CameraMessage,
@@ -296,8 +296,8 @@ def _trust_words(message: TrustMessage) -> str:
 
 def _head_words(message: LedgerHeadMessage) -> str:
     content = message.head.content
-    words = ", ".join(f"{name} {value}" for name, value in sorted(content.items()))
-    return f"ledger head: {words}"
+    key = shown_fingerprint(message.head.signatures[0].key)
+    return f"ledger {content.ledger}: line {content.n}, {content.digest[:16]}, {content.at}, key {key}"
 
 
 def _span(numbers: tuple[int, ...]) -> str:

@@ -1,16 +1,18 @@
-"""Messages with heads of a ledger; their signatures hold for nothing."""
+"""Messages with heads of a ledger that nobody wrote."""
 
-from edge_lfr.pipeline.reporting.states import HeadSignature, LedgerHeadMessage, SignedHead
+from datetime import UTC, datetime
+
+from edge_lfr.governance.ledger_head import LedgerHead
+from edge_lfr.governance.trust import SigningKey
+from edge_lfr.pipeline.reporting.states import LedgerHeadMessage
 from edge_lfr.terms import Mode
+
+KEY = SigningKey.generate()
+LEDGER = "ab" * 16
+NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 
 
 def head(n: int, mode: Mode = Mode.TRAINING) -> LedgerHeadMessage:
-    return LedgerHeadMessage(
-        mode=mode,
-        head=SignedHead(
-            schema_version="lfr.document/1",
-            kind="ledger-head",
-            content={"ledger": "ab", "n": n},
-            signatures=(HeadSignature(key="cd" * 32, signature="c2ln"),),
-        ),
-    )
+    """Of line *n*, signed."""
+    signed = LedgerHead.sign(KEY, ledger=LEDGER, n=n, digest=f"{n:064x}", at=NOW)
+    return LedgerHeadMessage.of(signed.document(), mode)

@@ -1,5 +1,7 @@
 """Both modes over a real Mosquitto: what each one publishes, what a control room believes, and a revocation."""
 
+import io
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -9,6 +11,7 @@ import pytest
 
 from edge_lfr.clock import SystemClock
 from edge_lfr.console.events import AlertSeen, MessageInvalid, StateSeen
+from edge_lfr.console.terminal import watch
 from edge_lfr.governance.revocation import Revocation, RevocationReason, Revocations, sign_revocation, take_revocation
 from edge_lfr.governance.trust import Role, SigningKey, TrustStore, create_key
 from edge_lfr.pipeline.reporting.messages import UpMessage, parse
@@ -21,6 +24,7 @@ from simulators.appliance import (
     IDENTITY,
     LIVE_IDENTITY,
     LIVE_TOPICS,
+    TOPICS,
     Appliance,
     eventually,
     face_at,
@@ -139,6 +143,26 @@ def test_trust_and_ledger_are_told_when_they_change(tmp_path: Path) -> None:
         with Desk(broker, None) as late:
             for message in (TrustMessage(mode=Mode.TRAINING, keys=()), head(2)):
                 assert eventually(partial(_is_told, late, message))
+        appliance.end()
+
+
+def test_a_watch_keeps_the_heads_that_it_shows(tmp_path: Path) -> None:
+    """Each is on the disk before it is on the screen."""
+    path, stop, shown = tmp_path / "heads.jsonl", threading.Event(), io.StringIO()
+    with Broker(tmp_path) as broker:
+        options = {"clock": SystemClock(), "stop": stop, "json_to": shown, "heads": path}
+        desk = threading.Thread(target=watch, args=(broker.config(), TOPICS, None), kwargs=options)
+        desk.start()
+        appliance = Appliance(tmp_path, broker.config(), ledger_head=head(1))
+        appliance.link.start()
+        assert eventually(lambda: '"n": 1,' in shown.getvalue())
+        assert 1 == len(path.read_bytes().splitlines())
+        appliance.ledger_head = head(2)
+        appliance.link.changed()
+        assert eventually(lambda: '"n": 2,' in shown.getvalue())
+        assert 2 == len(path.read_bytes().splitlines())
+        stop.set()
+        desk.join()
         appliance.end()
 
 

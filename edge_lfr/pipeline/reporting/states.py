@@ -3,8 +3,9 @@
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
-from pydantic import AwareDatetime, Field, JsonValue
+from pydantic import AwareDatetime, Field
 
+from edge_lfr.governance.ledger_head import HeadContent
 from edge_lfr.governance.trust import MAX_TRUST_FILES, Role, TrustStore, shown_fingerprint
 from edge_lfr.pipeline.reporting.messages import (
     AuthorisedMessage,
@@ -212,10 +213,8 @@ class SignedHead(Part):
 
     schema_version: Literal["lfr.document/1"] = Field(alias="schema")
     kind: Literal["ledger-head"]
-    content: Annotated[dict[Name, JsonValue], Field(max_length=16)]
-    """Which ledger, how many lines, the digest of the last one, and when."""
-
-    signatures: Annotated[tuple[HeadSignature, ...], Field(min_length=1, max_length=8)]
+    content: HeadContent
+    signatures: Annotated[tuple[HeadSignature, ...], Field(min_length=1, max_length=1)]
 
 
 class LedgerHeadMessage(UpMessage):
@@ -225,3 +224,8 @@ class LedgerHeadMessage(UpMessage):
 
     schema_version: Literal["lfr.ledger-head/1"] = Field("lfr.ledger-head/1", alias="schema")
     head: SignedHead
+
+    @classmethod
+    def of(cls, document: bytes, mode: Mode) -> Self:
+        """What the ledger gave: `Ledger.head`."""
+        return cls(mode=mode, head=SignedHead.model_validate_json(document))

@@ -11,8 +11,10 @@ from edge_lfr.config.reporting import BrokerConfig
 from edge_lfr.console.control_room import NotShownError
 from edge_lfr.console.heads import HeadsFile
 from edge_lfr.console.terminal import watch
+from edge_lfr.governance.ledger_published import read_published
+from edge_lfr.pipeline.reporting.states import LedgerHeadMessage
 from simulators.appliance import TOPICS
-from simulators.heads import head
+from simulators.heads import KEY, head
 
 
 def kept(path: Path) -> list[int]:
@@ -33,16 +35,37 @@ def test_every_head_is_kept_once_in_one_line(tmp_path: Path) -> None:
     assert 0o600 == path.stat().st_mode & 0o777
 
 
-def test_a_line_that_a_power_cut_tore_stays_apart(tmp_path: Path) -> None:
-    """What comes after it is whole; what is left of it is not hidden."""
+def test_a_line_that_a_power_cut_tore_goes(tmp_path: Path) -> None:
+    """Nobody was shown that head; what is left of it would look like a foreign one for ever."""
     path = tmp_path / "heads.jsonl"
     HeadsFile(path).append(head(1))
     whole = path.read_bytes()
-    path.write_bytes(whole + whole[:40])
-    HeadsFile(path).append(head(2))
-    lines = path.read_bytes().splitlines(keepends=True)
-    assert [whole, whole[:40] + b"\n"] == lines[:2]
-    assert 2 == json.loads(lines[2])["content"]["n"]
+    for length in range(len(whole)):
+        path.write_bytes(whole + whole[:length])
+        HeadsFile(path).append(head(2))
+        assert [1, 2] == kept(path)
+
+
+@pytest.mark.parametrize("letter", [b"x", b"Dear all,\n\nyours", b"\n" + b"x" * 5_000])
+def test_another_file_is_left_as_it_is(tmp_path: Path, letter: bytes) -> None:
+    """A wrong name on the command line costs nothing."""
+    path = tmp_path / "letter.txt"
+    path.write_bytes(letter)
+    with pytest.raises(OSError, match="not a file of ledger heads"):
+        HeadsFile(path)
+    assert letter == path.read_bytes()
+
+
+def test_what_is_kept_is_what_the_ledger_is_checked_against(tmp_path: Path) -> None:
+    """`ledger verify --heads FILE` reads every line, and finds the signature of the ledger's own key on it."""
+    path = tmp_path / "heads.jsonl"
+    file = HeadsFile(path)
+    for n in (1, 2):
+        file.append(LedgerHeadMessage.model_validate_json(head(n).to_json()))
+    with path.open("rb") as kept_file:
+        published = [each.head for each in read_published(kept_file)]
+    assert [1, 2] == [None if each is None else each.content.n for each in published]
+    assert all(each is not None and each.is_signed_by(KEY.public) for each in published)
 
 
 @pytest.mark.parametrize("name", ["absent/heads.jsonl", "."])

@@ -23,12 +23,12 @@ from edge_lfr.console.events import (
     StateSeen,
 )
 from edge_lfr.console.terminal import Screen, alert_panel, json_lines, watch
-from edge_lfr.governance.trust import Role
+from edge_lfr.governance.trust import Role, shown_fingerprint
 from edge_lfr.pipeline.reporting.messages import AlertMessage, RunnerUp, SightingMessage
 from edge_lfr.pipeline.reporting.states import DeviceState, StatusMessage, TrustedKeyState, TrustMessage
 from edge_lfr.terms import Mode
 from simulators.appliance import TOPICS, jpeg_of, noise
-from simulators.heads import head
+from simulators.heads import KEY, head
 
 NOW = datetime(2026, 6, 1, 12, 30, tzinfo=UTC)
 BELL = "\x07"
@@ -179,7 +179,9 @@ def test_a_change_of_trust_is_one_line() -> None:
 def test_a_ledger_head_is_one_line() -> None:
     """A head that comes again with a connection is not news."""
     lines = shown(StateSeen(head(7)), StateSeen(head(7)), StateSeen(head(8)))
-    assert ["ledger head: ledger ab, n 7", "ledger head: ledger ab, n 8"] == lines.splitlines()
+    first, second = lines.splitlines()
+    assert first.startswith(f"ledger {'ab' * 16}: line 7, 0000000000000000, 2026-06-01T12:00:00.000000Z, key ")
+    assert f"line 8, 0000000000000000, 2026-06-01T12:00:00.000000Z, key {shown_fingerprint(KEY.fingerprint)}" in second
 
 
 def test_json_lines_carry_everything_but_pictures() -> None:
