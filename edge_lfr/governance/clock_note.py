@@ -19,6 +19,9 @@ from pydantic import ValidationError
 
 from edge_lfr.clock import Clock, SystemClock
 from edge_lfr.durable_files import write_durably
+from edge_lfr.errors import LedgerError
+from edge_lfr.governance.ledger_file import FILE_NAME as LEDGER_NAME
+from edge_lfr.governance.ledger_file import newest_time
 from edge_lfr.governance.trusted_time import SECOND_NS, Doubt, TimeNote, TimeVerdict, TimeWatch
 
 FILE_NAME: Final = "clock.json"
@@ -111,13 +114,16 @@ class TrustedTime:
 
             kernel: Likewise.
 
-            not_before: A time that is known to have been: of the newest entry of the ledger.
+            not_before: A time that is known to have been; of the last line of the ledger there, by default.
         """
+        clock = SystemClock() if clock is None else clock
         kernel = SystemKernel() if kernel is None else kernel
         path = directory / FILE_NAME
         noted = read_note(path)
+        if not_before is None:
+            not_before = _last_line_at(directory, clock)
         watch = TimeWatch(
-            SystemClock() if clock is None else clock,
+            clock,
             noted,
             boot_id=kernel.boot_id(),
             is_synchronised=kernel.is_synchronised,
@@ -172,6 +178,15 @@ class TrustedTime:
 def glance(directory: Path, *, clock: Clock | None = None, kernel: Kernel | None = None) -> TimeVerdict:
     """Judge the wall time from what was noted in *directory*, and note nothing: for all others."""
     return TrustedTime.begin(directory, clock=clock, kernel=kernel).glance()
+
+
+def _last_line_at(directory: Path, clock: Clock) -> datetime | None:
+    """When the ledger was last written; one that cannot be read says nothing, and `ledger verify` says why."""
+    try:
+        return newest_time(directory / LEDGER_NAME, clock)
+    except LedgerError as error:
+        structlog.get_logger().warning("clock.ledger-unread", code=error.code)
+        return None
 
 
 def read_note(path: Path) -> TimeNote | Doubt | None:

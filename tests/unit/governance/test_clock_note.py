@@ -14,6 +14,7 @@ from edge_lfr.governance import clock_note
 from edge_lfr.governance.clock_note import MAX_NOTE_BYTES, SystemKernel, TrustedTime, glance, read_note
 from edge_lfr.governance.trusted_time import BUILT_ON, Doubt, TimeNote
 from simulators.clock import StoppedClock
+from simulators.ledgers import new_ledger
 
 
 @pytest.fixture
@@ -68,6 +69,18 @@ def test_a_confirmation_is_on_the_disk(tmp_path: Path, clock: StoppedClock) -> N
     clock.step(-86_400.0)
     assert not time.look().is_trusted
     time.confirm()
+    assert begin(tmp_path, clock).look().is_trusted
+
+
+def test_no_time_is_earlier_than_the_ledger(tmp_path: Path, clock: StoppedClock) -> None:
+    """Its last line has been written; a technician's word counts more, and a ledger that is none says nothing."""
+    new_ledger(tmp_path, StoppedClock(now=clock.utc_now() + timedelta(hours=1)))
+    time = begin(tmp_path, clock)
+    assert Doubt.BEFORE_NEWEST == time.look().doubt
+    time.confirm()
+    assert begin(tmp_path, clock).look().is_trusted
+    (tmp_path / "clock.json").unlink()
+    (tmp_path / "ledger.jsonl").write_bytes(b"nonsense")
     assert begin(tmp_path, clock).look().is_trusted
 
 
