@@ -26,6 +26,7 @@ from edge_lfr.watchlist.bundle.composition import compose
 from edge_lfr.watchlist.enrolment_source import EnrolmentSource
 from edge_lfr.watchlist.expected_alerts import DAY_HOURS, expected_false_alerts
 from edge_lfr.watchlist.lookalikes import far_rows, near_pairs
+from edge_lfr.watchlist.origin import Origin
 from edge_lfr.watchlist.report import EnrolmentReport, Lookalikes, PicturesDiffer, RowOutcome
 from edge_lfr.watchlist.store import SealedStore
 
@@ -74,6 +75,7 @@ def enrol(
     decision: DecisionConfig,
     accept_partial: bool = False,
     wipe_at: datetime | None = None,
+    origin: Origin | None = None,
     hours: float = DAY_HOURS,
     progress: Progress = lambda _done, _total: None,
 ) -> EnrolmentReport:
@@ -96,6 +98,8 @@ def enrol(
 
         wipe_at: After this time (aware) the list must not exist; None for a list without an end.
 
+        origin: The bundle that *source* is; None for a folder, whose list is searched in training only.
+
         hours: A day of operation, for the false alerts that the report tells to expect.
 
         progress: Told after each row.
@@ -116,7 +120,7 @@ def enrol(
     # A pack without any calibration, and a threshold below the floor of any list, are refused before the work.
     stages.entry.floor(1).threshold_for(decision.threshold)
     dimension = stages.entry.embedder.dimension
-    with store.create(pack_digest=stages.entry.digest, dimension=dimension, wipe_at=wipe_at) as new:
+    with store.create(pack_digest=stages.entry.digest, dimension=dimension, wipe_at=wipe_at, origin=origin) as new:
         load = EnrolmentLoad(source, new, stages.lanes, dimension=dimension, quality=quality, progress=progress)
         try:
             load.take_all()

@@ -15,7 +15,15 @@ from numpy.typing import NDArray
 from edge_lfr.durable_files import sync_file
 from edge_lfr.governance.seal import Seal
 from edge_lfr.watchlist.entries import WatchlistEntry
-from edge_lfr.watchlist.sealed_list import FORMAT, LITTLE_FLOAT32, Manifest, RowKind, entry_to_bytes, row_context
+from edge_lfr.watchlist.sealed_list import (
+    FORMAT,
+    LITTLE_FLOAT32,
+    ListHead,
+    Manifest,
+    RowKind,
+    entry_to_bytes,
+    row_context,
+)
 from edge_lfr.watchlist.storage import storage_errors
 
 UNIT_TOLERANCE: Final = 1e-3
@@ -25,22 +33,11 @@ UNIT_TOLERANCE: Final = 1e-3
 class ListWriter:
     """Fills the file of a new list; until `finish` has returned, the file is nothing."""
 
-    def __init__(
-        self,
-        path: Path,
-        list_id: str,
-        seal: Seal,
-        *,
-        pack_digest: str,
-        dimension: int,
-        wipe_at: datetime | None = None,
-    ) -> None:
+    def __init__(self, path: Path, list_id: str, seal: Seal, head: ListHead) -> None:
         self.list_id = list_id
         self._path = path
         self._seal = seal
-        self._pack_digest = pack_digest
-        self._dimension = dimension
-        self._wipe_at = wipe_at
+        self._head = head
         self._reference_ids: dict[str, int] = {}
         self._templates = 0
         self._digest = hashlib.sha256()
@@ -90,7 +87,7 @@ class ListWriter:
         if entry.reference_id in self._reference_ids:
             message = f"{entry.reference_id} was added already"
             raise ValueError(message)
-        _check_templates(vectors, self._dimension)
+        _check_templates(vectors, self._head.dimension)
         number = len(self._reference_ids)
         self._reference_ids[entry.reference_id] = number
         self._templates += len(vectors)
@@ -103,13 +100,14 @@ class ListWriter:
         pairs = sorted((sorted(self._reference_ids[one] for one in pair)) for pair in lookalikes)
         manifest = Manifest(
             format=FORMAT,
-            pack_digest=self._pack_digest,
-            dimension=self._dimension,
+            pack_digest=self._head.pack_digest,
+            dimension=self._head.dimension,
             created_at=created_at,
             reference_ids=tuple(self._reference_ids),
             templates=self._templates,
             lookalikes=tuple((first, second) for first, second in pairs),
-            wipe_at=self._wipe_at,
+            wipe_at=self._head.wipe_at,
+            origin=self._head.origin,
             digest=self._digest.hexdigest(),
         )
         self._put(RowKind.MANIFEST, 0, manifest.model_dump_json().encode())

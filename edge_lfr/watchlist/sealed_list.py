@@ -10,6 +10,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
 from pathlib import Path
@@ -25,9 +26,10 @@ from edge_lfr.errors import SealBrokenError, WatchlistReferenceError, WatchlistS
 from edge_lfr.governance.seal import OVERHEAD_BYTES, Seal
 from edge_lfr.watchlist.entries import WatchlistEntry
 from edge_lfr.watchlist.entry_json import EntryFields, said_of
+from edge_lfr.watchlist.origin import Origin
 
-FORMAT: Final = 2
-"""1 knew only id, label, category and response code of an entry."""
+FORMAT: Final = 3
+"""1 knew only id, label, category and response code of an entry; 2 did not say which bundle it came from."""
 
 LITTLE_FLOAT32: Final = np.dtype("<f4")
 
@@ -47,6 +49,23 @@ class RowKind(IntEnum):
 PER_REFERENCE: Final = (RowKind.ENTRY, RowKind.TEMPLATES, RowKind.PICTURE)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListHead:
+    """What is settled about a list before the first reference is sealed, and stays when one is taken out."""
+
+    pack_digest: str
+    """Of the pack whose templates it holds."""
+
+    dimension: int
+    """Of these templates."""
+
+    wipe_at: datetime | None = None
+    """After this time (aware) the list must not exist; None for a list without an end."""
+
+    origin: Origin | None = None
+    """The bundle that it was loaded from; None for one from a folder."""
+
+
 class Manifest(BaseModel):
     """What the list is, without who."""
 
@@ -63,6 +82,9 @@ class Manifest(BaseModel):
 
     wipe_at: AwareDatetime | None
     """When the list must not exist any more, as it stands in clear beside it; None for a list without an end."""
+
+    origin: Origin | None
+    """The bundle that it was loaded from; None for one from a folder."""
 
     digest: str
 
@@ -122,6 +144,18 @@ class StoredWatchlist:
     def wipe_at(self) -> datetime | None:
         """After this time the list must not exist; None for a list without an end."""
         return self._manifest.wipe_at
+
+    @property
+    def origin(self) -> Origin | None:
+        """The bundle that it was loaded from; None for one from a folder."""
+        return self._manifest.origin
+
+    @property
+    def head(self) -> ListHead:
+        """All that a list keeps when a reference is taken out."""
+        return ListHead(
+            pack_digest=self.pack_digest, dimension=self.dimension, wipe_at=self.wipe_at, origin=self.origin
+        )
 
     @property
     def references(self) -> int:

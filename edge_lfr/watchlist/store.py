@@ -47,7 +47,8 @@ from edge_lfr.governance.trusted_time import TimeVerdict
 from edge_lfr.watchlist.ending import has_key, is_due, require_before_end, write_end
 from edge_lfr.watchlist.list_writer import ListWriter
 from edge_lfr.watchlist.new_list import DATABASE_NAME, KEY_NAME, NewList, Publish, require_key
-from edge_lfr.watchlist.sealed_list import StoredWatchlist
+from edge_lfr.watchlist.origin import Origin
+from edge_lfr.watchlist.sealed_list import ListHead, StoredWatchlist
 from edge_lfr.watchlist.storage import exclusive_lock, storage_errors
 
 LISTS: Final = "lists"
@@ -89,7 +90,9 @@ class SealedStore:
         return not (self.directory / CURRENT).exists()
 
     @contextmanager
-    def create(self, *, pack_digest: str, dimension: int, wipe_at: datetime | None = None) -> Iterator[NewList]:
+    def create(
+        self, *, pack_digest: str, dimension: int, wipe_at: datetime | None = None, origin: Origin | None = None
+    ) -> Iterator[NewList]:
         """
         Begin a new list; the live one stays as it is until `NewList.activate`.
 
@@ -101,6 +104,8 @@ class SealedStore:
             dimension: Of these templates.
 
             wipe_at: After this time (aware) the list must not exist; None for a list without an end.
+
+            origin: The bundle that it is loaded from; None for a folder.
 
         Raises:
             WatchlistEndedError: That time has come already.
@@ -116,7 +121,8 @@ class SealedStore:
                 with storage_errors():
                     self._finish_wipe()
                     self._destroy_others()
-                new = self._begin(self._publish, pack_digest=pack_digest, dimension=dimension, wipe_at=wipe_at)
+                head = ListHead(pack_digest=pack_digest, dimension=dimension, wipe_at=wipe_at, origin=origin)
+                new = self._begin(self._publish, head)
             try:
                 yield new
             finally:
@@ -156,7 +162,7 @@ class SealedStore:
         Rebuild the list without some references, under a new data key, and give the number that remain.
 
         The list before is destroyed with its key, so that the removed rows cannot be opened again by anybody. Removing
-        the last reference is a wipe. The end of the list stays as it is.
+        the last reference is a wipe. Where the list came from, and its end, stay as they are.
 
         Raises:
             WatchlistReferenceError: An id is not in the list; nothing has changed.
@@ -235,7 +241,7 @@ class SealedStore:
         except WatchlistStorageError as error:
             self._log.warning("watchlist.leftovers-kept", code=error.code, reason=error.message)
 
-    def _begin(self, publish: Publish, *, pack_digest: str, dimension: int, wipe_at: datetime | None) -> NewList:
+    def _begin(self, publish: Publish, head: ListHead) -> NewList:
         """Make the folder, its key and its file: all the names that it will ever have, so that a wipe sees them."""
         list_id = secrets.token_hex(LIST_ID_BYTES)
         folder = self.directory / LISTS / list_id
@@ -244,16 +250,9 @@ class SealedStore:
             with storage_errors():
                 folder.parent.mkdir(mode=0o700, exist_ok=True)
                 folder.mkdir(mode=0o700)
-                write_end(folder, wipe_at)
+                write_end(folder, head.wipe_at)
                 write_durably(folder / KEY_NAME, self._kek.wrap(data_key, context=list_id))
-            writer = ListWriter(
-                folder / DATABASE_NAME,
-                list_id,
-                Seal(data_key),
-                pack_digest=pack_digest,
-                dimension=dimension,
-                wipe_at=wipe_at,
-            )
+            writer = ListWriter(folder / DATABASE_NAME, list_id, Seal(data_key), head)
         except BaseException:
             _destroy(folder)
             raise
@@ -311,9 +310,7 @@ class SealedStore:
             for reference_id, count in Counter(owners).items():
                 rows[reference_id] = slice(start, start + count)
                 start += count
-            new = self._begin(
-                self._publish_removal, pack_digest=old.pack_digest, dimension=old.dimension, wipe_at=old.wipe_at
-            )
+            new = self._begin(self._publish_removal, old.head)
             try:
                 for reference_id in kept:
                     new.add(old.entry(reference_id), matrix[rows[reference_id]], old.picture(reference_id))
