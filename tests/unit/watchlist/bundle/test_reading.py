@@ -202,6 +202,26 @@ def test_a_signed_manifest_may_still_be_nonsense(draft: Draft, content: bytes) -
         taken(encrypted(archive(draft.signed(content)), PARTIES.device.recipient))
 
 
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'{"issuer":"' + b'\\"' * 1_000_000,
+        b'{"issuer":"' + b'\\"' * 1_000_000 + b"\\",
+        b"]" * 10_000_000,
+        b"{" + b",".join(b'"%d":0' % number for number in range(1_000_000)) + b"}",
+        b'{"devices":[' + b"0," * 1_000_000 + b"0]}",
+        b'{"entries":[' + b"0," * 1_900_000 + b"0]}",
+        b'{"entries":[' + b"{}," * 60_000 + b"{}]}",
+    ],
+    ids=["never-closed", "ends-in-an-escape", "only-closed", "many-fields", "many-devices", "many-zeros", "many-empty"],
+)
+def test_nonsense_of_any_size_takes_little_time(draft: Draft, content: bytes) -> None:
+    """A quote that is never closed once took time by the square of its length; a million faults, gigabytes."""
+    with pytest.raises(WatchlistFormatError):
+        taken(encrypted(archive(draft.signed(content)), PARTIES.device.recipient))
+
+
 def test_a_key_that_stands_twice_is_refused(draft: Draft) -> None:
     """Also deep inside, where two readers could believe different names of one picture."""
     doubled = json.dumps(draft.manifest).replace('"source": "custody"', '"source": "custody", "source": "custody"', 1)
