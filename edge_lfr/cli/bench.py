@@ -12,6 +12,7 @@ from edge_lfr.evaluation.bench.gallery import measure_gallery
 from edge_lfr.evaluation.bench.memory import measure_memory
 from edge_lfr.evaluation.bench.speed import measure_speed
 from edge_lfr.evaluation.bench.watchlist import measure_watchlist
+from edge_lfr.evaluation.bench.wipe import measure_wipe
 
 app = new_app("Measure accuracy, cost and latency, the gallery, memory, and loading a watchlist.")
 
@@ -88,4 +89,12 @@ def watchlist(
     """Enrol many pictures: time, time beside the bare nets, and memory."""
     with watched() as witness:
         report = measure_watchlist(shared, witness, pictures=pictures, is_quick=quick)
+    tell(report, as_json=json)
+
+
+@app.command(epilog="Example: edge-lfr bench wipe --quick")
+def wipe(shared: SharedOption = DEFAULT_SHARED, quick: QuickOption = False, json: JsonOption = False) -> None:
+    """Destroy a list of full size while it is searched: how soon it is gone, and whether anything of it is left."""
+    with watched() as witness:
+        report = measure_wipe(shared, witness, is_quick=quick)
     tell(report, as_json=json)

@@ -142,9 +142,10 @@ directory = {json.dumps(str(self.folder / "trust.d"))}
             raise RehearsalError(f"the control room does not reach the broker:\n{terminal.last_words()}")
         return subscriber
 
-    def start_daemon(self) -> Child:
-        """Start the appliance; it ends with its file sources."""
-        self._daemon = self._children.start("daemon", self._command("run", "--once"), stdout=PIPE)
+    def start_daemon(self, *, is_once: bool = True) -> Child:
+        """Start the appliance; unless *is_once* is false it ends with its file sources."""
+        once = ["--once"] if is_once else []
+        self._daemon = self._children.start("daemon", [*self._command("run"), *once], stdout=PIPE)
         return self._daemon
 
     def finish(self, daemon: Child, limit_s: float | None) -> RunReport:

@@ -69,7 +69,8 @@ def test_a_hold_costs_no_alert(edge_lfr: Command) -> None:
     """Alerts are stored all the while, each on the disk, and none waits in memory because of a command."""
     outbox = open_outbox(edge_lfr)
     put(outbox, "a", 3600)
-    ended, row_ids = threading.Event(), []
+    ended = threading.Event()
+    row_ids: list[int] = []
 
     def store() -> None:
         while not ended.is_set():

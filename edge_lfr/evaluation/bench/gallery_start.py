@@ -33,9 +33,9 @@ from edge_lfr.watchlist.store import SealedStore
 STARTS: Final = 3
 """The median of so many is told: the first one also waits for the disk cache and the allocator of this process."""
 
-PICTURE: Final = b"\xff\xd8".ljust(4_000, b"\0")
-"""Stands between the templates of two references, as their pictures do; nobody looks at it. A real one may be longer,
-which would only take more of the disk here."""
+PICTURE_BYTES: Final = 4_000
+"""What stands between the templates of two references, as their pictures do; nobody looks at it. A real one may be
+longer, which would only take more of the disk here."""
 
 TELL_EVERY: Final = 500
 """References between two words to whoever follows; chosen."""
@@ -123,11 +123,14 @@ def seal_made_list(store: SealedStore, pack_digest: str, size: ListSize, dimensi
     vectors, owners = make_templates(size.people, pictures=size.pictures, dimension=dimension)
     by_owner = np.argsort(np.asarray(owners), kind="stable").reshape(size.people, size.pictures)
     at = SystemClock().utc_now()
-    shuffled = np.random.default_rng(SEED).permutation(by_owner)
+    drawn = np.random.default_rng(SEED)
+    shuffled = drawn.permutation(by_owner)
     with store.create(pack_digest=pack_digest, dimension=dimension) as new:
         for done, rows in enumerate(shuffled, start=1):
             reference_id = owners[rows[0]]
-            new.add(made_entry(reference_id, at, label=f"made {reference_id}"), vectors[rows], PICTURE)
+            new.add(
+                made_entry(reference_id, at, label=f"made {reference_id}"), vectors[rows], drawn.bytes(PICTURE_BYTES)
+            )
             if done % TELL_EVERY == 0:
                 witness.count(done, size.people)
         new.activate()
