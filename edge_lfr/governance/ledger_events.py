@@ -33,6 +33,9 @@ class LedgerEvent(StrEnum):
     TORN = "torn"
     """The end of the file was no whole line, as after a power cut; how much it was, and its digest."""
 
+    UNRECORDED = "unrecorded"
+    """So many events have no line: the disk refused, and there was no more room for them in memory."""
+
     STARTED = "started"
     """The daemon began to run."""
 
@@ -245,7 +248,9 @@ FACT_KINDS: Final[Mapping[str, FactKind]] = {
     "is_test": _FLAG,
     "key": _KEY,
     "keys": _COUNT,
+    "late_s": _NUMBER,
     "ledger": _text("32 hex digits", r"[0-9a-f]{32}"),
+    "lines": _COUNT,
     "list": _LIST,
     "lists": _COUNT,
     "mode": _CODE,
@@ -256,6 +261,7 @@ FACT_KINDS: Final[Mapping[str, FactKind]] = {
     "recall": _NUMBER,
     "reference": _REFERENCE,
     "references": _COUNT,
+    "refusals": _COUNT,
     "rejected": _COUNT,
     "removed_sha256": _DIGEST,
     "role": _CODE,
@@ -279,6 +285,9 @@ FACT_KINDS: Final[Mapping[str, FactKind]] = {
 OF_THE_LEDGER: Final = frozenset({"clock_behind_us"})
 """Facts that any line may have and that the ledger alone adds."""
 
+OF_ANY_LINE: Final = frozenset({"late_s"})
+"""Facts that any event may have: how long after it its line was written, where the disk had refused."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Shape:
@@ -296,6 +305,7 @@ SHAPES: Final[Mapping[LedgerEvent, _Shape]] = {
     LedgerEvent.BEGUN: _shape("device key ledger public_key version"),
     LedgerEvent.HEAD: _shape("signature"),
     LedgerEvent.TORN: _shape("bytes sha256"),
+    LedgerEvent.UNRECORDED: _shape("lines"),
     LedgerEvent.STARTED: _shape("version", "cameras config_sha256 mode pack_sha256"),
     LedgerEvent.STOPPED: _shape(may="alerts code compared faces_seen seconds"),
     LedgerEvent.ARMED: _shape(
@@ -305,7 +315,7 @@ SHAPES: Final[Mapping[LedgerEvent, _Shape]] = {
     LedgerEvent.DISARMED: _shape("code", "alerts authority_sha256 compared faces_seen seconds watchlist_sha256"),
     LedgerEvent.PAUSED: _shape(),
     LedgerEvent.RESUMED: _shape(may="seconds"),
-    LedgerEvent.REFUSED: _shape("code", "authority_sha256 document_sha256 verb"),
+    LedgerEvent.REFUSED: _shape("code", "authority_sha256 document_sha256 refusals verb"),
     LedgerEvent.CONFIGURED: _shape("config_sha256"),
     LedgerEvent.AUTHORITY_ACCEPTED: _shape("authority_sha256 key", "ends_at starts_at use_case"),
     LedgerEvent.AUTHORITY_COUNTERSIGNED: _shape("authority_sha256 key"),
@@ -318,7 +328,7 @@ SHAPES: Final[Mapping[LedgerEvent, _Shape]] = {
     LedgerEvent.WATCHLIST_REMOVED: _shape("references", "reference removed_sha256 watchlist_sha256"),
     LedgerEvent.WATCHLIST_EXPIRED: _shape("references", "code reference removed_sha256 watchlist_sha256"),
     LedgerEvent.WATCHLIST_STALE: _shape("seconds", "code list watchlist_sha256"),
-    LedgerEvent.WATCHLIST_WIPED: _shape("keys lists", "certificate_sha256 code seconds watchlist_sha256"),
+    LedgerEvent.WATCHLIST_WIPED: _shape("keys lists", "certificate_sha256 code references seconds watchlist_sha256"),
     LedgerEvent.WIPE_PROVED: _shape("found", "bytes certificate_sha256 seconds"),
     LedgerEvent.CONSULTED: _shape("what", "alert found reason_sha256 reference"),
     LedgerEvent.THRESHOLD: _shape("threshold", "code pack_sha256 templates"),
@@ -326,9 +336,9 @@ SHAPES: Final[Mapping[LedgerEvent, _Shape]] = {
     LedgerEvent.INDEX_CHOSEN: _shape("code index", "recall templates watchlist_sha256"),
     LedgerEvent.ALERT: _shape(
         "alert watchlist_sha256",
-        "authority_sha256 camera is_ambiguous is_test pack_sha256 reference score sequence threshold",
+        "authority_sha256 camera is_ambiguous is_test pack_sha256 score sequence threshold",
     ),
-    LedgerEvent.SIGHTING: _shape("alert", "camera reference score sequence threshold"),
+    LedgerEvent.SIGHTING: _shape("alert", "camera score sequence threshold"),
     LedgerEvent.ACKNOWLEDGED: _shape("alert", "key seconds"),
     LedgerEvent.ADJUDICATED: _shape("alert outcome", "key reason_sha256 second_key seconds"),
     LedgerEvent.ALERT_EXPIRED_UNACKNOWLEDGED: _shape("alert", "seconds"),
@@ -343,8 +353,8 @@ SHAPES: Final[Mapping[LedgerEvent, _Shape]] = {
     LedgerEvent.CLOCK_UNTRUSTED: _shape("code", "seconds"),
     LedgerEvent.CLOCK_TRUSTED: _shape(may="code seconds"),
     LedgerEvent.CLOCK_CONFIRMED: _shape(),
-    LedgerEvent.LEGAL_HOLD: _shape("alert reason_sha256"),
-    LedgerEvent.LEGAL_HOLD_RELEASED: _shape("alert", "reason_sha256"),
+    LedgerEvent.LEGAL_HOLD: _shape("alert reason_sha256", "code"),
+    LedgerEvent.LEGAL_HOLD_RELEASED: _shape("alert", "code reason_sha256"),
     LedgerEvent.PURGED: _shape(may="alerts bytes code found seconds what"),
 }
 """The facts of each event."""
@@ -362,7 +372,7 @@ def check_facts(event: LedgerEvent, facts: Mapping[str, Fact]) -> None:
     if missing:
         raise LedgerFactError(f"ledger: {event}: without {', '.join(sorted(missing))}")
     for name, fact in facts.items():
-        if name not in shape.must | shape.may:
+        if name not in shape.must | shape.may | OF_ANY_LINE:
             raise LedgerFactError(f"ledger: {event}: has a fact that it may not have")
         if not FACT_KINDS[name].is_one(fact):
             raise LedgerFactError(f"ledger: {event}: {name}: expected {FACT_KINDS[name].expected}")

@@ -24,7 +24,7 @@ SAMPLES: dict[LedgerEvent, dict[str, Fact]] = {
     LedgerEvent.STARTED: {"version": "0.1.0", "cameras": 2},
     LedgerEvent.LOGIN: {"role": "technician"},
     LedgerEvent.THRESHOLD: {"threshold": 0.475, "templates": 1000},
-    LedgerEvent.ALERT: {"alert": ALERT, "watchlist_sha256": "ab" * 32, "score": 0.51, "reference": "SUSP-0042"},
+    LedgerEvent.ALERT: {"alert": ALERT, "watchlist_sha256": "ab" * 32, "score": 0.51},
     LedgerEvent.ACKNOWLEDGED: {"alert": ALERT, "seconds": 1.25},
     LedgerEvent.REFUSED: {"code": "control.permission", "verb": "wipe"},
 }
