@@ -51,6 +51,27 @@ class UseCase(StrEnum):
         }[self]
 
 
+class Rank(StrEnum):
+    """Of an officer, from the lowest that may authorise anything; the rest of the list is above it, in order."""
+
+    INSPECTOR = "inspector"
+    CHIEF_INSPECTOR = "chief-inspector"
+    SUPERINTENDENT = "superintendent"
+    CHIEF_SUPERINTENDENT = "chief-superintendent"
+    ASSISTANT_CHIEF_CONSTABLE = "assistant-chief-constable"
+    """In London: commander."""
+
+    DEPUTY_CHIEF_CONSTABLE = "deputy-chief-constable"
+    """In London: deputy assistant commissioner."""
+
+    CHIEF_CONSTABLE = "chief-constable"
+    """In London: assistant commissioner and above."""
+
+    def is_at_least(self, other: "Rank") -> bool:
+        order = list(Rank)
+        return order.index(self) >= order.index(other)
+
+
 class Mode(StrEnum):
     """What the appliance is used for; each has its own state folder, topics, issuers and keys that count."""
 

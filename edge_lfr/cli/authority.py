@@ -15,11 +15,11 @@ from edge_lfr.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption, YesOp
 from edge_lfr.cli.output import say, write, write_json
 from edge_lfr.clock import SystemClock
 from edge_lfr.config.load import load_config
+from edge_lfr.config.policy import AuthorityPolicy
 from edge_lfr.errors import AuthorityDraftError
 from edge_lfr.governance.authority import AuthorityState, StepResult, Verdict, judge_authority
 from edge_lfr.governance.authority_content import Authority
 from edge_lfr.governance.authority_draft import ready_to_countersign, ready_to_sign
-from edge_lfr.governance.authority_rules import AuthorityPolicy
 from edge_lfr.governance.documents import Envelope, faults_of
 from edge_lfr.governance.installed_authority import install_authority, load_installed
 from edge_lfr.governance.revocation import Revocation, RevocationReason, sign_revocation, take_revocation
@@ -136,6 +136,7 @@ def install(file: FileArgument, config: ConfigOption = DEFAULT_CONFIG, json: Jso
         device=device_of(loaded),
         device_fingerprint=own_fingerprint(loaded),
         now=now,
+        policy=loaded.policy.authority,
     )
     if json:
         write_json("authority-install/1", facts_of(verified, now))
@@ -161,6 +162,7 @@ def show(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False) -> Non
         device=device_of(loaded),
         device_fingerprint=own_fingerprint(loaded),
         now=now,
+        policy=loaded.policy.authority,
     )
     if json:
         write_json("authority-show/1", facts_of(verified, now))

@@ -17,13 +17,13 @@ from edge_lfr.clock import SystemClock
 from edge_lfr.config.appliance import ApplianceConfig
 from edge_lfr.config.load import load_config
 from edge_lfr.errors import AuthorityDraftError
-from edge_lfr.governance.authority_content import Rank, StaleList
+from edge_lfr.governance.authority_content import StaleList
 from edge_lfr.governance.authority_draft import NEW_DRAFT, Tree, draft_file, open_fields, previous_content
 from edge_lfr.governance.authority_draft import draft as make_draft
 from edge_lfr.governance.authority_rules import floor_faults
 from edge_lfr.governance.trust import Role, read_trust_file
 from edge_lfr.inference.catalogue import PackEntry
-from edge_lfr.terms import Category, UseCase
+from edge_lfr.terms import Category, Rank, UseCase
 
 _POINT: Final = re.compile(r"-?\d{1,3}(\.\d{1,12})?,-?\d{1,2}(\.\d{1,12})?")
 """Decimal degrees; twelve places are less than a hair."""

@@ -55,6 +55,7 @@ def judged_here(config: ApplianceConfig, untrusted: bytes, now: datetime) -> Jud
         device=device_of(config),
         device_fingerprint=own_fingerprint(config),
         now=now,
+        policy=config.policy.authority,
         revocations=Revocations.load(config.mode_directory),
     )
     number = len(judged.steps) + 1

@@ -10,6 +10,7 @@ from edge_lfr.config.faces import DetectionConfig, LooksConfig, QualityConfig, T
 from edge_lfr.config.health import HealthConfig
 from edge_lfr.config.identification import DecisionConfig, GalleryConfig
 from edge_lfr.config.models import ModelsConfig
+from edge_lfr.config.policy import PolicyConfig
 from edge_lfr.config.reporting import ReportingConfig
 from edge_lfr.config.retention import RetentionConfig
 from edge_lfr.config.section import PartyName, Section
@@ -53,6 +54,7 @@ class ApplianceConfig(Section):
     gallery: GalleryConfig = GalleryConfig()
     decision: DecisionConfig = DecisionConfig()
     reporting: ReportingConfig
+    policy: PolicyConfig = PolicyConfig()
     retention: RetentionConfig = Field(default_factory=RetentionConfig)
     trust: TrustConfig = TrustConfig()
     health: HealthConfig = HealthConfig()

@@ -11,9 +11,10 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
+from edge_lfr.config.policy import AuthorityPolicy
 from edge_lfr.errors import AuthorityError
 from edge_lfr.governance.authority_content import Authority
-from edge_lfr.governance.authority_rules import AuthorityPolicy, faults_in
+from edge_lfr.governance.authority_rules import faults_in
 from edge_lfr.governance.documents import (
     REMEDIES,
     DocumentRefusedError,

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from edge_lfr.config.section import Identifier
 from edge_lfr.governance.place import Ring
-from edge_lfr.terms import Category, UseCase
+from edge_lfr.terms import Category, Rank, UseCase
 
 UNWRITTEN: Final = "TODO"
 """What a draft has where somebody must still write something."""
@@ -56,27 +56,6 @@ class Part(BaseModel):
         validate_by_alias=True,
         serialize_by_alias=True,
     )
-
-
-class Rank(StrEnum):
-    """Of an officer, from the lowest that may authorise anything; the rest of the list is above it, in order."""
-
-    INSPECTOR = "inspector"
-    CHIEF_INSPECTOR = "chief-inspector"
-    SUPERINTENDENT = "superintendent"
-    CHIEF_SUPERINTENDENT = "chief-superintendent"
-    ASSISTANT_CHIEF_CONSTABLE = "assistant-chief-constable"
-    """In London: commander."""
-
-    DEPUTY_CHIEF_CONSTABLE = "deputy-chief-constable"
-    """In London: deputy assistant commissioner."""
-
-    CHIEF_CONSTABLE = "chief-constable"
-    """In London: assistant commissioner and above."""
-
-    def is_at_least(self, other: "Rank") -> bool:
-        order = list(Rank)
-        return order.index(self) >= order.index(other)
 
 
 class StaleList(StrEnum):

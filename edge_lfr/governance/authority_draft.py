@@ -12,9 +12,10 @@ from typing import Final, TypeAlias
 
 from pydantic import JsonValue
 
+from edge_lfr.config.policy import AuthorityPolicy
 from edge_lfr.errors import AuthorityDraftError
-from edge_lfr.governance.authority_content import UNWRITTEN, Authority, Rank, StaleList
-from edge_lfr.governance.authority_rules import AuthorityPolicy, faults_in
+from edge_lfr.governance.authority_content import UNWRITTEN, Authority, StaleList
+from edge_lfr.governance.authority_rules import faults_in
 from edge_lfr.governance.documents import (
     Document,
     DocumentRefusedError,
@@ -26,7 +27,7 @@ from edge_lfr.governance.documents import (
     read_envelope,
     with_content,
 )
-from edge_lfr.terms import Category, UseCase
+from edge_lfr.terms import Category, Rank, UseCase
 
 Tree: TypeAlias = dict[str, JsonValue]
 

@@ -1,38 +1,18 @@
 """
 What policy lets an authority say: one rule a function, each naming the field and what to do about it.
 
-The ranks and times are police practice, not law, and differ between forces: they stand in one record.
+The ranks and times are police practice, not law, and differ between forces: they are configured.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import timedelta
 
+from edge_lfr.config.policy import AuthorityPolicy
 from edge_lfr.errors import ModelContractError
-from edge_lfr.governance.authority_content import Authority, Rank
+from edge_lfr.governance.authority_content import Authority
 from edge_lfr.governance.documents import Fault
 from edge_lfr.inference.catalogue import PackEntry
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AuthorityPolicy:
-    """What a force allows; the defaults are the practice of the forces that publish theirs, as far as it is known."""
-
-    least_rank: Rank = Rank.SUPERINTENDENT
-    """Who may authorise."""
-
-    least_rank_urgent: Rank = Rank.INSPECTOR
-    """Who may, where it cannot wait; somebody else signs it afterwards."""
-
-    longest: timedelta = timedelta(hours=24)
-    """From beginning to end. A published deployment took 8.6 hours at most."""
-
-    countersign_within: timedelta = timedelta(hours=24)
-    """From the beginning of an urgent one to its countersignature at the latest."""
-
-    notice_before: timedelta = timedelta(0)
-    """From the public notice to the beginning at least, unless it is urgent; some forces aim at a day."""
 
 
 def faults_in(authority: Authority, policy: AuthorityPolicy) -> tuple[Fault, ...]:

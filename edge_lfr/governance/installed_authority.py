@@ -4,6 +4,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+from edge_lfr.config.policy import AuthorityPolicy
 from edge_lfr.durable_files import write_durably
 from edge_lfr.errors import AuthorityMissingError, AuthorityStorageError
 from edge_lfr.governance.authority import (
@@ -13,7 +14,6 @@ from edge_lfr.governance.authority import (
     VerifiedAuthority,
     check_authority,
 )
-from edge_lfr.governance.authority_rules import AuthorityPolicy
 from edge_lfr.governance.documents import MAX_DOCUMENT_BYTES, DocumentRefusedError, Fault, Kind, read_envelope
 from edge_lfr.governance.revocation import Revocations
 from edge_lfr.governance.trust import TrustStore

@@ -8,11 +8,12 @@ then dropped unseen.
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 
+from edge_lfr.config.policy import WatchlistPolicy
 from edge_lfr.terms import Category
 from edge_lfr.watchlist.bundle.composition import DatedPictures
 from edge_lfr.watchlist.bundle.manifest import ManifestPicture
 from edge_lfr.watchlist.bundle.reading import BundleReader
-from edge_lfr.watchlist.bundle.rules import POLICY, WatchlistPolicy, judge
+from edge_lfr.watchlist.bundle.rules import POLICY, judge
 from edge_lfr.watchlist.enrolment_source import SourceReference
 from edge_lfr.watchlist.pictures import EncodedPicture, check_picture
 

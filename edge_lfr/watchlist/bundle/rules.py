@@ -1,16 +1,15 @@
 """
 What makes an entry unlawful or incomplete: entries and a time enter, reason codes leave; nothing is changed.
 
-Numbers that no public source says word for word are in `WatchlistPolicy`, where a force can set its own.
+Its numbers are `WatchlistPolicy`, where a force can set its own.
 """
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from edge_lfr.governance.signed import CLOCK_TOLERANCE
+from edge_lfr.config.policy import WatchlistPolicy
 from edge_lfr.terms import Category
 from edge_lfr.watchlist.entries import WatchlistEntry
 
@@ -58,31 +57,8 @@ class ExtractReason(StrEnum):
     IN_FUTURE = "extract-in-future"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WatchlistPolicy:
-    """The numbers of the rules; table W of the policy names their sources."""
-
-    max_extract_age: timedelta = timedelta(hours=24)
-    """Since the list was drawn (W3). Forces agree on it, though no source found says it word for word: configurable."""
-
-    clock_tolerance: timedelta = CLOCK_TOLERANCE
-    """How far the issuer's clock may be ahead of ours."""
-
-    longest_life: timedelta = timedelta(days=31)
-    """Until an entry expires. A list is destroyed after its deployment (W4), so this only finds dates that stand for
-    none. As long as the longest retention of alerts; chosen, not measured: configurable."""
-
-    adult_years: int = 18
-    """Younger people are listed only where somebody says why and another countersigns (W7)."""
-
-    young_child_years: int = 13
-    """Younger children need the authorising officer's own word as well (W7). Of general knowledge: configurable."""
-
-    longest_human_life_years: int = 120
-    """Nobody who is older is looked for; the longest life on record is 122 years."""
-
-
 POLICY: Final = WatchlistPolicy()
+"""What holds where nobody configured anything, as on an issuer's machine."""
 
 
 def judge(

@@ -54,7 +54,12 @@ def test_every_field_is_shown() -> None:
         "reporting",
         "retention",
         "trust",
+        "policy",
         "health",
     }
-    names = {name for section in sections for name in section.get("properties", {})} - below - {"broker"}
+    names = (
+        {name for section in sections for name in section.get("properties", {})}
+        - below
+        - {"broker", "authority", "watchlist"}
+    )
     assert set() == {name for name in names if not re.search(rf"(?m)^#?{name} = ", text)}

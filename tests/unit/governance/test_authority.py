@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from edge_lfr.config.policy import AuthorityPolicy
 from edge_lfr.errors import AuthorityMissingError, AuthorityStorageError
 from edge_lfr.governance.authority import (
     CLOCK_TOLERANCE,
@@ -21,7 +22,6 @@ from edge_lfr.governance.authority import (
     check_authority,
     judge_authority,
 )
-from edge_lfr.governance.authority_rules import AuthorityPolicy
 from edge_lfr.governance.installed_authority import FILE_NAME, install_authority, load_installed
 from edge_lfr.governance.revocation import Revocations, take_revocation
 from edge_lfr.governance.trust import Role, SigningKey
@@ -270,7 +270,7 @@ class TestSteps:
     def test_policy_is_a_record(self, force: Force) -> None:
         """A force with longer notice refuses what another allows."""
         wire = force.signed(force.content())
-        strict = AuthorityPolicy(notice_before=timedelta(days=2))
+        strict = AuthorityPolicy(notice_before_h=48.0)
         with pytest.raises(AuthorityRefusedError) as caught:
             check_authority(
                 wire, trust=force.trust, device=DEVICE, device_fingerprint=None, now=force.now, policy=strict

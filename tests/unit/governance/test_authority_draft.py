@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edge_lfr.config.policy import AuthorityPolicy
 from edge_lfr.errors import AuthorityDraftError
 from edge_lfr.governance.authority_content import Authority
 from edge_lfr.governance.authority_draft import (
@@ -21,7 +22,6 @@ from edge_lfr.governance.authority_draft import (
     ready_to_countersign,
     ready_to_sign,
 )
-from edge_lfr.governance.authority_rules import AuthorityPolicy
 from edge_lfr.governance.documents import DocumentRefusal, DocumentRefusedError
 from simulators.authorities import Force
 

@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
-from edge_lfr.governance.authority_content import Authority, Rank
-from edge_lfr.governance.authority_rules import AuthorityPolicy, faults_in, pack_faults
+from edge_lfr.config.policy import AuthorityPolicy
+from edge_lfr.governance.authority_content import Authority
+from edge_lfr.governance.authority_rules import faults_in, pack_faults
 from edge_lfr.governance.documents import canonical
+from edge_lfr.terms import Rank
 from simulators.authorities import Force
 from simulators.packs import entry_0095
 

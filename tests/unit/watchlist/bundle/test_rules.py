@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edge_lfr.config.policy import WatchlistPolicy
 from edge_lfr.terms import Category, ResponseCode
 from edge_lfr.watchlist.bundle.composition import AgeBand, DatedPictures, age_band, compose
 from edge_lfr.watchlist.bundle.rules import (
     POLICY,
     EntryReason,
     ExtractReason,
-    WatchlistPolicy,
     full_years,
     judge,
     stale,
@@ -127,7 +127,7 @@ def test_all_reasons_are_told_at_once() -> None:
 
 def test_a_force_sets_its_own_numbers() -> None:
     """Another life and another age than the defaults."""
-    own = WatchlistPolicy(longest_life=timedelta(hours=1), young_child_years=16)
+    own = WatchlistPolicy(longest_life_days=1 / 24, young_child_years=16)
     entry = made_entry(
         "REF-1",
         **{**LAWFUL, "born_on": TODAY.replace(year=2011)},
