@@ -5,6 +5,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
+from edge_lfr.config.age_recipient import AgeRecipientText
 from edge_lfr.config.capture import CameraConfig
 from edge_lfr.config.faces import DetectionConfig, LooksConfig, QualityConfig, TrackingConfig
 from edge_lfr.config.health import HealthConfig
@@ -22,6 +23,12 @@ class TrustConfig(Section):
 
     directory: Path = Path("/etc/edge-lfr/trust.d")
     """Folder of trusted public keys, one file each, limited to one role."""
+
+    protection_officer: AgeRecipientText | None = None
+    """
+    The data protection officer's age recipient (`age-keygen -y`): every list leaves a pseudonymous record that this
+    officer alone can read, so that "was I on it that day?" has an answer after the wipe. Operation needs one.
+    """
 
 
 class ApplianceConfig(Section):

@@ -43,6 +43,7 @@ ILLUSTRATIONS: Final[Mapping[str, object]] = {
     "cameras.privacy_mask": [[[0.0, 0.0], [0.2, 0.0], [0.2, 0.3], [0.0, 0.3]]],
     "decision.threshold": 0.75,
     "retention.document": "retention.toml",
+    "trust.protection_officer": "age19k698j5q86y5xt4gzx24mclhhpf57phd4a4hqzv0zkjc4yd2vcasucsj3x",
     "reporting.broker.username": "van-1",
     "reporting.broker.password": "from a variable, better than from here",
 }
@@ -50,6 +51,7 @@ ILLUSTRATIONS: Final[Mapping[str, object]] = {
 
 LEFT_OUT: Final[Mapping[str, str]] = {
     "decision.threshold": "Not set, which takes the floor. It rises with the list, and a value below it is refused:",
+    "trust.protection_officer": "Not set. Made up, and nobody has its key; take the line that `age-keygen` prints:",
 }
 """What is said above an illustration, where "for instance" would invite to take it."""
 
