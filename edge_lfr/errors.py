@@ -113,7 +113,7 @@ class WatchlistMissingError(WatchlistError):
     """No watchlist is loaded."""
 
     code = "watchlist.missing"
-    remedy = "load one with `edge-lfr watchlist load SOURCE`"
+    remedy = "load one with `edge-lfr watchlist load FILE`"
 
 
 class WatchlistFormatError(WatchlistError):
@@ -338,6 +338,19 @@ class RevocationError(AuthorityError):
 
     code = "authority.revocation"
     remedy = "take the revocation again with `edge-lfr authority take-revocation FILE`, then remove the broken file"
+
+
+class ArmingRefusedError(AuthorityError):
+    """Nobody is compared: a step of the arming was refused."""
+
+    code = "arming"
+    exit_status = os.EX_CONFIG
+
+    def __init__(self, message: str, *, step: str, reason: str, remedy: str) -> None:
+        super().__init__(message, remedy=remedy)
+        self.code = f"arming.{step}"
+        self.reason = reason
+        """As the status names it."""
 
 
 class ControlError(EdgeLfrError):
