@@ -174,6 +174,11 @@ def verify(
     return content
 
 
+def signer_of(wire: bytes) -> str:
+    """Whose word a message is, 64 hex digits; asked of what `verify` believed, and of nothing else."""
+    return SignedMessage.model_validate_json(wire).key
+
+
 def _refusal_of(
     message: SignedMessage, key: TrustedKey, *, role: Role, kind: str, device: str, now: datetime
 ) -> Refusal | None:

@@ -33,6 +33,7 @@ from edge_lfr.pipeline.reporting.pictures import card_picture, face_picture, mar
 from edge_lfr.pipeline.reporting.rows import RowKind
 from edge_lfr.pipeline.reporting.topics import Identity
 from edge_lfr.pipeline.reporting.ulid import new_ulid
+from edge_lfr.pipeline.reporting.witness import Witness
 from edge_lfr.terms import Mode
 
 ROOM_FOR_WORDS_BYTES: Final = 8_192
@@ -67,6 +68,7 @@ class AlertWriter:
         basis: Basis | None = None,
         *,
         retention: RetentionProfile,
+        witness: Witness | None = None,
     ) -> None:
         self._config = config
         self._lifetimes = {
@@ -77,6 +79,7 @@ class AlertWriter:
         self._identity = identity
         self._outbox = outbox
         self._clock = clock
+        self._witness = Witness() if witness is None else witness
         self._basis: Basis | None = None
         if basis is not None:
             self.rest_on(basis)
@@ -285,6 +288,7 @@ class AlertWriter:
             expires_at=message.expires_at,
             arrived_ns=seen.arrived_ns if kind is RowKind.ALERT else None,
         )
+        self._witness.stored(message)
 
 
 @dataclass(frozen=True, slots=True)

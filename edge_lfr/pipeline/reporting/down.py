@@ -6,12 +6,13 @@ from typing import Final, Never, TypeAlias
 from edge_lfr.clock import Clock
 from edge_lfr.errors import AuthorityError, RevocationError, TrustError
 from edge_lfr.governance.documents import DocumentRefusedError
-from edge_lfr.governance.signed import MessageRefusedError, verify
+from edge_lfr.governance.signed import MessageRefusedError, signer_of, verify
 from edge_lfr.governance.trust import Role, TrustStore
 from edge_lfr.pipeline.reporting.discard import Counters
 from edge_lfr.pipeline.reporting.messages import ACK_KIND, AckMessage
 from edge_lfr.pipeline.reporting.outbox import Outbox
 from edge_lfr.pipeline.reporting.topics import Topics
+from edge_lfr.pipeline.reporting.witness import Witness
 
 ACK_REFUSED: Final = "ack.refused"
 REVOCATION_REFUSED: Final = "revocation.refused"
@@ -51,6 +52,7 @@ class DownMessages:
         *,
         counters: Counters,
         on_revocation: OnRevocation,
+        witness: Witness | None = None,
     ) -> None:
         self._topics = topics
         self._outbox = outbox
@@ -58,6 +60,7 @@ class DownMessages:
         self._clock = clock
         self._counters = counters
         self._on_revocation = on_revocation
+        self._witness = Witness() if witness is None else witness
         self._handlers: Mapping[str, tuple[str, Callable[[bytes], None]]] = {
             topics.ack: (ACK_REFUSED, self._acknowledge),
             topics.revocation: (REVOCATION_REFUSED, self._revoke),
@@ -87,6 +90,7 @@ class DownMessages:
             refusal = _refusal_of(error)
             self._counters.count(complaint)
             self._counters.count(f"{complaint}.{refusal}")
+            self._witness.refused(complaint.partition(".")[0], refusal)
             return complaint, refusal
         return complaint, None
 
@@ -103,6 +107,8 @@ class DownMessages:
         )
         is_known = self._outbox.acknowledge(ack.alert_id)
         self._counters.count("ack.accepted" if is_known else "ack.unknown-alert")
+        if is_known:
+            self._witness.acknowledged(ack.alert_id, signer_of(untrusted_payload))
 
     def _revoke(self, untrusted_payload: bytes) -> None:
         self._on_revocation(untrusted_payload)

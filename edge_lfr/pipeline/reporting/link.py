@@ -39,6 +39,7 @@ from edge_lfr.pipeline.reporting.retries import Retries
 from edge_lfr.pipeline.reporting.rows import PendingRow, RowKind
 from edge_lfr.pipeline.reporting.sending import WINDOW, SendingPlan
 from edge_lfr.pipeline.reporting.topics import Topics
+from edge_lfr.pipeline.reporting.witness import Witness
 
 TICK_S: Final = 5.0
 """Between two rounds of housekeeping: expiry, and bringing the spool to the disk (chosen, not measured)."""
@@ -66,6 +67,7 @@ class MqttLink:
         counters: Counters,
         on_accepted: Callable[[str, int, int], None] = lambda _alert_id, _arrived_ns, _accepted_ns: None,
         on_revocation: OnRevocation = refuse_revocation,
+        witness: Witness | None = None,
     ) -> None:
         """
         Nothing is opened until `start`.
@@ -91,7 +93,10 @@ class MqttLink:
         self._next_tick_ns = 0
         self._next_health_ns = 0
         self._complaints = Complaints()
-        self._down = DownMessages(topics, outbox, trust, clock, counters=counters, on_revocation=on_revocation)
+        self._witness = Witness() if witness is None else witness
+        self._down = DownMessages(
+            topics, outbox, trust, clock, counters=counters, on_revocation=on_revocation, witness=self._witness
+        )
         self._drain_until_ns = 0
         self._stopping = threading.Event()
         self._announce = threading.Event()
@@ -307,11 +312,12 @@ class MqttLink:
         if self._plan.in_flight == 0:  # else a row could be on its way under its old number
             self._outbox.flush()
         try:
-            self._outbox.purge()
+            purged = self._outbox.purge()
         except OutboxError as error:
             self._complain("outbox.unwritable", error.message)
         else:
             self._complain("outbox.unwritable", None)
+            self._witness.purged(purged.deleted, purged.lost_alerts)
         self._outbox.counts()  # for those who may not wait for the disk: `latest_counts`
         lost = self._outbox.lost
         self._counters.count("outbox.lost", lost - self._lost)

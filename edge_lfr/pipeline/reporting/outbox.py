@@ -7,7 +7,7 @@ it takes them again: a full disk loses nothing while the daemon lives.
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -21,6 +21,7 @@ from edge_lfr.governance.keys import KeyEncryptingKey
 from edge_lfr.governance.signed import Refusal
 from edge_lfr.pipeline.reporting.holds import Holds
 from edge_lfr.pipeline.reporting.rows import LoadedRow, NewRow, PendingRow, Purged, RowFile, RowKind, RowState, is_open
+from edge_lfr.pipeline.reporting.spooled import Spooled
 from edge_lfr.pipeline.reporting.states import OutboxCounts
 from edge_lfr.pipeline.reporting.ulid import new_ulid
 
@@ -34,17 +35,6 @@ GIVE_WAY_S: Final = 0.001
 """Between two rows that are brought to the disk: a lock that is taken again at once is had by nobody else. Chosen."""
 
 FILE_NAME: Final = "outbox.sqlite"
-
-
-@dataclass(slots=True)
-class _Spooled:
-    """A message in memory; its id is negative."""
-
-    row: NewRow
-    state: RowState = RowState.STORED
-
-    def as_pending(self, row_id: int) -> PendingRow:
-        return PendingRow(row_id, self.row.alert_id, self.row.kind, self.state)
 
 
 class Outbox:
@@ -69,7 +59,7 @@ class Outbox:
         self._changed = threading.Condition()
         self._last_seq = 0
         self._lost = 0
-        self._spool: dict[int, _Spooled] = {}
+        self._spool: dict[int, Spooled] = {}
         self._next_spool_id = -1
         self._moved: dict[int, int] = {}
         self._unwritten: dict[int, RowState] = {}
@@ -163,7 +153,7 @@ class Outbox:
                 raise error
             row_id = self._next_spool_id
             self._next_spool_id -= 1
-            self._spool[row_id] = _Spooled(row)
+            self._spool[row_id] = Spooled(row)
             if len(self._spool) == 1:
                 self._log.error("outbox.disk-refuses", reason=error.message, kept="in memory")
             return row_id
@@ -261,6 +251,10 @@ class Outbox:
         row = kept.row
         return LoadedRow(row_id, row.alert_id, row.kind, row.expires_at, row.message)
 
+    def in_time(self) -> tuple[int, ...]:
+        """Rows of all alerts and sightings on the disk whose time is not over, newest first."""
+        return self._file.in_time()
+
     def mark_accepted(self, row_id: int) -> int | None:
         """
         The broker took the row and had a subscriber.
@@ -324,16 +318,16 @@ class Outbox:
             while self._write_oldest_state():
                 pass  # what came meanwhile: a row whose state is not on the disk would count as lost
             held_ids = self.holds.alert_ids() if self._spool else frozenset()
+            purged = self._file.purge(now)
             expired = {
                 row_id: kept
                 for row_id, kept in self._spool.items()
                 if kept.row.expires_at <= now and kept.row.alert_id not in held_ids
             }
-            purged = self._file.purge(now)
             for row_id in expired:
                 del self._spool[row_id]
-            lost = sum(is_open(kept.row.kind, kept.state) for kept in expired.values())
-            purged = replace(purged, deleted=purged.deleted + len(expired), lost=purged.lost + lost)
+            lost = [kept.row for kept in expired.values() if is_open(kept.row.kind, kept.state)]
+            purged = purged.plus(len(expired), lost)
             self._lost += purged.lost
         if purged.lost:
             self._log.error("outbox.lost", rows=purged.lost, reason="expired before anybody acknowledged")

@@ -7,13 +7,13 @@ a row is there or it is not.
 
 import sqlite3
 import threading
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 from edge_lfr.errors import OutboxError
 from edge_lfr.governance.keys import KeyEncryptingKey
@@ -107,8 +107,21 @@ class Purged:
     held: int = 0
     """Their time is over, and a legal hold keeps them: counted when it happens, and not again."""
 
+    lost_alerts: tuple[str, ...] = field(default=(), compare=False)
+    """Ids of the alerts, not tests, among the lost."""
+
     is_clean: bool = True
     """No byte of what was deleted is left in the log; otherwise the next purge tries again."""
+
+    def plus(self, deleted: int, lost: Sequence[NewRow]) -> Self:
+        """With what was gone from memory, too."""
+        alerts = tuple(row.alert_id for row in lost if row.kind is RowKind.ALERT)
+        return replace(
+            self,
+            deleted=self.deleted + deleted,
+            lost=self.lost + len(lost),
+            lost_alerts=self.lost_alerts + alerts,
+        )
 
 
 class RowFile:
@@ -189,6 +202,12 @@ class RowFile:
             PendingRow(row_id, alert_id, RowKind(kind), RowState(state)) for row_id, alert_id, kind, state in found
         )
 
+    def in_time(self) -> tuple[int, ...]:
+        """Ids of all alerts and sightings whose time is not over, whatever their state, newest first."""
+        with self.reading() as db:
+            found = db.execute(f"SELECT id FROM rows {_IN_TIME} AND kind != 'test' ORDER BY id DESC")  # noqa: S608 - ours
+            return tuple(row_id for (row_id,) in found)
+
     def load(self, row_id: int) -> LoadedRow | None:
         """
         Open one row; None when it has been deleted.
@@ -233,11 +252,11 @@ class RowFile:
         """
         until = now.timestamp()
         with self.transaction() as db:
-            (lost,) = db.execute(
-                f"SELECT count(*) FROM rows INDEXED BY rows_by_end {_IN_TIME}"  # noqa: S608 - ours alone
+            lost = db.execute(
+                f"SELECT alert_id, kind FROM rows INDEXED BY rows_by_end {_IN_TIME}"  # noqa: S608 - ours alone
                 f" AND {_OPEN} AND expires_at <= ?",
                 (until,),
-            ).fetchone()
+            ).fetchall()
             deleted = db.execute(
                 "DELETE FROM rows WHERE expires_at <= ? AND alert_id NOT IN (SELECT alert_id FROM holds)", (until,)
             ).rowcount
@@ -250,7 +269,8 @@ class RowFile:
             ).rowcount
             db.execute("DELETE FROM seen WHERE expires_at <= ?", (until,))
         is_clean = self.cut_log() if deleted or self._is_log_stale else True
-        return Purged(deleted=deleted, lost=int(lost), held=held, is_clean=is_clean)
+        lost_alerts = tuple(alert_id for alert_id, kind in lost if kind == RowKind.ALERT)
+        return Purged(deleted=deleted, lost=len(lost), held=held, lost_alerts=lost_alerts, is_clean=is_clean)
 
     def cut_log(self) -> bool:
         """
