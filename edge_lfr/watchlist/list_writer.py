@@ -95,8 +95,8 @@ class ListWriter:
         self._put(RowKind.TEMPLATES, number, np.ascontiguousarray(vectors, dtype=LITTLE_FLOAT32).data.cast("B"))
         self._put(RowKind.PICTURE, number, picture)
 
-    def finish(self, created_at: datetime, lookalikes: Iterable[frozenset[str]]) -> None:
-        """Seal the manifest, and wait until the file is on the disk."""
+    def finish(self, created_at: datetime, lookalikes: Iterable[frozenset[str]]) -> Manifest:
+        """Seal the manifest, wait until the file is on the disk, and give what was sealed."""
         pairs = sorted((sorted(self._reference_ids[one] for one in pair)) for pair in lookalikes)
         manifest = Manifest(
             format=FORMAT,
@@ -115,6 +115,7 @@ class ListWriter:
             self._database.execute("COMMIT")
             self._database.close()
             sync_file(self._path)
+        return manifest
 
     def close(self) -> None:
         """Let go of the file and the key; safe after `finish`."""

@@ -1,5 +1,6 @@
 """A list in the making: it becomes the live one as a whole, or is destroyed; a wipe ends it at any time."""
 
+import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,15 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_lfr.clock import Clock
+from edge_lfr.durable_files import overwrite_and_unlink, sync_folder
 from edge_lfr.errors import WatchlistStorageError, WatchlistWipedError
 from edge_lfr.watchlist.entries import WatchlistEntry
 from edge_lfr.watchlist.list_writer import ListWriter
+from edge_lfr.watchlist.sealed_list import Manifest
 
 KEY_NAME: Final = "key.wrapped"
 DATABASE_NAME: Final = "store.db"
 
-Publish = Callable[[Path], None]
-"""Makes the list in this folder the live one; the store's."""
+Publish = Callable[[Path, Manifest], None]
+"""Makes the list in this folder, of which this is sealed, the live one; the store's."""
 
 
 class NewList:
@@ -71,8 +74,8 @@ class NewList:
             ValueError: No reference was added (a caller's mistake).
         """
         with self._unless_wiped():
-            self._writer.finish(self._clock.utc_now(), lookalikes)
-            self._publish(self.folder)
+            manifest = self._writer.finish(self._clock.utc_now(), lookalikes)
+            self._publish(self.folder, manifest)
         return self.list_id
 
     def close(self) -> None:
@@ -88,6 +91,16 @@ class NewList:
         except WatchlistStorageError:
             require_key(self.folder)
             raise
+
+
+def destroy_list(folder: Path) -> None:
+    """Destroy the key of a list, then its files; the rows are left as they are, since nothing opens them any more."""
+    if not folder.is_dir():
+        folder.unlink(missing_ok=True)
+        return
+    overwrite_and_unlink(folder / KEY_NAME)
+    shutil.rmtree(folder)
+    sync_folder(folder.parent)
 
 
 def require_key(folder: Path) -> None:

@@ -3,6 +3,7 @@
 import errno
 import fcntl
 import os
+import re
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -10,7 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from edge_lfr.errors import DaemonBusyError, WatchlistStorageError
+from edge_lfr.errors import DaemonBusyError, WatchlistSealError, WatchlistStorageError
+
+LIST_ID_LINE: Final = re.compile(rb"[0-9a-f]{16}\n")
 
 POLL_S: Final = 0.01
 """How often a lock that somebody holds is tried again; `flock` itself waits for ever or not at all."""
@@ -58,6 +61,25 @@ def exclusive_lock(path: Path, *, patience_s: float = 0.0, doing: str = "writing
         yield
     finally:
         os.close(descriptor)
+
+
+def read_list_id(path: Path) -> str | None:
+    """
+    Read which list the file at *path* names; None where there is no such file.
+
+    Raises:
+        WatchlistSealError: It cannot be read, or names none.
+    """
+    try:
+        untrusted = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise WatchlistSealError(f"the store does not say which list is live: {error.strerror}") from None
+    if LIST_ID_LINE.fullmatch(untrusted) is None:
+        message = "the store does not say which list is live"
+        raise WatchlistSealError(message)
+    return untrusted.strip().decode()
 
 
 def _is_taken(descriptor: int) -> bool:

@@ -15,13 +15,11 @@ whoever opens the store. A wipe destroys every list, also the one that is being 
 A list with an end is opened only before it, by a clock that is trusted, and destroyed after it by whoever looks.
 """
 
-import re
 import secrets
-import shutil
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -46,17 +44,17 @@ from edge_lfr.governance.seal import Seal, new_key
 from edge_lfr.governance.trusted_time import TimeVerdict
 from edge_lfr.watchlist.ending import has_key, is_due, require_before_end, write_end
 from edge_lfr.watchlist.list_writer import ListWriter
-from edge_lfr.watchlist.new_list import DATABASE_NAME, KEY_NAME, NewList, Publish, require_key
+from edge_lfr.watchlist.new_list import DATABASE_NAME, KEY_NAME, NewList, Publish, destroy_list, require_key
 from edge_lfr.watchlist.origin import Origin
-from edge_lfr.watchlist.sealed_list import ListHead, StoredWatchlist
-from edge_lfr.watchlist.storage import exclusive_lock, storage_errors
+from edge_lfr.watchlist.pseudonyms import FOLDER, ProtectionOfficer, settle
+from edge_lfr.watchlist.sealed_list import ListHead, Manifest, StoredWatchlist
+from edge_lfr.watchlist.storage import exclusive_lock, read_list_id, storage_errors
 
 LISTS: Final = "lists"
 CURRENT: Final = "current"
 LOCK: Final = "lock"
 LOADING: Final = "loading"
 
-LIST_ID_PATTERN: Final = re.compile(rb"[0-9a-f]{16}\n")
 LIST_ID_BYTES: Final = 8
 """Random; it only has to differ from the few ids of one appliance."""
 
@@ -74,15 +72,26 @@ class Wiped:
 
     keys: int
     lists: int
+    live: str | None = field(default=None, compare=False)
+    """The id of the list that was live, where it was among them."""
 
 
 class SealedStore:
     """The watchlist of one mode's state folder."""
 
-    def __init__(self, directory: Path, kek: KeyEncryptingKey, *, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        kek: KeyEncryptingKey,
+        *,
+        clock: Clock | None = None,
+        officer: ProtectionOfficer | None = None,
+    ) -> None:
         self.directory = directory
         self.clock = SystemClock() if clock is None else clock
         self._kek = kek
+        self._officer = officer
+        self._manifests = directory.parent / FOLDER
         self._log = structlog.get_logger()
 
     def is_empty(self) -> bool:
@@ -129,7 +138,7 @@ class SealedStore:
                 new.close()
                 if self._current() != new.list_id:
                     with self._locked(), storage_errors():
-                        _destroy(new.folder)
+                        destroy_list(new.folder)
 
     def open(self, verdict: TimeVerdict | None = None) -> StoredWatchlist:
         """
@@ -254,30 +263,33 @@ class SealedStore:
                 write_durably(folder / KEY_NAME, self._kek.wrap(data_key, context=list_id))
             writer = ListWriter(folder / DATABASE_NAME, list_id, Seal(data_key), head)
         except BaseException:
-            _destroy(folder)
+            destroy_list(folder)
             raise
         return NewList(folder, writer, self.clock, publish)
 
-    def _publish(self, folder: Path) -> None:
+    def _publish(self, folder: Path, manifest: Manifest) -> None:
         """Make a loader's list the live one, unless a wipe has come or begun."""
         with self._locked():
             with storage_errors():
                 self._finish_wipe()
             require_key(folder)
-            self._make_current(folder, self._destroy_others)
+            self._make_current(folder, manifest, self._destroy_others)
 
-    def _make_current(self, folder: Path, clear: Callable[[], None]) -> None:
+    def _make_current(self, folder: Path, manifest: Manifest, clear: Callable[[], None]) -> None:
         """Name the list in *folder* as the live one, destroy the one before, and clear away the rest."""
         with storage_errors():
             before = self._current()
             sync_folder(folder)
             sync_folder(folder.parent)
+            if self._officer is not None:
+                self._officer.note(self._manifests, folder.name, manifest, self.clock.utc_now())
             write_partial(self.directory / CURRENT, folder.name.encode() + b"\n").replace(self.directory / CURRENT)
         # From here on the new list is the live one, and no error may say anything else.
         with self._leftovers_logged():
             sync_folder(self.directory)
             if before is not None:
-                _destroy(self.directory / LISTS / before)
+                destroy_list(self.directory / LISTS / before)
+            settle(self._manifests, folder.name)
             clear()
 
     def _open(self, list_id: str, verdict: TimeVerdict | None) -> StoredWatchlist:
@@ -319,13 +331,13 @@ class SealedStore:
                 new.close()
                 if self._current() != new.list_id:
                     with storage_errors():
-                        _destroy(new.folder)
+                        destroy_list(new.folder)
         finally:
             matrix[...] = 0
 
-    def _publish_removal(self, folder: Path) -> None:
+    def _publish_removal(self, folder: Path, manifest: Manifest) -> None:
         """Likewise for a removal, which holds the lock already, and may run beside a loader."""
-        self._make_current(folder, self._clear_leftovers)
+        self._make_current(folder, manifest, self._clear_leftovers)
 
     def _wipe(self, doomed: Sequence[Path] | None = None) -> Wiped:
         """Destroy these lists, or all of them."""
@@ -339,16 +351,20 @@ class SealedStore:
         for folder in folders:
             keys += (folder / KEY_NAME).exists()
             overwrite_and_unlink(folder / KEY_NAME)
+        with suppress(OSError):  # keeps nobody from destroying the rest
+            settle(self._manifests, live)
         if live not in {folder.name for folder in everything if folder not in folders}:
             (self.directory / CURRENT).unlink(missing_ok=True)
             sync_folder(self.directory)
         for folder in folders:
-            _destroy(folder)
-        return Wiped(keys=keys, lists=len(folders))
+            destroy_list(folder)
+        ended = live if live in {folder.name for folder in folders} else None
+        return Wiped(keys=keys, lists=len(folders), live=ended)
 
     def _finish_wipe(self) -> None:
         """A live list whose key is gone was being wiped, and is wiped to the end, with whatever is being made."""
         list_id = self._current()
+        settle(self._manifests, list_id)
         # Where the whole folder of the list is missing, it was not a wipe that took it.
         if list_id is not None and (folder := self.directory / LISTS / list_id).is_dir() and not has_key(folder):
             self._log.warning("watchlist.wipe-completed")
@@ -365,7 +381,7 @@ class SealedStore:
         live = self._current()
         for folder in self._list_folders():
             if folder.name != live:
-                _destroy(folder)
+                destroy_list(folder)
         (self.directory / f"{CURRENT}.partial").unlink(missing_ok=True)
 
     def _list_folders(self) -> list[Path]:
@@ -373,23 +389,4 @@ class SealedStore:
         return sorted(lists.iterdir()) if lists.is_dir() else []
 
     def _current(self) -> str | None:
-        try:
-            untrusted = (self.directory / CURRENT).read_bytes()
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise WatchlistSealError(f"the store does not say which list is live: {error.strerror}") from None
-        if LIST_ID_PATTERN.fullmatch(untrusted) is None:
-            message = "the store does not say which list is live"
-            raise WatchlistSealError(message)
-        return untrusted.strip().decode()
-
-
-def _destroy(folder: Path) -> None:
-    """Destroy the key of a list, then its files; the rows are left as they are, since nothing opens them any more."""
-    if not folder.is_dir():
-        folder.unlink(missing_ok=True)
-        return
-    overwrite_and_unlink(folder / KEY_NAME)
-    shutil.rmtree(folder)
-    sync_folder(folder.parent)
+        return read_list_id(self.directory / CURRENT)

@@ -2,8 +2,9 @@
 A process that writes the store and is killed at one chosen step: `python -m simulators.killed_writer FOLDER VERB`.
 
 For step after step it forks a child that does VERB and dies, by SIGKILL, just before the step-th call that touches the
-store's folder (opening, renaming, removing, making); then it opens the store as the next process would. One JSON line
-for each step says what it found. The last line is for the step that the child no longer reached.
+folders of lists or of their manifests (opening, renaming, removing, making); then it opens the store as the next
+process would. One JSON line for each step says what it found. The last line is for the step that the child no longer
+reached.
 """
 
 import json
@@ -16,6 +17,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from edge_lfr.errors import WatchlistMissingError, WatchlistWipedError
+from edge_lfr.governance.age_files import AgeIdentity
+from edge_lfr.watchlist.pseudonyms import FOLDER, ProtectionOfficer, kept_manifests
 from edge_lfr.watchlist.store import SealedStore
 from simulators.watchlists import DIMENSION, PACK_DIGEST, entry, load, new_store, picture, templates
 
@@ -42,13 +45,13 @@ def wipe_beside_load(store: SealedStore) -> None:
         new.activate()
 
 
-def die_at(step: int, directory: Path) -> None:
-    """Kill this process before its *step*-th call that touches *directory*."""
+def die_at(step: int, *directories: Path) -> None:
+    """Kill this process before its *step*-th call that touches one of *directories*."""
     touched = 0
 
     def watch(event: str, arguments: tuple[object, ...]) -> None:
         nonlocal touched
-        if event in WATCHED and str(directory) in str(arguments[0]):
+        if event in WATCHED and any(str(directory) in str(arguments[0]) for directory in directories):
             touched += 1
             if touched == step:
                 os.kill(os.getpid(), signal.SIGKILL)
@@ -58,8 +61,10 @@ def die_at(step: int, directory: Path) -> None:
 
 def found(store: SealedStore) -> dict[str, object]:
     """Open the store as the next process would, read all of it, and see what is left on the disk."""
+    live = None
     try:
         with store.open() as stored:
+            live = stored.list_id
             stored.vectors()
             for reference_id in stored.reference_ids:
                 stored.entry(reference_id)
@@ -68,8 +73,11 @@ def found(store: SealedStore) -> dict[str, object]:
     except WatchlistMissingError:
         references = None
     lists = store.directory / "lists"
+    manifests = store.directory.parent / FOLDER
     return {
         "references": references,
+        "is_in_a_manifest": live in {list_id for _, list_id, _ in kept_manifests(manifests)},
+        "manifests": len(list(manifests.iterdir())),
         "folders": len(list(lists.iterdir())) if lists.is_dir() else 0,
         "partial": [path.name for path in store.directory.rglob("*.partial")],
     }
@@ -82,11 +90,12 @@ def main(directory: Path, verb: str) -> None:
         step += 1
         folder = directory / str(step)
         folder.mkdir(parents=True)
-        store = new_store(folder)
+        officer = ProtectionOfficer(recipient=AgeIdentity.generate().recipient, device="anytown/van-1/training")
+        store = new_store(folder, officer)
         load(store, OLD)
         child = os.fork()
         if child == 0:
-            die_at(step, store.directory)
+            die_at(step, store.directory, folder / FOLDER)
             verbs()[verb](store)
             os._exit(0)
         _, status = os.waitpid(child, 0)

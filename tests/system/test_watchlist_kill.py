@@ -58,6 +58,19 @@ def test_a_writer_killed_at_any_step_leaves_the_old_list_or_the_new_one(
     assert {1} == {report["folders"] for report in reports}
 
 
+@pytest.mark.parametrize(("verb", "ids_after"), [("load", NEW_IDS), ("remove", REST_IDS)])
+def test_no_list_is_live_without_its_manifest_and_no_manifest_is_of_a_list_that_never_was(
+    tmp_path: Path, verb: str, ids_after: list[str]
+) -> None:
+    """Killed between manifest and activation, or behind it: the next opening finds exactly those of lists that were."""
+    reports = killed_at_every_step(tmp_path, verb)
+
+    assert all(report["is_in_a_manifest"] for report in reports)
+    assert [2 if report["references"] == ids_after else 1 for report in reports] == [
+        report["manifests"] for report in reports
+    ]
+
+
 @pytest.mark.parametrize("verb", ["wipe", "wipe-beside-load"])
 def test_a_wipe_killed_at_any_step_leaves_the_list_or_none(tmp_path: Path, verb: str) -> None:
     """Once the key is overwritten the next process finishes the wipe; nothing comes back."""
@@ -68,6 +81,7 @@ def test_a_wipe_killed_at_any_step_leaves_the_list_or_none(tmp_path: Path, verb:
     assert sorted(is_gone) == is_gone
     assert is_gone[-1]
     assert [0 if gone else 1 for gone in is_gone] == [report["folders"] for report in reports]
+    assert {1} == {report["manifests"] for report in reports}
 
 
 def test_loads_killed_at_random_times_never_leave_half_a_list(tmp_path: Path) -> None:

@@ -362,7 +362,7 @@ def test_nobody_clears_away_what_is_being_loaded(store: SealedStore) -> None:
     assert [new.list_id] == list_folders(store)
 
 
-@pytest.mark.parametrize("step", ["sync_folder", "_destroy"])
+@pytest.mark.parametrize("step", ["sync_folder", "destroy_list"])
 def test_what_fails_after_the_change_does_not_deny_it(
     store: SealedStore, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:

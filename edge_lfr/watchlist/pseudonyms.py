@@ -1,0 +1,233 @@
+"""
+Who was on a list, under pseudonyms and for one officer: a file of each list that outlives it, and that we cannot read.
+
+    <mode folder>/manifests/<UTC time>-<list id>.age            of the list that is live, and of those before
+    <mode folder>/manifests/<UTC time>-<list id>.age.pending    of one that is about to become live
+
+Inside stands a keyed digest of every reference id; no label, no picture, no template, no category. It is encrypted to
+the data protection officer alone. Digests of short ids can be guessed by whoever has the salt: it is the encryption
+that keeps them from everybody else.
+
+The store writes a manifest, under its lock, before it names the list as the live one, and takes `.pending` away after
+that. Whoever holds the lock next settles what an interruption left between the two: the pending manifest of the list
+that is live stays, and any other was of a list that never was, and goes.
+"""
+
+import hashlib
+import hmac
+import io
+import os
+import re
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, BinaryIO, Final, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, FailFast, Field, ValidationError
+
+from edge_lfr.config.appliance import ApplianceConfig
+from edge_lfr.durable_files import create_durably, sync_folder
+from edge_lfr.errors import ConfigError, ListedManifestError
+from edge_lfr.governance.age_files import AgeIdentity, AgeReader, AgeRecipient, encrypt
+from edge_lfr.governance.strict_json import NotStrictJsonError, read_strict_json
+from edge_lfr.terms import Mode
+from edge_lfr.watchlist.sealed_list import Manifest
+from edge_lfr.watchlist.source import MAX_ROWS
+
+FOLDER: Final = "manifests"
+SUFFIX: Final = ".age"
+PENDING: Final = ".pending"
+
+NAME: Final = re.compile(r"(?P<at>\d{8}T\d{6}\.\d{6}Z)-(?P<list_id>[0-9a-f]{16})\.age(?P<pending>\.pending)?")
+TIME_FORMAT: Final = "%Y%m%dT%H%M%S.%fZ"
+
+SALT_BYTES: Final = 32
+"""As many as the digest has: RFC 2104, section 3."""
+
+MAX_PLAIN_BYTES: Final = 8 << 20
+"""60,000 digests take 4 MB."""
+
+MAX_DEPTH: Final = 3
+
+READ_BYTES: Final = 1 << 16
+"""At a time; chosen, not measured."""
+
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class BundleName(BaseModel):
+    """The bundle that a list was loaded from, as its issuer named it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    list_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+    manifest_sha256: Digest
+
+
+class PseudonymousManifest(BaseModel):
+    """What one file says."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", hide_input_in_errors=True, validate_by_name=True, serialize_by_alias=True
+    )
+
+    schema_version: Literal["lfr.pseudonyms/1"] = Field("lfr.pseudonyms/1", alias="schema")
+    device: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,63}/[a-z0-9-]{1,63}/[a-z]{1,16}$")]
+    """`<force>/<device>/<mode>`."""
+
+    list_id: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
+    """Of the sealed store; certificates name it, too."""
+
+    list_digest: Digest
+    """The same that alerts and the ledger name."""
+
+    bundle: BundleName | None
+    """None for a list from a folder."""
+
+    live_from: AwareDatetime
+    must_end_at: AwareDatetime | None
+    """After this time nothing opened the list any more, whatever else happened; None for a list without an end."""
+
+    salt: Digest
+    references: Annotated[tuple[Digest, ...], FailFast(), Field(min_length=1, max_length=MAX_ROWS)] = Field(repr=False)
+    """HMAC-SHA-256 of each reference id under the salt, sorted: not in the order of the list."""
+
+    def has(self, reference_id: str) -> bool:
+        """Whether *reference_id* was on the list."""
+        return pseudonym(bytes.fromhex(self.salt), reference_id) in self.references
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProtectionOfficer:
+    """Who alone can read, later, who was on a list."""
+
+    recipient: AgeRecipient
+    device: str
+    """`<force>/<device>/<mode>`, of which the lists are."""
+
+    def note(self, folder: Path, list_id: str, manifest: Manifest, live_from: datetime) -> None:
+        """
+        Have the manifest of a list that is about to become live on the disk, pending.
+
+        Args:
+            folder: Where manifests lie.
+
+            list_id: Of the store.
+
+            manifest: As it is sealed in the list.
+
+            live_from: Now.
+
+        Raises:
+            OSError: The disk does not take it.
+        """
+        salt = secrets.token_bytes(SALT_BYTES)
+        origin = manifest.origin
+        content = PseudonymousManifest(
+            device=self.device,
+            list_id=list_id,
+            list_digest=manifest.digest,
+            bundle=origin and BundleName(list_id=origin.list_id, manifest_sha256=origin.manifest_sha256),
+            live_from=live_from,
+            must_end_at=manifest.wipe_at,
+            salt=salt.hex(),
+            references=tuple(sorted(pseudonym(salt, reference_id) for reference_id in manifest.reference_ids)),
+        )
+        out = io.BytesIO()
+        encrypt(io.BytesIO(content.model_dump_json().encode()), out, [self.recipient])
+        if not folder.is_dir():
+            folder.mkdir(mode=0o700)
+            sync_folder(folder.parent)
+        name = f"{live_from.astimezone(UTC).strftime(TIME_FORMAT)}-{list_id}{SUFFIX}{PENDING}"
+        create_durably(folder / name, out.getvalue())
+
+
+def officer_of(config: ApplianceConfig) -> ProtectionOfficer | None:
+    """Whom this appliance tells; None where nobody is configured."""
+    recipient = config.trust.protection_officer
+    if recipient is None:
+        return None
+    device = f"{config.force}/{config.device}/{config.mode}"
+    return ProtectionOfficer(recipient=AgeRecipient.parse(recipient), device=device)
+
+
+def require_officer(config: ApplianceConfig) -> None:
+    """
+    See that somebody can answer for the lists of an operation.
+
+    Raises:
+        ConfigError: The mode is operational, and no officer is configured.
+    """
+    if config.mode is Mode.OPERATIONAL and config.trust.protection_officer is None:
+        message = "trust.protection_officer: missing: nobody could say later who was on a list"
+        remedy = "let the data protection officer make a key with `age-keygen`, and write its public line there"
+        raise ConfigError(message, remedy=remedy)
+
+
+def settle(folder: Path, live: str | None) -> None:
+    """
+    Decide about pending manifests; only under the store's lock.
+
+    Args:
+        folder: Where manifests lie.
+
+        live: The list that is live; the pending manifests of all others go.
+
+    Raises:
+        OSError: The disk fails.
+    """
+    pending = [path for path in _files(folder) if path.name.endswith(PENDING)]
+    for path in pending:
+        found = NAME.fullmatch(path.name)
+        if found is not None and found["list_id"] == live:
+            path.replace(path.with_suffix(""))
+        else:
+            path.unlink(missing_ok=True)
+    if pending:
+        sync_folder(folder)
+
+
+def kept_manifests(folder: Path) -> list[tuple[datetime, str, Path]]:
+    """From when, of which list, and where: every manifest that is not pending, in the order of time."""
+    found = ((NAME.fullmatch(path.name), path) for path in _files(folder))
+    return sorted(
+        (datetime.strptime(name["at"], TIME_FORMAT).replace(tzinfo=UTC), name["list_id"], path)
+        for name, path in found
+        if name is not None and name["pending"] is None
+    )
+
+
+def read_manifest(untrusted_file: BinaryIO, identity: AgeIdentity) -> PseudonymousManifest:
+    """
+    Decrypt and read one manifest; who wrote it is not known by that.
+
+    Raises:
+        AgeFileError: It is no age file for this key, or was changed or cut off.
+        ListedManifestError: What is inside is no manifest.
+    """
+    untrusted = bytearray()
+    with AgeReader(untrusted_file, identity) as plain:
+        while piece := plain.read(READ_BYTES):
+            untrusted += piece
+            if len(untrusted) > MAX_PLAIN_BYTES:
+                raise ListedManifestError(f"larger than {MAX_PLAIN_BYTES} bytes")
+    try:
+        return PseudonymousManifest.model_validate(read_strict_json(bytes(untrusted), max_depth=MAX_DEPTH))
+    except (NotStrictJsonError, ValidationError):
+        message = "what is encrypted there is no manifest of a list"
+        raise ListedManifestError(message) from None
+
+
+def pseudonym(salt: bytes, reference_id: str) -> str:
+    """What stands for *reference_id*, hex."""
+    return hmac.new(salt, reference_id.encode(), hashlib.sha256).hexdigest()
+
+
+def _files(folder: Path) -> Iterable[Path]:
+    try:
+        with os.scandir(folder) as found:
+            return sorted(Path(entry.path) for entry in found if entry.is_file(follow_symlinks=False))
+    except FileNotFoundError:
+        return ()
