@@ -167,13 +167,6 @@ class WatchlistStorageError(WatchlistError):
     remedy = "free disk space under the state folder and load the watchlist again"
 
 
-class ListedManifestError(WatchlistFormatError):
-    """A file is no pseudonymous manifest of a list; says nothing about who is in it."""
-
-    code = "watchlist.manifest"
-    remedy = "take the file off the appliance again: `edge-lfr watchlist manifests --copy-to DIR`"
-
-
 class WatchlistWipedError(WatchlistError):
     """Somebody wiped the store while a list was being made; no list is live."""
 

@@ -29,7 +29,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, FailFast, Field, Vali
 
 from edge_lfr.config.appliance import ApplianceConfig
 from edge_lfr.durable_files import create_durably, sync_folder
-from edge_lfr.errors import ConfigError, ListedManifestError
+from edge_lfr.errors import ConfigError, WatchlistFormatError
 from edge_lfr.governance.age_files import AgeIdentity, AgeReader, AgeRecipient, encrypt
 from edge_lfr.governance.strict_json import NotStrictJsonError, read_strict_json
 from edge_lfr.terms import Mode
@@ -55,6 +55,13 @@ READ_BYTES: Final = 1 << 16
 """At a time; chosen, not measured."""
 
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class ListedManifestError(WatchlistFormatError):
+    """A file is no pseudonymous manifest of a list; says nothing about who is in it."""
+
+    code = "watchlist.manifest"
+    remedy = "take the file off the appliance again: `edge-lfr watchlist manifests --copy-to DIR`"
 
 
 class BundleName(BaseModel):

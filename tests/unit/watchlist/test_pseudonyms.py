@@ -13,13 +13,14 @@ from typing import Any
 import pytest
 
 from edge_lfr.config.load import load_config
-from edge_lfr.errors import AgeFileError, ConfigError, EdgeLfrError, ListedManifestError, WatchlistStorageError
+from edge_lfr.errors import AgeFileError, ConfigError, EdgeLfrError, WatchlistStorageError
 from edge_lfr.governance.age_files import AgeIdentity, encrypt
 from edge_lfr.watchlist.origin import Origin
 from edge_lfr.watchlist.pseudonyms import (
     FOLDER,
     MAX_PLAIN_BYTES,
     PENDING,
+    ListedManifestError,
     ProtectionOfficer,
     PseudonymousManifest,
     kept_manifests,
