@@ -25,6 +25,7 @@ from edge_lfr.governance.keys import KeyEncryptingKey
 from edge_lfr.inference.packs import open_configured
 from edge_lfr.pipeline.enrolment import EnrolmentStages, enrol, lane_count
 from edge_lfr.watchlist.report import EnrolmentReport
+from edge_lfr.watchlist.pseudonyms import officer_of
 from edge_lfr.watchlist.sealed_list import StoredWatchlist
 from edge_lfr.watchlist.source import WatchlistSource, read_source
 from edge_lfr.watchlist.store import SealedStore
@@ -203,4 +204,5 @@ def _store(config: ApplianceConfig) -> SealedStore:
     if not config.watchlist_directory.is_dir():
         message = "no watchlist is loaded"
         raise WatchlistMissingError(message)
-    return SealedStore(config.watchlist_directory, KeyEncryptingKey.load(config.mode_directory))
+    kek = KeyEncryptingKey.load(config.mode_directory)
+    return SealedStore(config.watchlist_directory, kek, officer=officer_of(config))

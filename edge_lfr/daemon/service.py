@@ -54,6 +54,7 @@ from edge_lfr.pipeline.selftest import run_selftest
 from edge_lfr.pipeline.stage_times import StageTimes
 from edge_lfr.terms import Mode
 from edge_lfr.watchlist.ended_list import EndedList, seconds_since
+from edge_lfr.watchlist.pseudonyms import officer_of
 from edge_lfr.watchlist.store import SealedStore
 
 log = structlog.get_logger()
@@ -134,7 +135,7 @@ class Daemon:
         run_selftest(pack)
         nets = open_nets(pack, config)
         kek = KeyEncryptingKey.load(config.mode_directory, create=True)
-        store = SealedStore(config.watchlist_directory, kek, clock=clock)
+        store = SealedStore(config.watchlist_directory, kek, clock=clock, officer=officer_of(config))
         keys = DeviceKeys.load(config.device_directory, create=True)
         identity = Identity(force=config.force, device=config.device, mode=config.mode)
         trust = TrustStore.load(config.trust.directory, roots_alone=config.mode is Mode.OPERATIONAL)
