@@ -17,6 +17,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict, SettingsError
 
 from edge_lfr.config.appliance import ApplianceConfig
+from edge_lfr.config.bounded_toml import read_toml
 from edge_lfr.config.credentials import credential_path
 from edge_lfr.config.schema import Place, allowed, is_path, is_secret, properties
 from edge_lfr.errors import ConfigError
@@ -94,7 +95,7 @@ def _read(path: Path) -> dict[str, Any]:
     if len(untrusted_bytes) > MAX_FILE_BYTES:
         raise ConfigError(f"{path}: larger than {MAX_FILE_BYTES} bytes", remedy="name the configuration file itself")
     try:
-        return tomllib.loads(untrusted_bytes.decode("utf-8"))
+        return read_toml(untrusted_bytes)
     except UnicodeDecodeError as error:
         line = untrusted_bytes.count(b"\n", 0, error.start) + 1
         raise ConfigError(f"{path}: line {line}: not UTF-8", remedy="save the file as UTF-8") from None

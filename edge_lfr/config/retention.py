@@ -14,6 +14,7 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, PrivateAttr, ValidationError, model_validator
 
+from edge_lfr.config.bounded_toml import read_toml
 from edge_lfr.config.section import Identifier, Section
 from edge_lfr.errors import ConfigError
 
@@ -248,7 +249,7 @@ def _read(path: Path) -> _Document:
         remedy = "name a retention document in [retention] `document`"
         raise ConfigError(f"{path}: larger than {MAX_DOCUMENT_BYTES} bytes", remedy=remedy)
     try:
-        return _Document.model_validate(tomllib.loads(untrusted_bytes.decode("utf-8")))
+        return _Document.model_validate(read_toml(untrusted_bytes))
     except UnicodeDecodeError:
         raise ConfigError(f"{path}: not UTF-8", remedy="save the file as UTF-8") from None
     except tomllib.TOMLDecodeError as error:

@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from edge_lfr.clock import Clock
+from edge_lfr.config.bounded_toml import read_toml
 from edge_lfr.durable_files import create_durably
 from edge_lfr.errors import KeyUnavailableError, TrustError
 
@@ -245,7 +246,7 @@ def read_trust_file(path: Path) -> TrustedKey:
             untrusted_text = file.read(MAX_TRUST_FILE_BYTES + 1)
         if len(untrusted_text) > MAX_TRUST_FILE_BYTES:
             raise TrustError(f"{path}: at most {MAX_TRUST_FILE_BYTES} bytes")
-        entry = TrustFile.model_validate(tomllib.loads(untrusted_text.decode()))
+        entry = TrustFile.model_validate(read_toml(untrusted_text))
         public = Ed25519PublicKey.from_public_bytes(base64.b64decode(entry.public_key, validate=True))
     except OSError as error:
         raise TrustError(f"{path}: cannot be read: {error.strerror}") from error

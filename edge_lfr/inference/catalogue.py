@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from edge_lfr.biometrics.geometry import LANDMARK_COUNT, PointsXY, SizeWH
+from edge_lfr.config.bounded_toml import read_toml
 from edge_lfr.config.section import Identifier, Section
 from edge_lfr.errors import ConfigError, ModelContractError, ModelMissingError
 
@@ -314,7 +315,7 @@ def load_catalogue(path: Path | None = None) -> Catalogue:
     """
     source = catalogue_path() if path is None else path
     try:
-        content = tomllib.loads(source.read_text(encoding="utf-8"))
+        content = read_toml(source.read_bytes())
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"catalogue {source}: {error}", remedy="restore the catalogue file") from error
     try:

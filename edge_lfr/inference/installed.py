@@ -11,6 +11,7 @@ from typing import Final
 
 from pydantic import ValidationError
 
+from edge_lfr.config.bounded_toml import read_toml
 from edge_lfr.durable_files import write_durably
 from edge_lfr.errors import ModelContractError, ModelDigestError, ModelMissingError
 from edge_lfr.inference.catalogue import FileSpec, Golden, PackEntry
@@ -73,7 +74,7 @@ def with_recorded_golden(entry: PackEntry, directory: Path) -> PackEntry:
         return entry
     try:
         with path.open("rb") as file:
-            golden = Golden.model_validate(tomllib.loads(file.read(MAX_GOLDEN_BYTES).decode()))
+            golden = Golden.model_validate(read_toml(file.read(MAX_GOLDEN_BYTES)))
         merged = PackEntry.model_validate({**entry.model_dump(), "golden": golden.model_dump()})
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, ValidationError) as error:
         raise ModelContractError(
