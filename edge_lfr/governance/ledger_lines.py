@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from hashlib import sha256
 from typing import Final, Self
@@ -170,7 +170,8 @@ def read_time(untrusted: str) -> datetime:
         ValueError: It is none.
     """
     at = datetime.fromisoformat(untrusted)
-    if at.tzinfo is None or written_time(at) != untrusted:
+    # in UTC before anything is done with it: in another zone the first and the last day of the calendar have no UTC
+    if at.utcoffset() != timedelta(0) or written_time(at) != untrusted:
         raise ValueError
     return at
 

@@ -22,6 +22,9 @@ BUILT_ON: Final = datetime.fromisoformat(edge_lfr.BUILT_ON).replace(tzinfo=UTC)
 
 SECOND_NS: Final = 1_000_000_000
 
+MAX_NS: Final = 2**63 - 1
+"""The kernel's own bound of a time in nanoseconds, 292 years: with more, a note would break what reckons with it."""
+
 MAX_STEP_NS: Final = 2 * SECOND_NS
 """A larger jump is doubted; ARCHITECTURE.md, section 9. A time server's correction in service is far smaller."""
 
@@ -72,19 +75,19 @@ class TimeNote(BaseModel):
 
     schema_version: Literal["lfr.clock/1"] = "lfr.clock/1"
     boot_id: str = Field(max_length=64)
-    boottime_ns: int = Field(ge=0)
+    boottime_ns: int = Field(ge=0, le=MAX_NS)
     wall: AwareDatetime
     """Of the latest look, believed or not."""
 
     newest: AwareDatetime
     """The latest time that was believed."""
 
-    spent_ns: int = Field(default=0, ge=0)
+    spent_ns: int = Field(default=0, ge=0, le=MAX_NS)
     """The sum of small steps, less what was forgiven."""
 
-    steps: int = Field(default=0, ge=0)
+    steps: int = Field(default=0, ge=0, le=MAX_NS)
     doubt: Doubt | None = None
-    doubted_ns: int = Field(default=0, ge=0)
+    doubted_ns: int = Field(default=0, ge=0, le=MAX_NS)
     """Time since boot that passed in doubt, of all boots together."""
 
     overruled: AwareDatetime | None = None

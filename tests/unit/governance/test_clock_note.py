@@ -1,5 +1,6 @@
 """What is remembered of the clock on the disk, and what the kernel says of it."""
 
+import json
 import stat
 from datetime import timedelta
 from pathlib import Path
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from edge_lfr.clock import SystemClock
 from edge_lfr.governance import clock_note
-from edge_lfr.governance.clock_note import MAX_NOTE_BYTES, SystemKernel, TrustedTime, glance, read_note
+from edge_lfr.governance.clock_note import FILE_NAME, MAX_NOTE_BYTES, SystemKernel, TrustedTime, glance, read_note
 from edge_lfr.governance.trusted_time import BUILT_ON, Doubt, TimeNote
 from simulators.clock import StoppedClock
 from simulators.ledgers import new_ledger
@@ -154,3 +155,12 @@ def test_a_service_asks_its_manager(
     program.write_text(f"#!/bin/sh\necho {said}\nexit {status}\n")
     program.chmod(0o755)
     assert expected is clock_note._timedatectl_says_so()
+
+
+@pytest.mark.parametrize("field", ["boottime_ns", "spent_ns", "steps", "doubted_ns"])
+def test_a_number_in_a_note_is_bounded(tmp_path: Path, clock: StoppedClock, field: str) -> None:
+    """A number that nothing can reckon with is a doubt, and not the end of whoever looks."""
+    note = TimeNote(boot_id="boot-1", boottime_ns=0, wall=clock.now, newest=clock.now, doubt=Doubt.JUMPED)
+    content = {**json.loads(note.model_dump_json()), field: 10**400}
+    (tmp_path / FILE_NAME).write_text(json.dumps(content))
+    assert Doubt.NOTE_BROKEN is glance(tmp_path, clock=clock, kernel=clock).doubt
