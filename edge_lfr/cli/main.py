@@ -99,7 +99,7 @@ def root(
 def build_app() -> typer.Typer:
     """Know every noun without importing any."""
     app = typer.Typer(
-        epilog="Example: edge-lfr models install /media/stick && edge-lfr watchlist load /media/list && edge-lfr run",
+        epilog="Example: edge-lfr models install /media/stick && edge-lfr watchlist load market.lfrw && edge-lfr run",
         add_completion=False,
         pretty_exceptions_enable=False,
         no_args_is_help=True,

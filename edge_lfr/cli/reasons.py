@@ -19,7 +19,7 @@ class Advice:
 
 
 ADVICE: Final[Mapping[str, Advice]] = {
-    "no-watchlist": Advice("no watchlist is loaded: nobody is compared", "edge-lfr watchlist load SOURCE"),
+    "no-watchlist": Advice("no watchlist is loaded: nobody is compared", "edge-lfr watchlist load FILE"),
     "threshold-extrapolated": Advice(
         "nobody has measured false alerts for a watchlist of this size",
         "training only; a shorter list may have a measured threshold",

@@ -1,115 +1,54 @@
 """Load, show, shorten or destroy the watchlist."""
 
-import os
-import time
 from collections import Counter
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 import typer
 
 from edge_lfr.cli import bundle, bundle_reading
 from edge_lfr.cli.consent import require_consent
 from edge_lfr.cli.due_lists import wipe_due_lists
-from edge_lfr.cli.enrolment_report import say_warnings, write_report
+from edge_lfr.cli.loading import load_bundle
 from edge_lfr.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption, YesOption, new_app
 from edge_lfr.cli.output import say, write_fields, write_json, write_table
-from edge_lfr.cli.progress import counting
 from edge_lfr.cli.wiping import wipe_and_prove
 from edge_lfr.config.appliance import ApplianceConfig
 from edge_lfr.config.load import load_config
 from edge_lfr.daemon.control import ControlClient, Verb
 from edge_lfr.daemon.lock import hold_state
-from edge_lfr.errors import DaemonBusyError, WatchlistMissingError
+from edge_lfr.errors import WatchlistMissingError
 from edge_lfr.governance.keys import KeyEncryptingKey
-from edge_lfr.inference.packs import open_configured
-from edge_lfr.pipeline.enrolment import EnrolmentStages, enrol, lane_count
-from edge_lfr.watchlist.report import EnrolmentReport
 from edge_lfr.watchlist.pseudonyms import officer_of
 from edge_lfr.watchlist.sealed_list import StoredWatchlist
-from edge_lfr.watchlist.source import WatchlistSource, read_source
 from edge_lfr.watchlist.store import SealedStore
 
 app = new_app("Load, show, shorten or destroy the watchlist.")
 bundle.add_to(app)
 bundle_reading.add_to(app)
 
-LOAD_NICENESS: Final = 10
-"""Enrolment beside a running daemon gets what the path leaves, and alone everything; chosen, not measured."""
 
-DAEMON_START_LIMIT_S: Final = 60.0
-"""A daemon opens and proves its nets before it answers; chosen, not measured."""
-
-DAEMON_POLL_S: Final = 0.2
-
-
-@app.command(epilog="Example: edge-lfr watchlist load /media/stick/list && edge-lfr watchlist show")
+@app.command(epilog="Example: edge-lfr watchlist load /media/stick/market.lfrw && edge-lfr watchlist show")
 def load(
-    source: Annotated[Path, typer.Argument(metavar="SOURCE", help="Folder with watchlist.csv and the pictures.")],
-    all_or_nothing: Annotated[
-        bool, typer.Option("--all-or-nothing", help="Keep the list before when any row is rejected.")
+    bundle: Annotated[Path, typer.Argument(metavar="FILE", help="A bundle, NAME.lfrw, for this appliance.")],
+    accept_partial: Annotated[
+        bool, typer.Option("--accept-partial", help="Go on without entries and pictures that are refused.")
     ] = False,
+    receipt: Annotated[
+        Path | None, typer.Option("--receipt", metavar="FILE", help="Copy the signed receipt there.")
+    ] = None,
     config: ConfigOption = DEFAULT_CONFIG,
     json: JsonOption = False,
 ) -> None:
     """
-    Enrol every picture of SOURCE, seal the result, and make it the one that is searched.
+    Enrol a bundle that a trusted issuer signed for this appliance, seal it, and make it the list that is searched.
 
-    A running daemon takes it over between two frames. Until the new list is whole and on the disk, the old one stays.
-    Exit status 0 with a warning when some rows were rejected, 65 when none was enrolled or the format is broken.
+    Every entry is reported: enrolled, or the codes why not. One that is not keeps the list before, unless
+    --accept-partial. A running daemon takes the new list over between two frames; until it is whole and on the disk,
+    the old one stays. In operation the list is destroyed when the authority's end and grace have passed, in training
+    24 hours after the load or when its last entry expires. Exit status 65 when nothing was loaded.
     """
-    loaded = load_config(config)
-    rows = read_source(source)
-    if ControlClient(loaded.control_socket).is_present():
-        os.nice(LOAD_NICENESS)
-    report = _enrol(loaded, rows, all_or_nothing=all_or_nothing)
-    in_use = _hand_over(loaded) if report.is_activated else None
-    if json:
-        write_json("enrolment/1", {**report.as_json(), "daemon": in_use})
-    else:
-        write_report(report)
-    say_warnings(report)
-    if not report.is_activated:
-        say("edge-lfr: nothing was loaded; the list before, if any, is still the one that is searched")
-        raise typer.Exit(os.EX_DATAERR)
-    say("the daemon searches it now" if in_use is not None else "sealed; `edge-lfr run` will search it")
-
-
-def _hand_over(config: ApplianceConfig) -> dict[str, Any] | None:
-    """
-    Have the daemon search the new list, also one that began while the list was made; None where there is none.
-
-    The state folder is not held during the load, which takes minutes: a wipe must not be refused meanwhile.
-    """
-    client = ControlClient(config.control_socket)
-    deadline_s = time.monotonic() + DAEMON_START_LIMIT_S
-    while not client.is_present():
-        try:
-            with hold_state(config.mode_directory):
-                return None
-        except DaemonBusyError:
-            if time.monotonic() >= deadline_s:
-                message = "the new list is sealed, but a daemon that holds the state folder does not answer"
-                raise DaemonBusyError(message, remedy="restart the daemon: it searches the list then") from None
-        time.sleep(DAEMON_POLL_S)
-    return client.request(Verb.RELOAD)
-
-
-def _enrol(config: ApplianceConfig, rows: WatchlistSource, *, all_or_nothing: bool) -> EnrolmentReport:
-    # A lane a core with nets of one thread enrols more pictures than one lane with nets of all threads.
-    lanes = lane_count(config.models.threads)
-    pack = open_configured(config.models.model_copy(update={"threads": 1}), config.models_directory)
-    store = SealedStore(config.watchlist_directory, KeyEncryptingKey.load(config.mode_directory, create=True))
-    with counting("enrolling", len(rows.rows)) as advance:
-        return enrol(
-            rows,
-            store,
-            EnrolmentStages.of(pack, config.detection, lanes=lanes),
-            quality=config.quality,
-            decision=config.decision,
-            accept_partial=not all_or_nothing,
-            progress=advance,
-        )
+    load_bundle(load_config(config), bundle, accept_partial=accept_partial, receipt_copy=receipt, json=json)
 
 
 @app.command(epilog="Example: edge-lfr watchlist show --references")

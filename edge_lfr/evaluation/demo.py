@@ -181,9 +181,9 @@ class _Demo:
 
     def _load_watchlist(self) -> None:
         folder = self._made_watchlist if self._options.watchlist is None else self._options.watchlist
-        report = self._staged.load_watchlist(folder)
+        listed = self._staged.load_watchlist(folder)
         self._narrator.stage(
-            f"watchlist: {report['enrolled_references']} people enrolled and sealed, {report['rejected']} rows rejected"
+            f"watchlist: {listed.references} people enrolled and sealed, {listed.rejected} rows rejected"
         )
 
     def _what_plays(self) -> str:

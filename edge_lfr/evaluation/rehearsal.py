@@ -23,10 +23,14 @@ from edge_lfr.clock import SystemClock
 from edge_lfr.evaluation.demo_events import Announcement, Subscriber
 from edge_lfr.evaluation.demo_summary import RunReport
 from edge_lfr.evaluation.processes import Child, Children, RehearsalError, start_broker
+from edge_lfr.governance.device_keys import DeviceKeys
 from edge_lfr.governance.trust import Role, create_key
 from edge_lfr.inference.allocator import TUNABLES
 
 log = structlog.get_logger()
+
+FORCE: Final = "demo"
+DEVICE: Final = "van"
 
 LISTENING_S: Final = 20.0
 """Starting Python and connecting to loopback takes a second; a loaded machine is given more."""
@@ -53,6 +57,15 @@ class Scenario:
     """More sections, as they stand in a configuration file."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """What became of a watchlist folder."""
+
+    references: int
+    rejected: int
+    """Rows that are not in the list, whether the issuer or the appliance left them out."""
+
+
 class Rehearsal:
     """The processes of one run; made by `rehearsal`."""
 
@@ -64,6 +77,7 @@ class Rehearsal:
         self._program = str(Path(sys.executable).with_name("edge-lfr"))
         self.config_path = folder / "appliance.toml"
         self._key = folder / "control-room.pem"
+        self._trainer = folder / "trainer.pem"
         self.has_watchlist = False
         self._daemon: Child | None = None
 
@@ -78,8 +92,8 @@ class Rehearsal:
         self.config_path.write_text(
             f"""\
 mode = "training"
-force = "demo"
-device = "van"
+force = "{FORCE}"
+device = "{DEVICE}"
 state_directory = {json.dumps(str(self.folder / "state"))}
 runtime_directory = {json.dumps(str(self._runtime))}
 
@@ -118,13 +132,24 @@ directory = {json.dumps(str(self.folder / "trust.d"))}
         """
         self._children.run(path.name, [sys.executable, str(path), *options])
 
-    def load_watchlist(self, folder: Path) -> dict[str, Any]:
-        """Enrol a folder, and give back the report."""
+    def load_watchlist(self, folder: Path) -> Listed:
+        """
+        Make a bundle of a folder as its issuer does, enrol it, and say what became of it.
+
+        Raises:
+            RehearsalError: Nothing of the folder may be listed, or nothing of it was enrolled.
+        """
         self.has_watchlist = True
-        report: dict[str, Any] = json.loads(
-            self._children.run("watchlist", [*self._command("watchlist", "load", str(folder)), "--json"])
-        )
-        return report
+        bundle = self.folder / "watchlist.lfrw"
+        keys = DeviceKeys.load(self.folder / "state" / "device", create=True)
+        named = ("--device", f"{FORCE}/{DEVICE}", "--list-id", FORCE, "--issuer", FORCE)
+        drawn = ("--extracted-at", SystemClock().utc_now().isoformat())
+        whose = ("--training", "--key", str(self._trainer), "--to", keys.receiving.recipient.text)
+        build = (str(folder), str(bundle), *whose, *named, *drawn, "--leave-out-refused", "--force", "--json")
+        built: dict[str, Any] = json.loads(self._children.run("build", [self._program, "watchlist", "build", *build]))
+        load = self._command("watchlist", "load", str(bundle), "--accept-partial", "--json")
+        report: dict[str, Any] = json.loads(self._children.run("watchlist", load))
+        return Listed(references=report["enrolled_references"], rejected=report["rejected"] + len(built["refused"]))
 
     def start_control_room(self, on_message: Callable[[Announcement], None]) -> Subscriber:
         """
@@ -197,7 +222,7 @@ directory = {json.dumps(str(self.folder / "trust.d"))}
 @contextmanager
 def rehearsal(folder: Path) -> Iterator[Rehearsal]:
     """
-    Start a broker and trust a control room; afterwards every process ends, and the watchlist is wiped before.
+    Start a broker, trust a control room and an issuer; in the end the watchlist is wiped, then every process ends.
 
     Args:
         folder: Where everything is made; the caller's to remove.
@@ -212,13 +237,9 @@ def rehearsal(folder: Path) -> Iterator[Rehearsal]:
         TemporaryDirectory(prefix="lfr-") as runtime,  # a socket's path is short, a kept folder's may not be
         Children(folder, environment) as children,
     ):
-        create_key(
-            Role.CONTROL,
-            folder / "control-room.pem",
-            folder / "trust.d" / "control-room.toml",
-            name="demo",
-            clock=SystemClock(),
-        )
+        for role, name in ((Role.CONTROL, "control-room"), (Role.TRAIN, "trainer")):
+            trust = folder / "trust.d" / f"{name}.toml"
+            create_key(role, folder / f"{name}.pem", trust, name=FORCE, clock=SystemClock())
         staged = Rehearsal(folder, Path(runtime), children, start_broker(children, folder))
         try:
             yield staged

@@ -25,6 +25,7 @@ from retention.street import Street
 from retention.tapping import CALM, CONTROL, EVENT_SOCKET, GO_ON, LOOK, STAGES, Listener, letter_of
 from retention.watch import BUSY, Lifetimes, Watch
 from simulators.broker import Broker
+from simulators.issuer import bundle_of
 from simulators.van import ENTRY_POINT
 
 TAPPED_DAEMON: Final = Path(__file__).with_name("tapped_daemon.py")
@@ -89,8 +90,9 @@ class Rig:
         self.street = street
         self._models = models
         self._write_config(port=1, playback="realtime")
+        bundle = bundle_of(street.watchlist, folder, device="testshire/van-1")
         done = subprocess.run(
-            [str(ENTRY_POINT), "watchlist", "load", str(street.watchlist)],
+            [str(ENTRY_POINT), "watchlist", "load", str(bundle), "--accept-partial"],
             env=self._environment(),
             cwd=folder,
             capture_output=True,

@@ -3,6 +3,7 @@
 import json
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -71,7 +72,19 @@ class Box:
         run("install", "-m", "0644", *own, "/etc/edge-lfr/tls/")
         sealed = "/etc/credstore.encrypted/edge-lfr.broker-key"
         run("systemd-creds", "encrypt", "--name=edge-lfr.broker-key", f"{CERTIFICATES}/{DEVICE}.key", sealed)
-        run("edge-lfr", "keys", "new", "control", "/root/control.key", "/etc/edge-lfr/trust.d/control.toml")
+        for role in ("control", "train"):
+            run("edge-lfr", "keys", "new", role, f"/root/{role}.key", f"/etc/edge-lfr/trust.d/{role}.toml")
+        run("edge-lfr", "keys", "init")
+
+    def load(self, folder: str) -> None:
+        """Make a bundle of a watchlist folder as root, who is its issuer here, and load it; anybody may read it."""
+        run, bundle = self.machine.done, f"{folder}.lfrw"
+        recipient = run("edge-lfr", "keys", "show", "--recipient").strip()
+        whose = ("--training", "--key", "/root/train.key", "--to", recipient, "--device", f"{FORCE}/{DEVICE}")
+        which = ("--list-id", "list-1", "--issuer", "training desk", "--extracted-at", datetime.now(UTC).isoformat())
+        run("edge-lfr", "watchlist", "build", folder, bundle, *whose, *which)
+        run("chmod", "a+r", bundle)
+        run("edge-lfr", "watchlist", "load", bundle)
 
     def listen(self) -> None:
         """A screen of the control room, which acknowledges."""

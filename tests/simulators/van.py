@@ -17,6 +17,7 @@ import numpy as np
 from edge_lfr.clock import SystemClock
 from edge_lfr.governance.trust import Role, SigningKey, create_key
 from simulators.appliance import IDENTITY
+from simulators.issuer import bundle_of
 from simulators.watchlists import CSV_HEADER, csv_row
 
 ENTRY_POINT = Path(sys.executable).with_name("edge-lfr")
@@ -99,7 +100,8 @@ directory = "trust.d"
         return done
 
     def load(self, people: Sequence[str], name: str = "list") -> None:
-        done = self.run("watchlist", "load", str(self.watchlist(people, name)))
+        bundle = bundle_of(self.watchlist(people, name), self.folder, device=f"{IDENTITY.force}/{IDENTITY.device}")
+        done = self.run("watchlist", "load", str(bundle))
         assert 0 == done.returncode, done.stderr
 
     def status(self) -> dict[str, Any]:

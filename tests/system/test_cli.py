@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -129,19 +130,41 @@ def test_a_missing_source_is_named(edge_lfr: Command) -> None:
     assert os.EX_DATAERR == edge_lfr("models", "install", "absent").status
     done = edge_lfr("watchlist", "load", "absent")
     assert os.EX_DATAERR == done.status
-    assert "watchlist.csv" in done.err
+    assert "bundle-file: absent: cannot be opened" in done.err
 
 
 def test_a_broken_csv_is_told_by_line_and_field(edge_lfr: Command) -> None:
-    """Exit status 65; what stands there, which may be a name, is not repeated."""
+    """Exit status 65 from `watchlist build`; what stands there, which may be a name, is not repeated."""
     folder = edge_lfr.folder / "list"
     folder.mkdir()
     row = csv_row("S-1", "a.jpg", label="Hush Hush").replace("observe", "shoot")
     (folder / "watchlist.csv").write_text(f"{CSV_HEADER}\n{row}\n")
-    done = edge_lfr("watchlist", "load", "list")
+    assert os.EX_OK == edge_lfr("keys", "new", "issue", "issuer.key", "issuer.toml").status
+    assert os.EX_OK == edge_lfr("keys", "init").status
+    recipient = edge_lfr("keys", "show", "--recipient").out.strip()
+    whose = ("--key", "issuer.key", "--to", recipient, "--device", "anytown/van-1", "--issuer", "Desk")
+    which = ("--list-id", "june-01", "--extracted-at", datetime.now(UTC).isoformat())
+    done = edge_lfr("watchlist", "build", "list", "market.lfrw", *whose, *which)
     assert os.EX_DATAERR == done.status
     assert "response_code" in done.err
     assert "Hush" not in done.out + done.err
+
+
+def test_a_folder_is_no_bundle(edge_lfr: Command) -> None:
+    """Exit status 65, and the command that makes a bundle of it."""
+    (edge_lfr.folder / "list").mkdir()
+    done = edge_lfr("watchlist", "load", "list")
+    assert os.EX_DATAERR == done.status
+    assert "bundle-folder: list: is a folder" in done.err
+    assert "edge-lfr watchlist build" in done.err
+
+
+def test_a_load_without_keys_names_the_command(edge_lfr: Command) -> None:
+    """Nobody can have encrypted anything to a box that has no keys: exit status 78."""
+    (edge_lfr.folder / "market.lfrw").write_bytes(b"")
+    done = edge_lfr("watchlist", "load", "market.lfrw")
+    assert os.EX_CONFIG == done.status
+    assert "edge-lfr keys init" in done.err
 
 
 def test_the_doctor_lists_everything_and_fails(edge_lfr: Command) -> None:

@@ -2,13 +2,23 @@
 
 import os
 import shutil
+import stat
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 
+from edge_lfr.governance.device_keys import DeviceKeys
+from edge_lfr.governance.documents import Kind, read_document
+from edge_lfr.governance.trust import shown_fingerprint
+from edge_lfr.watchlist.receipt import LoadReceipt
 from simulators.appliance import eventually
 from simulators.command import Command, Finished
+from simulators.issuer import bundle_of, trainer_of
 from simulators.watchlists import CSV_HEADER, csv_row
 
 pytestmark = pytest.mark.shared
@@ -32,22 +42,34 @@ def edge_lfr(folder: Path, shared_models: Path) -> Command:
 
 @pytest.fixture(scope="module")
 def source(folder: Path, shared_data: Path) -> Path:
-    """A few people, and two rows that cannot be enrolled."""
+    """A few people, two pictures that cannot be enrolled, and somebody whose time ended after the issuer looked."""
     source = folder / "list"
     source.mkdir()
     rows = [CSV_HEADER]
-    for number, picture in enumerate(sorted((shared_data / "london" / "neutral").iterdir())[:PEOPLE]):
+    for number, picture in enumerate(portraits(shared_data)[:PEOPLE]):
         shutil.copy(picture, source / f"{number}.jpg")
         rows.append(csv_row(f"S-{number}", f"{number}.jpg", label=f"Hush {number}"))
-    (source / "text.jpg").write_text("no picture")
-    rows += [csv_row("S-90", "absent.jpg", label="Hush"), csv_row("S-91", "text.jpg", label="Hush")]
+    cv2.imwrite(str(source / "wall.png"), np.full((300, 300, 3), 128, np.uint8))
+    whole = (source / "0.jpg").read_bytes()
+    (source / "cut.jpg").write_bytes(whole[: len(whole) // 2])
+    rows += [csv_row("S-90", "wall.png", label="Hush"), csv_row("S-91", "cut.jpg", label="Hush")]
+    rows += [csv_row("S-92", "0.jpg", label="Hush", expires_at=datetime.now(UTC) - timedelta(minutes=1))]
     (source / "watchlist.csv").write_text("\n".join(rows))
     return source
 
 
 @pytest.fixture(scope="module")
-def loaded(edge_lfr: Command, source: Path) -> Finished:
-    return edge_lfr("watchlist", "load", str(source), "--json")
+def bundle(edge_lfr: Command, source: Path) -> Path:
+    return bundle_of(source, edge_lfr.folder, judged_at=datetime.now(UTC) - timedelta(hours=1))
+
+
+@pytest.fixture(scope="module")
+def loaded(edge_lfr: Command, bundle: Path) -> Finished:
+    return edge_lfr("watchlist", "load", str(bundle), "--accept-partial", "--json")
+
+
+def portraits(shared_data: Path) -> list[Path]:
+    return sorted((shared_data / "london" / "neutral").iterdir())
 
 
 def test_an_installed_pack_proves_itself(edge_lfr: Command) -> None:
@@ -57,32 +79,124 @@ def test_an_installed_pack_proves_itself(edge_lfr: Command) -> None:
     assert edge_lfr("models", "selftest", "--json").json["cosine"] > 0.999
 
 
-def test_a_load_reports_every_row(edge_lfr: Command, loaded: Finished) -> None:
-    """Some rejected: exit status 0, a reason for each, and a warning; no label anywhere."""
+def test_a_load_reports_every_entry(edge_lfr: Command, loaded: Finished) -> None:
+    """Some refused: exit status 0 with --accept-partial, a reason for each, and a warning; no label anywhere."""
     assert (0, "lfr.enrolment/1", PEOPLE) == (loaded.status, loaded.json["schema"], loaded.json["enrolled_references"])
-    outcomes = {row["reference_id"]: row["outcome"] for row in loaded.json["rows"]}
-    assert ("enrolled", "picture-missing") == (outcomes["S-0"], outcomes["S-90"])
+    reasons = {entry["reference_id"]: entry["reasons"] for entry in loaded.json["entries"]}
+    expected = {"S-0": [], "S-90": ["no-face"], "S-91": ["picture-broken"], "S-92": ["expired"]}
+    assert expected == {reference: reasons[reference] for reference in expected}
+    assert [entry["reference_id"] for entry in loaded.json["entries"] if entry["is_unlawful"]] == ["S-92"]
     assert "S-90" in loaded.err
+    told = loaded.json
+    assert (PEOPLE + 3, "list-1") == (told["bundle"]["entries"], told["bundle"]["list_id"])
+    assert shown_fingerprint(trainer_of(edge_lfr.folder).fingerprint) in told["bundle"]["issuer"]
+    assert (None, None) == (told["references_before"], told["growth_percent"])
+    assert {"suspect": PEOPLE} == {name: count for name, count in told["composition"]["categories"].items() if count}
+    assert told["expected_false_alerts"]["evidence"] in {"measured", "extrapolated"}
     shown = edge_lfr("watchlist", "show", "--references")
     assert "S-3" in shown.out
     assert "Hush" not in loaded.out + loaded.err + shown.out + shown.err
 
 
+def test_a_list_for_training_ends_within_a_day(loaded: Finished) -> None:
+    """Nobody has to think of it."""
+    left = datetime.fromisoformat(loaded.json["wipe_at"]) - datetime.now(UTC)
+    assert timedelta(hours=23) < left <= timedelta(hours=24)
+
+
+def test_a_load_gives_a_signed_receipt(edge_lfr: Command, loaded: Finished) -> None:
+    """Signed by the box: what was offered, what became of it, and until when; nobody is named in it."""
+    path = edge_lfr.folder / loaded.json["receipt"]
+    document = read_document(path.read_bytes(), Kind.LOAD_RECEIPT, LoadReceipt)
+    document.verify_with(DeviceKeys.load(edge_lfr.folder / "state" / "device").signing.public)
+    receipt = document.content
+    assert path.parent == edge_lfr.folder / "state" / "training" / "receipts"
+    assert 0o600 == stat.S_IMODE(path.stat().st_mode)
+    assert (PEOPLE + 3, PEOPLE, 1) == (receipt.entries, receipt.references, receipt.unlawful)
+    assert {"enrolled": PEOPLE, "no-face": 1, "picture-broken": 1, "unlawful": 1} == receipt.outcomes
+    assert ({"expired": 1}, True) == (receipt.reasons, receipt.is_partial)
+    assert trainer_of(edge_lfr.folder).fingerprint == receipt.issuer
+    assert loaded.json["bundle"]["manifest_digest"] == receipt.manifest_digest
+    assert edge_lfr("watchlist", "show", "--json").json["digest"] == receipt.list_digest
+    assert b"S-9" not in path.read_bytes()
+    assert b"Hush" not in path.read_bytes()
+
+
 @pytest.mark.usefixtures("loaded")
-def test_all_or_nothing_keeps_the_list_before(edge_lfr: Command, source: Path) -> None:
-    """Exit status 65, and the same list as before."""
+def test_one_refused_entry_keeps_the_list_before(edge_lfr: Command, bundle: Path) -> None:
+    """Exit status 65, everything reported, the same list as before, and no receipt."""
     before = edge_lfr("watchlist", "show", "--json").json["list_id"]
-    done = edge_lfr("watchlist", "load", str(source), "--all-or-nothing")
-    assert os.EX_DATAERR == done.status
+    done = edge_lfr("watchlist", "load", str(bundle), "--json", "--receipt", "receipt.json")
+    assert (os.EX_DATAERR, None, None) == (done.status, done.json["list_id"], done.json["receipt"])
+    assert (PEOPLE, 3) == (done.json["enrolled_references"], done.json["rejected"])
+    assert (PEOPLE, 0.0) == (done.json["references_before"], done.json["growth_percent"])
+    assert "--accept-partial" in done.err
     assert before == edge_lfr("watchlist", "show", "--json").json["list_id"]
+    assert not (edge_lfr.folder / "receipt.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "refusal"),
+    [
+        ({"device": "anytown/van-2"}, "device"),
+        ({"extracted_at": datetime.now(UTC) - timedelta(hours=25)}, "extract-old"),
+        ({"extracted_at": datetime.now(UTC) + timedelta(hours=1)}, "extract-future"),
+    ],
+)
+def test_a_bundle_that_is_not_for_this_box_now_is_refused(
+    edge_lfr: Command, shared_data: Path, changes: dict[str, Any], refusal: str
+) -> None:
+    """Exit status 65 with the code, before any picture; the list before is still there."""
+    source = one_person(edge_lfr.folder / f"refused-{refusal}", portraits(shared_data)[0])
+    before = edge_lfr("watchlist", "show", "--json").out
+    done = edge_lfr("watchlist", "load", str(bundle_of(source, edge_lfr.folder, **changes)))
+    assert (os.EX_DATAERR, "") == (done.status, done.out)
+    assert f"edge-lfr: {refusal}:" in done.err
+    assert "what to do:" in done.err
+    assert before == edge_lfr("watchlist", "show", "--json").out
+
+
+def test_a_bundle_of_a_stranger_is_refused(edge_lfr: Command, shared_data: Path) -> None:
+    """A key that nobody has put into the trust folder: exit status 65."""
+    source = one_person(edge_lfr.folder / "strange", portraits(shared_data)[0])
+    bundle = bundle_of(source, edge_lfr.folder)
+    trust = edge_lfr.folder / "trust.d" / "trainer.toml"
+    text = trust.read_text()
+    trust.unlink()
+    done = edge_lfr("watchlist", "load", str(bundle))
+    trust.write_text(text)
+    assert os.EX_DATAERR == done.status
+    assert "issuer-unknown" in done.err
+
+
+def test_a_cut_bundle_leaves_the_list_before(edge_lfr: Command, bundle: Path) -> None:
+    """Most of its pictures came: nothing of them is loaded, nothing is left behind, and no receipt is given."""
+    receipts = edge_lfr.folder / "state" / "training" / "receipts"
+    lists = edge_lfr.folder / "state" / "training" / "watchlist" / "lists"
+    before = [sorted(receipts.iterdir()), sorted(lists.iterdir())]
+    cut = edge_lfr.folder / "cut.lfrw"
+    cut.write_bytes(bundle.read_bytes()[:-1])
+    done = edge_lfr("watchlist", "load", str(cut), "--accept-partial")
+    assert os.EX_DATAERR == done.status
+    assert before == [sorted(receipts.iterdir()), sorted(lists.iterdir())]
+
+
+def one_person(source: Path, picture: Path) -> Path:
+    """A folder with one lawful row."""
+    source.mkdir()
+    shutil.copy(picture, source / "1.jpg")
+    (source / "watchlist.csv").write_text("\n".join([CSV_HEADER, csv_row("S-1", "1.jpg", label="Hush")]))
+    return source
 
 
 def test_nobody_enrolled_is_a_failure(edge_lfr: Command) -> None:
-    """Exit status 65; the list before, if any, stays."""
+    """Exit status 65, also when a part would do; the list before, if any, stays."""
     empty = edge_lfr.folder / "empty"
     empty.mkdir()
-    (empty / "watchlist.csv").write_text("\n".join([CSV_HEADER, csv_row("S-1", "absent.jpg")]))
-    assert os.EX_DATAERR == edge_lfr("watchlist", "load", str(empty)).status
+    cv2.imwrite(str(empty / "wall.png"), np.full((300, 300, 3), 128, np.uint8))
+    (empty / "watchlist.csv").write_text("\n".join([CSV_HEADER, csv_row("S-1", "wall.png")]))
+    bundle = bundle_of(empty, edge_lfr.folder)
+    assert os.EX_DATAERR == edge_lfr("watchlist", "load", str(bundle), "--accept-partial").status
 
 
 @pytest.mark.usefixtures("loaded")
@@ -96,13 +210,36 @@ def test_the_doctor_knows_the_watchlist(edge_lfr: Command) -> None:
     assert "px wide" in found["camera north"]["found"]
 
 
-def test_references_are_removed_and_the_rest_destroyed(edge_lfr: Command, source: Path) -> None:
+@pytest.mark.usefixtures("loaded")
+def test_a_longer_list_is_said_and_its_receipt_copied(edge_lfr: Command, shared_data: Path) -> None:
+    """How much longer, as a warning; the copy is the same document, and replaces nothing."""
+    source = edge_lfr.folder / "longer"
+    source.mkdir()
+    rows = [CSV_HEADER]
+    for number, picture in enumerate(portraits(shared_data)[: 2 * PEOPLE]):
+        shutil.copy(picture, source / picture.name)
+        rows.append(csv_row(f"S-{number}", picture.name))
+    (source / "watchlist.csv").write_text("\n".join(rows))
+    bundle = str(bundle_of(source, edge_lfr.folder))
+
+    done = edge_lfr("watchlist", "load", bundle, "--receipt", "receipt.json", "--json")
+
+    assert (0, PEOPLE, 100.0) == (done.status, done.json["references_before"], done.json["growth_percent"])
+    assert "100 % more people" in done.err
+    copy = edge_lfr.folder / "receipt.json"
+    assert (edge_lfr.folder / done.json["receipt"]).read_bytes() == copy.read_bytes()
+    again = edge_lfr("watchlist", "load", bundle, "--receipt", "receipt.json")
+    assert os.EX_USAGE == again.status
+    assert "exists already" in again.err
+
+
+def test_references_are_removed_and_the_rest_destroyed(edge_lfr: Command, bundle: Path) -> None:
     """
     An id cannot be removed twice: exit status 65. A changed store is refused: 78.
 
     Destroying needs nothing that opens, not even the key.
     """
-    assert 0 == edge_lfr("watchlist", "load", str(source)).status
+    assert 0 == edge_lfr("watchlist", "load", str(bundle), "--accept-partial").status
     removed = edge_lfr("watchlist", "remove", "S-0", "S-1", "--yes", "--json").json
     assert (["S-0", "S-1"], PEOPLE - 2) == (removed["removed"], removed["remaining"])
     assert os.EX_DATAERR == edge_lfr("watchlist", "remove", "S-0", "--yes").status
@@ -126,9 +263,10 @@ def test_a_wipe_does_not_wait_for_a_load(edge_lfr: Command, shared_data: Path) -
     shutil.copy(picture, source / "one.jpg")
     rows = [csv_row(f"L-{number}", "one.jpg", label="Hush") for number in range(2_000)]
     (source / "watchlist.csv").write_text("\n".join([CSV_HEADER, *rows]))
+    bundle = bundle_of(source, edge_lfr.folder)
     lists = edge_lfr.folder / "state/training/watchlist/lists"
     with ThreadPoolExecutor(1) as threads:
-        load = threads.submit(edge_lfr, "watchlist", "load", str(source))
+        load = threads.submit(edge_lfr, "watchlist", "load", str(bundle))
         assert eventually(lambda: any(lists.glob("*/store.db")))
         wiped = edge_lfr("watchlist", "wipe", "--yes", "--json")
         assert (0, 1) == (wiped.status, wiped.json["keys"])

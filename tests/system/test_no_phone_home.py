@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from edge_lfr.evaluation.processes import Children, start_broker
+from simulators.issuer import bundle_of
 from simulators.watchlists import CSV_HEADER, csv_row
 
 PROGRAM = Path(sys.executable).with_name("edge-lfr")
@@ -96,6 +97,9 @@ source = "pictures/"
 [reporting.broker]
 host = "127.0.0.1"
 port = {port}
+
+[trust]
+directory = "trust.d"
 """,
         encoding="utf-8",
     )
@@ -121,7 +125,8 @@ def test_a_run_talks_to_its_broker_alone_and_writes_in_its_own_folders(
         port = start_broker(children, tmp_path)
         config = str(appliance(own, installed, port))
         children.run("install", [str(PROGRAM), "models", "install", str(shared_models), "--config", config])
-        children.run("load", [str(PROGRAM), "watchlist", "load", str(watchlist), "--config", config])
+        bundle = str(bundle_of(watchlist, own, device="test/van"))
+        children.run("load", [str(PROGRAM), "watchlist", "load", bundle, "--config", config])
         trace = tmp_path / "trace"
         traced = [
             "strace",

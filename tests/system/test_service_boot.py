@@ -125,7 +125,7 @@ def test_an_alert_reaches_the_control_room(box: Box) -> None:
     """A list is sealed by the daemon's user, its person walks by, and the control room acknowledges. Once."""
     box.listen()
     assert eventually(lambda: bool(box.seen()))
-    box.machine.done("edge-lfr", "watchlist", "load", "/srv/list")
+    box.load("/srv/list")
     assert eventually(lambda: any(seen.get("event") == "acknowledged" for seen in box.seen()), 60.0), box.journal()
     assert 1 == sum(seen["schema"] == ALERT for seen in box.seen())
     assert box.machine.done("edge-lfr", "alerts", "test").startswith("alert_id")

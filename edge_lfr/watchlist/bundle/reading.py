@@ -15,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Final, Self
 
+from edge_lfr.config.policy import WatchlistPolicy
 from edge_lfr.governance.age_files import AgeIdentity, AgeReader
 from edge_lfr.governance.detached import SIGNATURE_BYTES, signer_of
 from edge_lfr.governance.trust import Role, TrustedKey, TrustStore
@@ -29,7 +30,7 @@ from edge_lfr.watchlist.bundle.manifest import (
     parse_manifest,
 )
 from edge_lfr.watchlist.bundle.refusals import BundleRefusal, BundleRefusedError
-from edge_lfr.watchlist.bundle.rules import POLICY, ExtractReason, WatchlistPolicy, stale
+from edge_lfr.watchlist.bundle.rules import POLICY, ExtractReason, stale
 from edge_lfr.watchlist.pictures import MAX_FILE_BYTES
 
 SIGNING_ROLES: Final = {Mode.OPERATIONAL: Role.ISSUE, Mode.TRAINING: Role.TRAIN}
@@ -55,8 +56,11 @@ def open_bundle(path: Path) -> BinaryIO:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         raise BundleRefusedError(BundleRefusal.FILE, f"{path}: cannot be opened: {error.strerror}") from None
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+    mode = os.fstat(descriptor).st_mode
+    if not stat.S_ISREG(mode):
         os.close(descriptor)
+        if stat.S_ISDIR(mode):
+            raise BundleRefusedError(BundleRefusal.FOLDER, f"{path}: is a folder, and no bundle")
         raise BundleRefusedError(BundleRefusal.FILE, f"{path}: is no plain file")
     return os.fdopen(descriptor, "rb")
 

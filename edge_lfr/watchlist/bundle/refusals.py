@@ -12,6 +12,9 @@ class BundleRefusal(StrEnum):
     FILE = "bundle-file"
     """It cannot be opened, or is no plain file."""
 
+    FOLDER = "bundle-folder"
+    """It is a folder, such as a bundle is made of."""
+
     ARCHIVE_CUT = "archive-cut"
     """The archive ends before its end."""
 
@@ -48,6 +51,9 @@ class BundleRefusal(StrEnum):
     ISSUER_NOT_VALID = "issuer-not-valid"
     """An issuer's key has signed it, whose time has not begun or is over."""
 
+    ISSUER_NOT_AUTHORISED = "issuer-not-authorised"
+    """An issuer's key has signed it, and the deployment authority names another one."""
+
     MODE = "mode"
     """It was issued for the other mode."""
 
@@ -56,6 +62,9 @@ class BundleRefusal(StrEnum):
 
     LIST_ID = "list-id"
     """It is another list than the one that was asked for."""
+
+    TOO_MANY_ENTRIES = "too-many-entries"
+    """It lists more people than the deployment authority allows."""
 
     EXTRACT_OLD = "extract-old"
     """It was drawn from the force's systems too long ago."""
@@ -74,6 +83,7 @@ _MADE_BADLY: Final = "ask the issuer for a new bundle, made with `edge-lfr watch
 
 _REMEDIES: Final = {
     BundleRefusal.FILE: "name the .lfrw file itself, readable by this user: no folder, link or pipe",
+    BundleRefusal.FOLDER: "make a bundle of it with `edge-lfr watchlist build`, where the watchlist is made",
     BundleRefusal.ARCHIVE_CUT: "copy the bundle again: a part of it is missing",
     BundleRefusal.ARCHIVE_KIND: "the issuer packs plain files by name: tar --format=ustar -cf - manifest.json ...",
     BundleRefusal.MEMBER_ORDER: "the issuer packs manifest.json, manifest.sig and the pictures in manifest order",
@@ -81,9 +91,11 @@ _REMEDIES: Final = {
     BundleRefusal.ISSUER_UNKNOWN: "compare fingerprints with the issuer by telephone before root trusts a new key",
     BundleRefusal.ISSUER_ROLE: "the issuer signs with the key for watchlists of this mode",
     BundleRefusal.ISSUER_NOT_VALID: "check this appliance's clock; ask the issuer to sign with a key that is valid now",
+    BundleRefusal.ISSUER_NOT_AUTHORISED: "have the issuer sign it whom the authority names, or a new authority signed",
     BundleRefusal.MODE: "load it on an appliance in that mode, or ask the issuer for a bundle for this one",
     BundleRefusal.DEVICE: "ask the issuer for a bundle that names this appliance as `force/device`",
     BundleRefusal.LIST_ID: "take the bundle that the authority names",
+    BundleRefusal.TOO_MANY_ENTRIES: "ask the issuer for a shorter list, or have a larger one authorised",
     BundleRefusal.EXTRACT_OLD: "ask the issuer for a new extract",
     BundleRefusal.EXTRACT_FUTURE: "check this appliance's clock and the issuer's",
 }

@@ -92,7 +92,7 @@ def test_a_page_tells_what_matters_first(tmp_path: Path) -> None:
     lines = list(status_page(answer))
     assert answer["in_words"] == lines[0]
     first = lines.index("  no-watchlist: no watchlist is loaded: nobody is compared")
-    assert "    what to do: edge-lfr watchlist load SOURCE" == lines[first + 1]
+    assert "    what to do: edge-lfr watchlist load FILE" == lines[first + 1]
     names = [line[:16].strip() for line in lines[lines.index("") + 1 :]]
     assert [
         "mode",

@@ -1,0 +1,248 @@
+"""`edge-lfr watchlist load`: judge a bundle, enrol it, keep a signed receipt, let the daemon search the new list."""
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+import typer
+
+from edge_lfr.cli.authority_here import device_of, judged_here, trusted_here
+from edge_lfr.cli.enrolment_report import say_warnings, write_report
+from edge_lfr.cli.output import say, write_fields, write_json
+from edge_lfr.cli.progress import counting
+from edge_lfr.clock import SystemClock
+from edge_lfr.config.appliance import ApplianceConfig
+from edge_lfr.daemon.control import ControlClient, Verb
+from edge_lfr.daemon.lock import hold_state
+from edge_lfr.durable_files import create_durably
+from edge_lfr.errors import DaemonBusyError, WatchlistClockError, WatchlistError, WatchlistStorageError
+from edge_lfr.governance.clock_note import glance
+from edge_lfr.governance.device_keys import DeviceKeys
+from edge_lfr.governance.installed_authority import read_installed
+from edge_lfr.governance.keys import KeyEncryptingKey
+from edge_lfr.governance.trust import shown_fingerprint
+from edge_lfr.inference.packs import OpenPack, open_configured
+from edge_lfr.pipeline.enrolment import EnrolmentStages, enrol, lane_count
+from edge_lfr.terms import Mode
+from edge_lfr.watchlist.bundle.admission import AdmittedBundle, LoadTerms, admit
+from edge_lfr.watchlist.bundle.reading import open_bundle
+from edge_lfr.watchlist.pseudonyms import officer_of
+from edge_lfr.watchlist.receipt import LoadReceipt, keep_receipt
+from edge_lfr.watchlist.report import EnrolmentReport
+from edge_lfr.watchlist.store import SealedStore
+
+LOAD_NICENESS: Final = 10
+"""Enrolment beside a running daemon gets what the path leaves, and alone everything; chosen, not measured."""
+
+DAEMON_START_LIMIT_S: Final = 60.0
+"""A daemon opens and proves its nets before it answers; chosen, not measured."""
+
+DAEMON_POLL_S: Final = 0.2
+
+GROWTH_WARNED_PERCENT: Final = 20.0
+"""A list that grew by more than this deserves a question; the policy (W6) names no number. Chosen, not measured."""
+
+
+def load_bundle(
+    config: ApplianceConfig, path: Path, *, accept_partial: bool, receipt_copy: Path | None, json: bool
+) -> None:
+    """
+    Make a bundle the list that is searched, and tell everything about it.
+
+    Args:
+        config: Of the appliance.
+
+        path: Of the bundle.
+
+        accept_partial: Go on without entries and pictures that are refused.
+
+        receipt_copy: Where the signed receipt is copied to; must not exist.
+
+        json: Write one JSON object.
+
+    Raises:
+        EdgeLfrError: The bundle is refused, or a part failed; the list before is still live, unless the message says
+            otherwise.
+        typer.Exit: With status 65 where nothing was loaded because of what the report says.
+    """
+    if receipt_copy is not None and (receipt_copy.exists() or receipt_copy.is_symlink()):
+        message = f"{receipt_copy}: exists already"
+        raise typer.BadParameter(message)
+    if ControlClient(config.control_socket).is_present():
+        os.nice(LOAD_NICENESS)
+    with admitted_here(config, path) as bundle:
+        # A lane a core with nets of one thread enrols more pictures than one lane with nets of all threads.
+        pack = open_configured(config.models.model_copy(update={"threads": 1}), config.models_directory)
+        kek = KeyEncryptingKey.load(config.mode_directory, create=True)
+        store = SealedStore(config.watchlist_directory, kek, officer=officer_of(config))
+        before = _references_of(store)
+        report = _enrol(config, bundle, store, pack, accept_partial=accept_partial)
+        facts = _facts(bundle, report, before)
+        receipt_path = in_use = None
+        if report.is_activated:
+            try:
+                receipt_path = _receipt(config, bundle, report, store, pack, receipt_copy)
+            finally:
+                in_use = _hand_over(config)
+    facts["receipt"] = None if receipt_path is None else os.fspath(receipt_path)
+    if json:
+        write_json("enrolment/1", {**report.as_json(), **facts, "daemon": in_use})
+    else:
+        write_fields(facts)
+        write_report(report)
+    say_warnings(report)
+    _say_growth(facts)
+    if not report.is_activated:
+        say("edge-lfr: nothing was loaded; the list before, if any, is still the one that is searched")
+        if report.enrolled_templates:
+            say("  what to do: have the issuer correct these entries, or go on without them with --accept-partial")
+        raise typer.Exit(os.EX_DATAERR)
+    say("the daemon searches it now" if in_use is not None else "sealed; `edge-lfr run` will search it")
+
+
+@contextmanager
+def admitted_here(config: ApplianceConfig, path: Path) -> Iterator[AdmittedBundle]:
+    """
+    Open a bundle and judge it as a load on this appliance has to.
+
+    Raises:
+        WatchlistClockError: Nobody can say how old it is.
+        AuthorityError: The mode is operational, and no authority is installed that allows a load.
+        EdgeLfrError: As in `admit`.
+    """
+    open_bundle(path).close()  # a wrong name is told before what else may be missing
+    keys = DeviceKeys.load(config.device_directory)
+    verdict = glance(config.mode_directory)
+    if not verdict.is_trusted:
+        message = f"the age of a bundle cannot be told, since the clock is not trusted: {verdict.doubt}"
+        raise WatchlistClockError(message)
+    with admit(
+        path,
+        keys,
+        trusted_here(config),
+        mode=config.mode,
+        device=device_of(config),
+        now=verdict.now,
+        terms=_terms(config, verdict.now),
+        policy=config.policy.watchlist,
+    ) as bundle:
+        yield bundle
+
+
+def _terms(config: ApplianceConfig, now: datetime) -> LoadTerms:
+    if config.mode is Mode.TRAINING:
+        return LoadTerms.of_training(now)
+    return LoadTerms.under(judged_here(config, read_installed(config.mode_directory), now).believed())
+
+
+def _references_of(store: SealedStore) -> int | None:
+    """How many people the list before has; None where there is none that opens."""
+    try:
+        with store.open() as stored:
+            return stored.references
+    except WatchlistError:
+        return None
+
+
+def _enrol(
+    config: ApplianceConfig, bundle: AdmittedBundle, store: SealedStore, pack: OpenPack, *, accept_partial: bool
+) -> EnrolmentReport:
+    terms, decision = bundle.terms, config.decision
+    if terms.threshold is not None:
+        decision = decision.model_copy(update={"threshold": terms.threshold})
+    with counting("enrolling", bundle.reader.manifest.picture_count) as advance:
+        return enrol(
+            bundle.source(),
+            store,
+            EnrolmentStages.of(pack, config.detection, lanes=lane_count(config.models.threads)),
+            quality=config.quality,
+            decision=decision,
+            accept_partial=accept_partial,
+            wipe_at=bundle.wipe_at,
+            origin=bundle.origin,
+            hours=terms.hours,
+            progress=advance,
+        )
+
+
+def _receipt(
+    config: ApplianceConfig,
+    bundle: AdmittedBundle,
+    report: EnrolmentReport,
+    store: SealedStore,
+    pack: OpenPack,
+    copy: Path | None,
+) -> Path:
+    digest = None
+    try:
+        with store.open() as stored:
+            digest = stored.digest if stored.list_id == report.list_id else None
+    except WatchlistError:
+        pass  # wiped or replaced since: the receipt says what was loaded all the same
+    receipt = LoadReceipt.of(
+        bundle,
+        report,
+        device=f"{device_of(config)}/{config.mode}",
+        by=f"uid {os.getuid()}",
+        loaded_at=SystemClock().utc_now(),
+        list_digest=digest,
+        pack_digest=pack.entry.digest,
+        wipe_at=bundle.wipe_at,
+    )
+    path, document = keep_receipt(receipt, config.mode_directory, DeviceKeys.load(config.device_directory).signing)
+    if copy is not None:
+        try:
+            create_durably(copy, document, mode=0o644)
+        except OSError as error:
+            message = f"the list is loaded, but {copy} cannot be written: {error.strerror}"
+            raise WatchlistStorageError(message, remedy=f"the receipt is {path}: copy it from there") from None
+    return path
+
+
+def _hand_over(config: ApplianceConfig) -> dict[str, Any] | None:
+    """
+    Have the daemon search the new list, also one that began while the list was made; None where there is none.
+
+    The state folder is not held during the load, which takes minutes: a wipe must not be refused meanwhile.
+    """
+    client = ControlClient(config.control_socket)
+    deadline_s = time.monotonic() + DAEMON_START_LIMIT_S
+    while not client.is_present():
+        try:
+            with hold_state(config.mode_directory):
+                return None
+        except DaemonBusyError:
+            if time.monotonic() >= deadline_s:
+                message = "the new list is sealed, but a daemon that holds the state folder does not answer"
+                raise DaemonBusyError(message, remedy="restart the daemon: it searches the list then") from None
+        time.sleep(DAEMON_POLL_S)
+    return client.request(Verb.RELOAD)
+
+
+def _facts(bundle: AdmittedBundle, report: EnrolmentReport, before: int | None) -> dict[str, Any]:
+    """Whose list, which one, how old, until when, and how it grew."""
+    reader = bundle.reader
+    grown = None if before is None else round(100 * (report.enrolled_references - before) / before, 1)
+    return {
+        "bundle": {
+            "list_id": reader.manifest.list_id,
+            "manifest_digest": reader.digest,
+            "issuer": f"{reader.issuer.name} ({shown_fingerprint(reader.issuer.fingerprint)})",
+            "extracted_at": reader.manifest.extracted_at.isoformat(),
+            "entries": len(reader.manifest.entries),
+            "pictures": reader.manifest.picture_count,
+        },
+        "wipe_at": bundle.wipe_at.isoformat(timespec="seconds") if report.is_activated else None,
+        "references_before": before,
+        "growth_percent": grown,
+    }
+
+
+def _say_growth(facts: dict[str, Any]) -> None:
+    grown = facts["growth_percent"]
+    if grown is not None and grown > GROWTH_WARNED_PERCENT:
+        say(f"warning: {grown:g} % more people than on the list before, which had {facts['references_before']}")
