@@ -1,6 +1,7 @@
 """The proof of a wipe, in a thread of its own: the appliance answers meanwhile."""
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from edge_lfr.governance.keys import KeyEncryptingKey
 from edge_lfr.governance.trust import SigningKey
 from edge_lfr.watchlist.ended_list import EndedList
 from edge_lfr.watchlist.store import SealedStore
+from edge_lfr.watchlist.wipe_certificate import WipeCertificate
 
 log = structlog.get_logger()
 
@@ -28,6 +30,9 @@ class Certifier:
 
     kek: KeyEncryptingKey
     signing: SigningKey
+    on_certified: Callable[[WipeCertificate, bytes], None]
+    """Gets the certificate and its signed document."""
+
     _thread: threading.Thread | None = field(default=None, init=False)
     latest: bytes | None = field(default=None, init=False)
     """The signed document of the last wipe of this run."""
@@ -61,6 +66,7 @@ class Certifier:
         except (EdgeLfrError, OSError, ValueError) as error:
             log.error("wipe.not-certified", error=type(error).__name__)
             return
+        self.on_certified(certificate, document)
         self.latest = document
         proof = certificate.proof
         log.info(

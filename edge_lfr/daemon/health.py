@@ -13,6 +13,7 @@ from edge_lfr.daemon.latency import LatencyLog
 from edge_lfr.daemon.path_loop import PathLoop
 from edge_lfr.daemon.process_use import process_use
 from edge_lfr.daemon.progress import Progress
+from edge_lfr.daemon.recorder import Recorder
 from edge_lfr.inference.packs import OpenPack
 from edge_lfr.pipeline.capture.camera import Camera
 from edge_lfr.pipeline.capture.source import CameraState, CameraStatus
@@ -56,6 +57,7 @@ class Health:
     latency: LatencyLog
     times: StageTimes
     progress: Progress
+    recorder: Recorder
     link: MqttLink | None = None
     """Set once it exists: the link asks this record, and this record asks the link."""
 
@@ -92,6 +94,8 @@ class Health:
             found.extend(self.link.status.complaints)
         if self.outbox.spooled:
             found.append("disk-refuses")
+        if not self.recorder.is_healthy:
+            found.append("ledger-refuses")
         if TALLY.unlocked_bytes > 0:
             found.append("memory-unlocked")
         if not self.has_metrics:

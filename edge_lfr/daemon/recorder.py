@@ -33,7 +33,7 @@ log = structlog.get_logger()
 DAEMON: Final = Actor.of_part(Part.DAEMON)
 
 MAX_KEPT: Final = 1_024
-"""Events in memory while the disk refuses, some 500 kB; forty times the alerts of the busiest published deployment. Chosen."""
+"""Events in memory while the disk refuses, some 500 kB; forty times the busiest published deployment's day. Chosen."""
 
 HEAD_EVERY_S: Final = 60.0
 """ARCHITECTURE, control and trust: every event is signed within the minute."""

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any, Final
 
 from edge_lfr.daemon.certifier import Certifier
+from edge_lfr.daemon.chronicle import Chronicle
 from edge_lfr.daemon.control import Handler
 from edge_lfr.daemon.control_protocol import Request, Verb
 from edge_lfr.daemon.health import Health
@@ -14,7 +15,8 @@ from edge_lfr.daemon.local_status import camera_facts, local_status
 from edge_lfr.daemon.operation import Operation
 from edge_lfr.daemon.progress import Progress, request_limit_s
 from edge_lfr.daemon.wiping import Wiping
-from edge_lfr.errors import ControlError, DaemonBusyError
+from edge_lfr.errors import ControlError, DaemonBusyError, EdgeLfrError
+from edge_lfr.governance.ledger_lines import Actor
 from edge_lfr.pipeline.reporting.alert import AlertWriter
 from edge_lfr.pipeline.reporting.outbox import Outbox
 from edge_lfr.pipeline.reporting.states import DeviceState
@@ -34,6 +36,7 @@ class Requests:
     alerts: AlertWriter
     wiping: Wiping
     certifier: Certifier
+    chronicle: Chronicle
     progress: Progress
     ending: threading.Event
     """Set by `stop`, and by whatever else ends the daemon."""
@@ -47,6 +50,9 @@ class Requests:
     one_test_alert: threading.Lock = field(default_factory=threading.Lock)
     """Held by the test alert that waits for its acknowledgement."""
 
+    stopped_by: Actor | None = field(default=None, init=False)
+    """Who ended the daemon, where somebody did."""
+
     def handlers(self) -> Mapping[str, Handler]:
         changing: Mapping[Verb, Handler] = {
             Verb.RELOAD: self._reload,
@@ -55,7 +61,7 @@ class Requests:
             Verb.PAUSE: self._pause,
             Verb.RESUME: self._resume,
         }
-        return {
+        answering: Mapping[Verb, Handler] = {
             Verb.STATUS: lambda _: local_status(self.health),
             Verb.CAMERAS: lambda _: {"cameras": camera_facts(self.health)},
             Verb.CERTIFICATE: self._certificate,
@@ -63,6 +69,15 @@ class Requests:
             Verb.STOP: self._stop,
             **{verb: partial(self._change, handler) for verb, handler in changing.items()},
         }
+        return {verb: partial(self._answer, handler) for verb, handler in answering.items()}
+
+    def _answer(self, handler: Handler, request: Request) -> Mapping[str, object]:
+        """Whoever asked and did not get it has a line in the ledger."""
+        try:
+            return handler(request)
+        except EdgeLfrError as error:
+            self.chronicle.refused(request.verb.value, error.code, by_peer(request))
+            raise
 
     def _change(self, handler: Handler, request: Request) -> Mapping[str, object]:
         """Run a request that changes the appliance, one at a time, and tell the broker what came of it."""
@@ -90,6 +105,7 @@ class Requests:
             self._end_list(WipeCause.REMOVED_LAST, request)
             return self._watchlist_facts()
         remaining = self.operation.store.remove(reference_ids)
+        self.chronicle.removed(len(set(reference_ids)), by_peer(request))
         try:
             if remaining:
                 return self._reload(request)
@@ -104,7 +120,7 @@ class Requests:
         return self._end_list(WipeCause.COMMAND, request)
 
     def _end_list(self, cause: WipeCause, request: Request) -> Mapping[str, object]:
-        ended = self.wiping.wipe(cause, f"uid {request.peer_uid}")
+        ended = self.wiping.wipe(cause, by_peer(request))
         if self.wiping.wants_replacement:
             self.ending.set()
         else:
@@ -116,12 +132,14 @@ class Requests:
         latest = self.certifier.latest
         return {"certificate": None if latest is None else latest.decode()}
 
-    def _pause(self, _: Request) -> Mapping[str, object]:
+    def _pause(self, request: Request) -> Mapping[str, object]:
         self.operation.pause()
+        self.chronicle.paused(by_peer(request))
         return {"state": self.health.state.value}
 
-    def _resume(self, _: Request) -> Mapping[str, object]:
+    def _resume(self, request: Request) -> Mapping[str, object]:
         self.operation.wake()
+        self.chronicle.resumed(by_peer(request))
         return {"state": self.health.state.value}
 
     def _test_alert(self, request: Request) -> Mapping[str, object]:
@@ -135,11 +153,18 @@ class Requests:
             state = self.outbox.wait_acknowledged(alert.alert_id, timeout_s)
         finally:
             self.one_test_alert.release()
+        self.chronicle.tested(alert.alert_id, None if state is None else state.value, by_peer(request))
         return {"alert_id": alert.alert_id, "state": None if state is None else state.value}
 
-    def _stop(self, _: Request) -> Mapping[str, object]:
+    def _stop(self, request: Request) -> Mapping[str, object]:
+        self.stopped_by = by_peer(request)
         self.ending.set()
         return {"state": DeviceState.STOPPED.value}
 
     def _watchlist_facts(self) -> dict[str, Any]:
         return self.health.watchlist().model_dump(mode="json", by_alias=True)
+
+
+def by_peer(request: Request) -> Actor:
+    """Who asked, as the kernel names them."""
+    return Actor.of_uid(request.peer_uid)

@@ -21,6 +21,7 @@ from edge_lfr.config.appliance import ApplianceConfig
 from edge_lfr.daemon.arming import require_authority
 from edge_lfr.daemon.assembly import open_nets
 from edge_lfr.daemon.certifier import Certifier
+from edge_lfr.daemon.chronicle import Chronicle
 from edge_lfr.daemon.control import ControlServer
 from edge_lfr.daemon.health import Health
 from edge_lfr.daemon.heartbeat import Heartbeat
@@ -32,9 +33,11 @@ from edge_lfr.daemon.notify import Notifier
 from edge_lfr.daemon.operation import Operation
 from edge_lfr.daemon.path_loop import PathLoop
 from edge_lfr.daemon.progress import CONTROL_LIMIT_S, LINK_LIMIT_S, PATH_LIMIT_S, Progress, camera_limit_s
+from edge_lfr.daemon.recorder import DAEMON, open_recorder
 from edge_lfr.daemon.reporter import DaemonReporter
 from edge_lfr.daemon.requests import Requests
 from edge_lfr.daemon.summary import RunSummary, summarise
+from edge_lfr.daemon.unnoted import unnoted
 from edge_lfr.daemon.wiping import Wiping
 from edge_lfr.errors import WatchlistMissingError
 from edge_lfr.governance.device_keys import DeviceKeys
@@ -141,10 +144,19 @@ class Daemon:
         trust = TrustStore.load(config.trust.directory, roots_alone=config.mode is Mode.OPERATIONAL)
         trusted = TrustMessage.of(trust, config.mode)
         counters = Counters()
+        self._recorder = open_recorder(config, keys.signing, clock)
+        self._chronicle = Chronicle(self._recorder, counters, clock)
         latency = LatencyLog()
         times = StageTimes()
         self._outbox = Outbox(config.mode_directory / FILE_NAME, kek, config.reporting, clock)
-        alerts = AlertWriter(config.reporting, identity, self._outbox, clock, retention=config.retention.chosen)
+        alerts = AlertWriter(
+            config.reporting,
+            identity,
+            self._outbox,
+            clock,
+            retention=config.retention.chosen,
+            witness=self._chronicle,
+        )
         self._reporter = DaemonReporter(alerts, counters, latency, clock, keep_track_ends=keep_track_ends)
         self._cameras = {
             camera.id: Camera(camera, on_frame=self._notify_loop, on_discard=counters.discard, clock=clock)
@@ -163,6 +175,7 @@ class Daemon:
             latency=latency,
             times=times,
             progress=self._progress,
+            recorder=self._recorder,
         )
         self._link = MqttLink(
             config.reporting,
@@ -176,11 +189,14 @@ class Daemon:
                 watchlist=self._health.watchlist,
                 health=self._health.health,
                 trust=lambda: trusted,
+                ledger_head=self._recorder.head,
             ),
             counters=counters,
             on_accepted=latency.accepted,
+            witness=self._chronicle,
         )
         self._health.link = self._link
+        self._recorder.on_head = self._link.changed
         self._operation = Operation(
             config=config,
             pack=pack,
@@ -193,9 +209,20 @@ class Daemon:
             times=times,
             health=self._health,
         )
-        self._wiping = Wiping(operation=self._operation, store=store, clock=clock, may_be_replaced=may_be_replaced)
+        self._wiping = Wiping(
+            operation=self._operation,
+            store=store,
+            clock=clock,
+            chronicle=self._chronicle,
+            may_be_replaced=may_be_replaced,
+        )
         self._certifier = Certifier(
-            device=identity.addressee, store=store, folder=config.mode_directory, kek=kek, signing=keys.signing
+            device=identity.addressee,
+            store=store,
+            folder=config.mode_directory,
+            kek=kek,
+            signing=keys.signing,
+            on_certified=self._chronicle.proved,
         )
         self._requests = Requests(
             operation=self._operation,
@@ -204,6 +231,7 @@ class Daemon:
             alerts=alerts,
             wiping=self._wiping,
             certifier=self._certifier,
+            chronicle=self._chronicle,
             progress=self._progress,
             ending=self._ending,
             on_changed=self._link.changed,
@@ -219,6 +247,8 @@ class Daemon:
         """Start everything, and take it down in reverse whatever happens."""
         with ExitStack() as parts:
             parts.callback(self._outbox.close)
+            parts.callback(self._recorder.stop)
+            self._begin_ledger()
             try:
                 self._operation.take_watchlist()
             except WatchlistMissingError:
@@ -250,6 +280,7 @@ class Daemon:
             self._ending.set()
             with self._requests.one_at_a_time:  # a request that is under way ends first, and no other one begins
                 self._health.enter(DeviceState.STOPPED)
+            parts.callback(self._end_ledger)
             log.info("daemon.stopping")
 
     def wait(self, *, once: bool) -> None:
@@ -266,6 +297,27 @@ class Daemon:
 
     def summary(self) -> RunSummary:
         return summarise(self._health, exit_status=self._exit_status, track_ends=self._reporter.track_ends())
+
+    def _begin_ledger(self) -> None:
+        """What the last run stored and did not note any more comes first."""
+        for event, facts in unnoted(self._outbox, self._recorder.ledger, self._clock):
+            self._recorder.note(event, DAEMON, **facts)
+        self._chronicle.started(self._config, self._health.pack.digest)
+        self._recorder.start()
+
+    def _end_ledger(self) -> None:
+        """Who ended this run, or what."""
+        if self._is_signalled:
+            by, code = DAEMON, "signal"
+        elif self.uncertified() is not None:
+            by, code = DAEMON, "replaced"
+        elif self._exit_status != os.EX_OK:
+            by, code = DAEMON, "thread-ended"
+        elif self._requests.stopped_by is not None:
+            by, code = self._requests.stopped_by, "request"
+        else:
+            by, code = DAEMON, "sources-ended"
+        self._chronicle.stopped(by, code)
 
     def _offer_metrics(self, parts: ExitStack) -> None:
         port = self._config.health.metrics_port

@@ -9,7 +9,9 @@ Nothing that fails on the way keeps the next step from being done.
 from dataclasses import dataclass, field
 
 from edge_lfr.clock import Clock
+from edge_lfr.daemon.chronicle import Chronicle
 from edge_lfr.daemon.operation import Operation
+from edge_lfr.governance.ledger_lines import Actor
 from edge_lfr.watchlist.ended_list import EndedList, evidence_of, take_evidence
 from edge_lfr.watchlist.store import SealedStore, Wiped
 from edge_lfr.watchlist.wipe_certificate import WipeCause
@@ -22,20 +24,21 @@ class Wiping:
     operation: Operation
     store: SealedStore
     clock: Clock
+    chronicle: Chronicle
     may_be_replaced: bool
     """Whether this process may begin anew: the daemon by itself may, a program that runs one inside may not."""
 
     ended: EndedList | None = field(default=None, init=False)
     """The last one of this run."""
 
-    def wipe(self, cause: WipeCause, by: str) -> EndedList:
+    def wipe(self, cause: WipeCause, by: Actor) -> EndedList:
         """
         Destroy every list, whatever fails; matching has stopped and nothing opens any more when this returns.
 
         Args:
             cause: Why.
 
-            by: Who asked for it, as the ledger names it.
+            by: Who asked for it.
 
         Returns:
             What was done, to be certified.
@@ -49,7 +52,7 @@ class Wiping:
         wiped = self._destroy()
         self.ended = EndedList(
             cause=cause,
-            by=by,
+            by=str(by),
             begun_at=begun_at,
             begun_ns=begun_ns,
             evidence=evidence,
@@ -57,6 +60,8 @@ class Wiping:
             keys=wiped.keys,
             destroyed_in_s=(self.clock.monotonic_ns() - begun_ns) / 1e9,
         )
+        if wiped.lists or wiped.keys:
+            self.chronicle.wiped(self.ended, by)
         return self.ended
 
     @property

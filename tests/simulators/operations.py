@@ -15,6 +15,7 @@ from edge_lfr.config.load import load_config
 from edge_lfr.config.models import Provider
 from edge_lfr.daemon.assembly import Nets
 from edge_lfr.daemon.certifier import Certifier
+from edge_lfr.daemon.chronicle import Chronicle
 from edge_lfr.daemon.control_protocol import Request, Verb
 from edge_lfr.daemon.operation import Operation
 from edge_lfr.daemon.path_loop import PathLoop
@@ -50,6 +51,8 @@ host = "127.0.0.1"
 """
 FLOOR = CalibrationRow(templates=1000, threshold=0.6, false_alerts_per_1000=1.0, evidence="extrapolated")
 SLOTS = 2
+TECHNICIAN = 1000
+"""Who asks."""
 
 
 class FragileSession(ScriptedSession):
@@ -136,13 +139,21 @@ class Box:
             times=self.health.times,
             health=self.health,
         )
-        self.wiping = Wiping(operation=self.operation, store=self.store, clock=self.clock, may_be_replaced=False)
+        self.chronicle = Chronicle(self.health.recorder, self.health.counters, self.clock)
+        self.wiping = Wiping(
+            operation=self.operation,
+            store=self.store,
+            clock=self.clock,
+            chronicle=self.chronicle,
+            may_be_replaced=False,
+        )
         self.certifier = Certifier(
             device=IDENTITY.addressee,
             store=self.store,
             folder=folder,
             kek=KeyEncryptingKey.load(folder),
             signing=SigningKey.generate(),
+            on_certified=self.chronicle.proved,
         )
         self.announced = 0
         self.requests = Requests(
@@ -152,6 +163,7 @@ class Box:
             alerts=alerts,
             wiping=self.wiping,
             certifier=self.certifier,
+            chronicle=self.chronicle,
             progress=self.health.progress,
             ending=Event(),
             on_changed=self._announce,
@@ -187,7 +199,7 @@ class Box:
 
     def ask(self, verb: str, **args: object) -> Mapping[str, object]:
         """As the control socket does."""
-        return self.requests.handlers()[verb](Request(verb=Verb(verb), args=args))
+        return self.requests.handlers()[verb](Request(verb=Verb(verb), args=args, peer_uid=TECHNICIAN))
 
     def _notify(self) -> None:
         self.loop.notify()

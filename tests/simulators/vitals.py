@@ -12,6 +12,7 @@ from edge_lfr.daemon.health import Health
 from edge_lfr.daemon.latency import LatencyLog
 from edge_lfr.daemon.path_loop import PathLoop
 from edge_lfr.daemon.progress import Progress
+from edge_lfr.daemon.recorder import Recorder
 from edge_lfr.governance.keys import KeyEncryptingKey
 from edge_lfr.inference.packs import OpenPack
 from edge_lfr.pipeline.capture.camera import Camera
@@ -19,6 +20,7 @@ from edge_lfr.pipeline.reporting.discard import Counters
 from edge_lfr.pipeline.reporting.outbox import FILE_NAME, Outbox
 from edge_lfr.pipeline.stage_times import StageTimes
 from edge_lfr.terms import Mode
+from simulators.ledgers import new_ledger
 from simulators.nets import ScriptedSession, embedder_like, entry_of, yunet_like
 
 
@@ -48,4 +50,5 @@ def health_of(folder: Path, clock: Clock, camera_ids: Sequence[str] = ("north",)
         latency=latency,
         times=StageTimes(),
         progress=Progress(),
+        recorder=Recorder(lambda: new_ledger(folder, clock), clock, Mode.TRAINING),
     )
