@@ -1,4 +1,4 @@
-"""Enrol many pictures as `edge-lfr watchlist load` does, beside the bare nets, and look for lookalikes among 20,000."""
+"""Load a bundle as `edge-lfr watchlist load` does, beside the bare nets, and look for lookalikes among 20,000."""
 
 import resource
 import time
@@ -8,15 +8,20 @@ from typing import Final
 
 import numpy as np
 
+from edge_lfr.clock import SystemClock
+from edge_lfr.config.appliance import ApplianceConfig
 from edge_lfr.evaluation.bench.bare_nets import BareNets
 from edge_lfr.evaluation.bench.ground import Ground, prepared_ground
 from edge_lfr.evaluation.bench.report import Report, Row, Witness
 from edge_lfr.evaluation.bench.spent import Spent, Stopwatch, children_cpu_s
-from edge_lfr.evaluation.bench.watchlist_source import write_source
+from edge_lfr.evaluation.bench.watchlist_source import write_list, write_source
+from edge_lfr.governance.device_keys import DeviceKeys
 from edge_lfr.governance.keys import KeyEncryptingKey
+from edge_lfr.governance.trust import Role, TrustStore, create_key
 from edge_lfr.pipeline.enrolment import EnrolmentStages, enrol, lane_count
+from edge_lfr.watchlist.bundle.admission import LoadTerms, admit
+from edge_lfr.watchlist.bundle.writing import SUFFIX
 from edge_lfr.watchlist.lookalikes import near_pairs
-from edge_lfr.watchlist.source import WatchlistSource, read_source
 from edge_lfr.watchlist.store import SealedStore
 
 DESIGN_PICTURES: Final = 20_000
@@ -42,7 +47,7 @@ SEARCHED_SCORE: Final = 0.5
 
 def measure_watchlist(shared: Path, witness: Witness, *, pictures: int, is_quick: bool) -> Report:
     """
-    Enrol *pictures* made pictures, and fewer when it must be quick.
+    Load *pictures* made entries with a picture each, and fewer when it must be quick.
 
     Raises:
         BenchError: No weights or no portraits.
@@ -51,11 +56,27 @@ def measure_watchlist(shared: Path, witness: Witness, *, pictures: int, is_quick
     count = min(pictures, QUICK_PICTURES) if is_quick else pictures
     with prepared_ground(shared) as ground:
         witness.stage(f"making {count} pictures")
-        source = read_source(write_source(ground.shared, ground.folder / "source", count))
-        witness.stage("enrolling them, beside the bare nets")
-        load = loaded(ground, source, witness)
+        folder = write_source(ground.shared, ground.folder / "source", count)
+        witness.stage("making a bundle of them")
+        bundle = issued(ground, folder)
+        witness.stage("loading it, beside the bare nets")
+        load = loaded(ground, bundle, count, witness)
         witness.stage(f"looking for lookalikes among {DESIGN_PICTURES}")
         return Report.of(load.rows(_lookalikes_s(DESIGN_PICTURES)))
+
+
+def issued(ground: Ground, folder: Path) -> Path:
+    """Make a bundle of *folder* for the appliance of *ground*, by an issuer that it trusts for training."""
+    config = ground.config()
+    trust = config.trust.directory / "issuer.toml"
+    key = create_key(Role.TRAIN, ground.folder / "issuer.key", trust, name="bench", clock=SystemClock())
+    keys = DeviceKeys.load(config.device_directory, create=True)
+    out = ground.folder / f"source{SUFFIX}"
+    return write_list(folder, out, device=_device(config), key=key, recipient=keys.receiving.recipient)
+
+
+def _device(config: ApplianceConfig) -> str:
+    return f"{config.force}/{config.device}"
 
 
 def block_of(pictures: int) -> int:
@@ -119,14 +140,23 @@ class LoadFigures:
         ]
 
 
-def loaded(ground: Ground, source: WatchlistSource, witness: Witness) -> LoadFigures:
+def loaded(ground: Ground, bundle: Path, pictures: int, witness: Witness) -> LoadFigures:
     """
-    Enrol *source* with the nets noted, and stand still now and then for the nets alone.
+    Load *bundle* with the nets noted, and stand still now and then for the nets alone.
+
+    Args:
+        ground: Whose appliance it is for.
+
+        bundle: From `issued`.
+
+        pictures: As many as it has.
+
+        witness: Told after each picture.
 
     Raises:
-        EdgeLfrError: As in `enrol`.
+        EdgeLfrError: As in `admit` and `enrol`.
     """
-    config, pictures = ground.config(), len(source.rows)
+    config = ground.config()
     lanes, block = lane_count(config.models.threads), block_of(pictures)
     nets = BareNets(lanes)
 
@@ -137,16 +167,22 @@ def loaded(ground: Ground, source: WatchlistSource, witness: Witness) -> LoadFig
 
     pack = nets.around(ground.open_pack(threads=1))
     store = SealedStore(config.watchlist_directory, KeyEncryptingKey.load(config.mode_directory, create=True))
+    keys, trust = DeviceKeys.load(config.device_directory), TrustStore.load(config.trust.directory)
     children_before_s, watch = children_cpu_s(), Stopwatch()
-    report = enrol(
-        source,
-        store,
-        EnrolmentStages.of(pack, config.detection, lanes=lanes),
-        quality=config.quality,
-        decision=config.decision,
-        accept_partial=True,
-        progress=progress,
-    )
+    now = SystemClock().utc_now()
+    terms = LoadTerms.of_training(now)
+    with admit(bundle, keys, trust, mode=config.mode, device=_device(config), now=now, terms=terms) as admitted:
+        report = enrol(
+            admitted.source(),
+            store,
+            EnrolmentStages.of(pack, config.detection, lanes=lanes),
+            quality=config.quality,
+            decision=config.decision,
+            accept_partial=True,
+            wipe_at=admitted.wipe_at,
+            origin=admitted.origin,
+            progress=progress,
+        )
     spent = watch.read().since(nets.paused)
     children_s = children_cpu_s() - children_before_s
     peak_mb = _peak_mb(lanes)

@@ -1,8 +1,8 @@
 """
-A watchlist folder of any size, made out of a few hundred portraits: half large pictures, half small ones, none twice.
+A watchlist of any size, made out of a few hundred portraits: half large pictures, half small ones, none twice.
 
-Crop, size and brightness of every picture are drawn with a fixed seed. A person stands under several references, so
-that the search for lookalikes has more to find than in any real list.
+Crop, size and brightness of every picture are drawn with a fixed seed. A person stands under many references, one
+picture each, so that the search for lookalikes has more to find than in any real list.
 """
 
 import csv
@@ -20,8 +20,13 @@ from numpy.typing import NDArray
 from edge_lfr.clock import SystemClock
 from edge_lfr.evaluation.bench.ground import SHARED_REMEDY, BenchError
 from edge_lfr.evaluation.made_entries import MADE_SOURCE, TAKEN_ON, made_entry
-from edge_lfr.terms import Category
-from edge_lfr.watchlist.source import COLUMNS, CSV_NAME
+from edge_lfr.governance.age_files import AgeRecipient
+from edge_lfr.governance.trust import SigningKey
+from edge_lfr.terms import Category, Mode
+from edge_lfr.watchlist.bundle.building import plan_bundle
+from edge_lfr.watchlist.bundle.manifest import SCHEMA, BundleHead
+from edge_lfr.watchlist.bundle.writing import write_bundle
+from edge_lfr.watchlist.source import COLUMNS, CSV_NAME, read_source
 from edge_lfr.watchlist.source_columns import csv_fields
 
 SEED: Final = 20
@@ -30,9 +35,6 @@ LARGE: Final = ("london/neutral", "london/smiling")
 
 SMALL: Final = ("fairface", "congress")
 """Portraits of some 200 pixels."""
-
-MOST_PICTURES: Final = 3
-"""Of one reference: one, two or three, as often."""
 
 JPEG_QUALITY: Final = 90
 WRITERS: Final = 2
@@ -78,6 +80,43 @@ def write_source(shared: Path, folder: Path, pictures: int) -> Path:
     return folder
 
 
+def write_list(folder: Path, out: Path, *, device: str, key: SigningKey, recipient: AgeRecipient) -> Path:
+    """
+    Make a bundle of a folder from `write_source` for training, as an issuer does, and give it.
+
+    Args:
+        folder: With its CSV.
+
+        out: The bundle; must not exist.
+
+        device: Whose list it is, as `force/device`.
+
+        key: Of an issuer for training.
+
+        recipient: The device's.
+
+    Raises:
+        BenchError: A made entry or picture is refused.
+    """
+    now = SystemClock().utc_now()
+    plan = plan_bundle(read_source(folder), now)
+    if plan.refused:
+        message = f"{len(plan.refused)} made entries are refused, the first one for {plan.refused[0].reasons[0]}"
+        raise BenchError(message)
+    head = BundleHead.model_validate(
+        {
+            "schema": SCHEMA,
+            "mode": Mode.TRAINING,
+            "issuer": "bench",
+            "devices": (device,),
+            "list_id": "bench",
+            "extracted_at": now,
+        }
+    )
+    write_bundle(out, head.with_entries(plan.entries), plan.pictures, issuer=key, recipients=[recipient])
+    return out
+
+
 def _files(shared: Path, folders: tuple[str, ...]) -> list[Path]:
     return sorted(path for folder in folders for path in (shared / "data" / folder).glob("*.jpg"))
 
@@ -85,23 +124,18 @@ def _files(shared: Path, folders: tuple[str, ...]) -> list[Path]:
 def _planned(
     drawn: random.Random, large: list[Path], small: list[Path], folder: Path, pictures: int
 ) -> Iterator[tuple[str, _Picture]]:
-    """Give reference ids and what their pictures are made of; the pictures of a reference show one person."""
-    number = reference = 0
-    while number < pictures:
-        origin = drawn.choice(large if drawn.random() < 1 / 2 else small)
-        for _ in range(min(drawn.randint(1, MOST_PICTURES), pictures - number)):
-            yield (
-                f"BENCH-{reference:05}",
-                _Picture(
-                    origin=origin,
-                    path=folder / f"{number:06}.jpg",
-                    crop_xy=(drawn.uniform(0, 0.02), drawn.uniform(0, 0.02)),
-                    size=drawn.uniform(0.9, 1.0),
-                    brightness=drawn.uniform(0.85, 1.1),
-                ),
-            )
-            number += 1
-        reference += 1
+    """Give reference ids and what their pictures are made of."""
+    for number in range(pictures):
+        yield (
+            f"BENCH-{number:05}",
+            _Picture(
+                origin=drawn.choice(large if drawn.random() < 1 / 2 else small),
+                path=folder / f"{number:06}.jpg",
+                crop_xy=(drawn.uniform(0, 0.02), drawn.uniform(0, 0.02)),
+                size=drawn.uniform(0.9, 1.0),
+                brightness=drawn.uniform(0.85, 1.1),
+            ),
+        )
 
 
 def _write(picture: _Picture) -> None:
