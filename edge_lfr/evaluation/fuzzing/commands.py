@@ -1,0 +1,181 @@
+"""
+Commands that take files from outside, run in this process on an appliance of their own, with mutants as their files.
+
+What is judged is what a person at a terminal meets: an exit status of `sysexits.h`, no traceback, no defect, and after
+a refusal no file that was not there before.
+"""
+
+import io
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from random import Random
+from typing import Final
+
+import structlog
+
+from edge_lfr.evaluation.fuzzing.authorities import Authorities
+from edge_lfr.evaluation.fuzzing.bundles import Bundles
+from edge_lfr.evaluation.fuzzing.case import Mutant, Outcome, Target, Verdict, put_in
+from edge_lfr.evaluation.fuzzing.control_lines import STATUSES
+from edge_lfr.evaluation.fuzzing.ledgers import Ledgers
+from edge_lfr.evaluation.fuzzing.made import KEYS, SECOND_OFFICER, trust_file
+from edge_lfr.evaluation.fuzzing.published_heads import PublishedHeads
+from edge_lfr.evaluation.fuzzing.revocations import RevocationFiles
+from edge_lfr.evaluation.fuzzing.tree_changes import changed_toml
+from edge_lfr.evaluation.fuzzing.trust_files import TrustFiles
+from edge_lfr.governance.device_keys import DeviceKeys
+from edge_lfr.governance.trust import Role
+from edge_lfr.inference.catalogue import load_catalogue
+
+RunCommand = Callable[[Sequence[str]], int]
+"""The one entry point of the command line, which lies above this."""
+
+PACK: Final = "yunet-0095"
+
+CONFIG: Final = f"""
+mode = "training"
+force = "anytown"
+device = "van-1"
+state_directory = "state"
+runtime_directory = "run"
+[models]
+pack = "{PACK}"
+[[cameras]]
+id = "north"
+source = "none.mp4"
+[reporting.broker]
+host = "127.0.0.1"
+port = 1
+[trust]
+directory = "trust.d"
+"""
+"""Of an appliance that never runs; nobody listens at port 1."""
+
+KEEPS: Final = frozenset({"ledger.jsonl", "clock.json", "lock"})
+"""What the appliance may write of its own accord, whatever becomes of the file that it was given."""
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """One command; `FILE` stands for the mutant's path, `LEDGER` for a sound ledger's, `CONFIG` for the appliance's."""
+
+    words: tuple[str, ...]
+    of: str
+    """Of which target its files are."""
+
+
+INVOCATIONS: Final = (
+    Invocation(("authority", "verify", "FILE", "--config", "CONFIG"), "authority"),
+    Invocation(("authority", "verify", "FILE", "--trust", "TRUST", "--device", "anytown/van-1", "--json"), "authority"),
+    Invocation(("authority", "take-revocation", "FILE", "--config", "CONFIG"), "revocation"),
+    Invocation(("watchlist", "verify", "FILE", "--config", "CONFIG"), "bundle"),
+    Invocation(("watchlist", "inspect", "FILE", "--references", "--untrusted", "--config", "CONFIG"), "bundle"),
+    Invocation(("ledger", "verify", "--file", "FILE", "--config", "CONFIG"), "ledger"),
+    Invocation(("ledger", "verify", "--file", "LEDGER", "--heads", "FILE", "--json"), "published heads"),
+    Invocation(("ledger", "show", "--file", "FILE"), "ledger"),
+    Invocation(("keys", "trust", "FILE", "--yes", "--config", "CONFIG"), "trust file"),
+    Invocation(("config", "check", "--config", "FILE"), "configuration"),
+)
+
+
+class _Configurations:
+    """The configuration itself, as the person wrote it."""
+
+    name = "configuration"
+    specimens = (CONFIG.encode(),)
+
+    def structured(self, drawn: Random) -> Mutant:
+        return Mutant(*changed_toml(drawn, self.specimens[0]))
+
+    def attempt(self, mutant: Mutant, folder: Path) -> Outcome:
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Nothing was prepared."""
+
+
+class Commands:
+    """All commands of `INVOCATIONS`, one after the other drawn."""
+
+    name = "command"
+
+    def __init__(self, run: RunCommand) -> None:
+        self._run = run
+        self._logging = structlog.get_config()
+        self._home = tempfile.TemporaryDirectory(prefix="edge-lfr-fuzz-home-")
+        self._folder = Path(self._home.name)
+        now = datetime.now(tz=UTC).replace(microsecond=0)
+        self._config = self._folder / "edge-lfr.toml"
+        self._config.write_text(CONFIG, encoding="utf-8")
+        keys = DeviceKeys.load(self._folder / "state" / "device", create=True)
+        trust = self._folder / "trust.d"
+        trust.mkdir(mode=0o755)
+        for number, (role, key) in enumerate((*KEYS.items(), (Role.AUTHORISE, SECOND_OFFICER))):
+            path = trust / f"{role}-{number}.toml"
+            path.write_bytes(trust_file(role, key, now - timedelta(hours=1)))
+            path.chmod(0o644)
+        heads = PublishedHeads()
+        (self._folder / "sound.jsonl").write_bytes(heads.ledger)
+        sources: tuple[Target, ...] = (
+            Authorities(now, load_catalogue().pack(PACK).digest),
+            RevocationFiles(now),
+            Bundles(now, keys.receiving),
+            Ledgers(),
+            heads,
+            TrustFiles(),
+            _Configurations(),
+        )
+        self._sources = {source.name: source for source in sources}
+        self.specimens = tuple(_addressed(number, each) for number, each in self._sound())
+        self._before = set(self._files())
+
+    def _sound(self) -> Iterator[tuple[int, bytes]]:
+        for number, invocation in enumerate(INVOCATIONS):
+            yield number, self._sources[invocation.of].specimens[0]
+
+    def structured(self, drawn: Random) -> Mutant:
+        number = drawn.randrange(len(INVOCATIONS))
+        made = self._sources[INVOCATIONS[number].of].structured(drawn)
+        how = f"{' '.join(INVOCATIONS[number].words[:2])}: {made.how}"
+        return Mutant(_addressed(number, made.untrusted), how, is_signed_anew=made.is_signed_anew)
+
+    def attempt(self, mutant: Mutant, folder: Path) -> Outcome:
+        number = mutant.untrusted[0] % len(INVOCATIONS) if mutant.untrusted else 0
+        path = put_in(folder, "offered.toml", mutant.untrusted[1:])
+        places = {"FILE": path, "CONFIG": self._config, "TRUST": self._folder / "trust.d"}
+        places["LEDGER"] = self._folder / "sound.jsonl"
+        words = [str(places.get(word, word)) for word in INVOCATIONS[number].words]
+        said = io.StringIO()
+        with redirect_stdout(said), redirect_stderr(said):
+            status = self._run(words)
+        made = set(self._files()) - self._before
+        for each in made:
+            each.unlink()
+        command = " ".join(words[:2])
+        if status not in STATUSES or "Traceback" in said.getvalue() or "a defect" in said.getvalue():
+            last = said.getvalue().strip().splitlines()[:1]
+            message = f"{command}: exit status {status}: {''.join(last)[:120]}"
+            raise AssertionError(message)
+        if status == os.EX_OK:
+            return Outcome(Verdict.UNCHANGED if mutant.untrusted in self.specimens else Verdict.BELIEVED)
+        if any(each.name not in KEEPS for each in made):
+            message = f"{command}: refused, and left a file"
+            raise AssertionError(message)
+        return Outcome(Verdict.REFUSED, f"{command}: exit status {status}")
+
+    def _files(self) -> Iterator[Path]:
+        return (path for path in self._folder.rglob("*") if not path.is_dir())
+
+    def close(self) -> None:
+        structlog.configure(**self._logging)
+        self._home.cleanup()
+
+
+def _addressed(number: int, content: bytes) -> bytes:
+    """A file with a byte before it that says for which command it is."""
+    return bytes([number]) + content
