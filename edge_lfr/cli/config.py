@@ -26,6 +26,7 @@ STARTS: Final = {
 ENDINGS: Final = {
     Ending.PURGE: "data key destroyed, row deleted and overwritten",
     Ending.DELETE: "deleted",
+    Ending.EXPIRE: "file deleted, or before, once it was copied",
     Ending.WIPE: "data key destroyed, files deleted, memory overwritten",
     Ending.KEPT: "not deleted by the appliance",
     Ending.NOT_MADE: "not made",

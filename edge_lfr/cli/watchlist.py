@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from edge_lfr.cli import bundle, bundle_reading
+from edge_lfr.cli import bundle, bundle_reading, was_listed
 from edge_lfr.cli.consent import require_consent
 from edge_lfr.cli.due_lists import wipe_due_lists
 from edge_lfr.cli.loading import load_bundle
@@ -26,6 +26,7 @@ from edge_lfr.watchlist.store import SealedStore
 app = new_app("Load, show, shorten or destroy the watchlist.")
 bundle.add_to(app)
 bundle_reading.add_to(app)
+was_listed.add_to(app)
 
 
 @app.command(epilog="Example: edge-lfr watchlist load /media/stick/market.lfrw && edge-lfr watchlist show")

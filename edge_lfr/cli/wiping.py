@@ -143,6 +143,7 @@ def _by_ourselves(config: ApplianceConfig, *, json: bool) -> None:
         lists=wiped.lists,
         keys=wiped.keys,
         destroyed_in_s=seconds_since(begun_ns, clock),
+        list_id=wiped.live,
     )
     if not json:
         say(f"destroyed in {ended.destroyed_in_s:.2f} s: {ended.lists} lists, {ended.keys} keys; proving it")

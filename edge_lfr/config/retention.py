@@ -57,6 +57,9 @@ class Ending(StrEnum):
     DELETE = "delete"
     """Row deleted; there was nothing to seal."""
 
+    EXPIRE = "expire"
+    """File deleted: at the end of the period, or before it by whoever copied it; there was nothing to seal."""
+
     WIPE = "wipe"
     """Data key destroyed, files deleted, memory overwritten."""
 
@@ -75,7 +78,8 @@ PROGRAM: Final[dict[str, tuple[Start, Ending]]] = {
     "acknowledgement": (Start.ISSUE, Ending.DELETE),
     "watchlist": (Start.LOAD, Ending.WIPE),
     "ledger": (Start.EVENT, Ending.KEPT),
-    "certificate": (Start.EVENT, Ending.KEPT),
+    "manifest": (Start.LOAD, Ending.EXPIRE),
+    "certificate": (Start.EVENT, Ending.EXPIRE),
     "recording": (Start.CAPTURE, Ending.NOT_MADE),
     "health": (Start.EVENT, Ending.EXIT),
 }
@@ -95,7 +99,7 @@ class RetentionRule(Section):
     """What begins the period."""
 
     period_s: Period | None = None
-    """Seconds from the start to the end: 60 to 31 days; only where the end is a purge, and always there."""
+    """Seconds from the start to the end: 60 to 31 days; where the end is a purge or an expiry, and only there."""
 
     until: Text | None = None
     """What ends it otherwise, in words."""
@@ -113,8 +117,8 @@ class RetentionRule(Section):
 
     @model_validator(mode="after")
     def _has_one_end(self) -> Self:
-        if (self.ends is Ending.PURGE) != (self.period_s is not None):
-            message = "period_s: stands where the end is a purge, and only there"
+        if (self.ends in {Ending.PURGE, Ending.EXPIRE}) != (self.period_s is not None):
+            message = "period_s: stands where the end is a purge or an expiry, and only there"
             raise ValueError(message)
         if (self.period_s is None) != (self.until is not None):
             message = "until: stands where there is no period_s, and only there"
@@ -131,6 +135,7 @@ class RetentionRules(Section):
     acknowledgement: RetentionRule
     watchlist: RetentionRule
     ledger: RetentionRule
+    manifest: RetentionRule
     certificate: RetentionRule
     recording: RetentionRule
     health: RetentionRule
@@ -181,6 +186,16 @@ class RetentionProfile(Section):
     @property
     def test_lifetime(self) -> timedelta:
         return timedelta(seconds=self.rules.test_alert.period_s or 0)
+
+    @property
+    def manifest_lifetime(self) -> timedelta:
+        """Of a list's pseudonymous manifest, on the appliance."""
+        return timedelta(seconds=self.rules.manifest.period_s or 0)
+
+    @property
+    def certificate_lifetime(self) -> timedelta:
+        """Of a wipe certificate or a load's receipt, likewise."""
+        return timedelta(seconds=self.rules.certificate.period_s or 0)
 
 
 class _Document(Section):

@@ -59,6 +59,7 @@ class Wiping:
             lists=wiped.lists,
             keys=wiped.keys,
             destroyed_in_s=(self.clock.monotonic_ns() - begun_ns) / 1e9,
+            list_id=wiped.live,
         )
         if wiped.lists or wiped.keys:
             self.chronicle.wiped(self.ended, by)

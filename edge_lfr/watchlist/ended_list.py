@@ -62,6 +62,8 @@ class EndedList:
     lists: int
     keys: int
     destroyed_in_s: float
+    list_id: str | None = None
+    """Of the list that was live."""
 
     def facts(self) -> dict[str, Any]:
         """Numbers and digests; JSON."""
@@ -77,6 +79,7 @@ class EndedList:
             "lists": self.lists,
             "keys": self.keys,
             "destroyed_in_s": round(self.destroyed_in_s, 3),
+            "list_id": self.list_id,
         }
 
     def secret(self) -> bytes:
@@ -104,6 +107,7 @@ class EndedList:
             lists=facts["lists"],
             keys=facts["keys"],
             destroyed_in_s=facts["destroyed_in_s"],
+            list_id=facts["list_id"],
         )
 
     def certify(
@@ -148,6 +152,7 @@ class EndedList:
             by=self.by,
             begun_at=self.begun_at,
             list_digest=None if evidence is None else evidence.digest,
+            list_id=self.list_id,
             references=0 if evidence is None else evidence.references,
             templates=0 if evidence is None else evidence.templates,
             lists=self.lists,

@@ -198,12 +198,21 @@ def settle(folder: Path, live: str | None) -> None:
 
 def kept_manifests(folder: Path) -> list[tuple[datetime, str, Path]]:
     """From when, of which list, and where: every manifest that is not pending, in the order of time."""
-    found = ((NAME.fullmatch(path.name), path) for path in _files(folder))
-    return sorted(
-        (datetime.strptime(name["at"], TIME_FORMAT).replace(tzinfo=UTC), name["list_id"], path)
-        for name, path in found
-        if name is not None and name["pending"] is None
-    )
+    found: list[tuple[datetime, str, Path]] = []
+    for path in _files(folder):
+        name = NAME.fullmatch(path.name)
+        at = None if name is None else time_in_name(name["at"])
+        if name is not None and at is not None and name["pending"] is None:
+            found.append((at, name["list_id"], path))
+    return sorted(found)
+
+
+def time_in_name(text: str) -> datetime | None:
+    """The time that a file's name begins with; None where it is none."""
+    try:
+        return datetime.strptime(text, TIME_FORMAT).replace(tzinfo=UTC)
+    except ValueError:
+        return None
 
 
 def read_manifest(untrusted_file: BinaryIO, identity: AgeIdentity) -> PseudonymousManifest:

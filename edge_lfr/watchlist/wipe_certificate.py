@@ -77,6 +77,9 @@ class WipeCertificate(BaseModel):
     list_digest: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None
     """The same that alerts and the ledger name; None where the list did not open, or there was none."""
 
+    list_id: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")] | None = None
+    """Of the list that was live, which its pseudonymous manifest names, too; known without opening anything."""
+
     references: Count
     templates: Count
     lists: Count

@@ -21,7 +21,7 @@ def test_every_kind_of_data_has_its_line(tmp_path: Path, capsys: pytest.CaptureF
     """Also what is not made and what is kept: an assessment asks for all of it."""
     lines = shown(tmp_path, capsys, "--markdown").splitlines()
     table = [line for line in lines if line.startswith("| ")]
-    kinds = ["alert", "sighting", "test alert", "acknowledgement", "watchlist", "ledger", "certificate"]
+    kinds = ["alert", "sighting", "test alert", "acknowledgement", "watchlist", "ledger", "manifest", "certificate"]
     assert [*kinds, "recording", "health"] == [line.split(" | ")[0].removeprefix("| ") for line in table[2:]]
     assert {8} == {line.count("|") for line in table}
     assert any("alerts-24h" in line and "SHA-256" in line for line in lines)
@@ -41,6 +41,6 @@ def test_a_program_gets_the_document(tmp_path: Path, capsys: pytest.CaptureFixtu
     """Name, version, digest, and every rule."""
     document(tmp_path, ("period_s = 86_400", "period_s = 7_200"))
     result = json.loads(shown(tmp_path, capsys, "--json", own=True))
-    assert ("lfr.config-retention/1", NAME, "1") == (result["schema"], result["name"], result["version"])
+    assert ("lfr.config-retention/1", NAME, "2") == (result["schema"], result["name"], result["version"])
     assert 7_200 == result["rules"]["alert"]["period_s"]
     assert 64 == len(result["digest"])
