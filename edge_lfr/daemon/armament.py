@@ -2,6 +2,7 @@
 
 import os
 import threading
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Final
@@ -45,17 +46,22 @@ class Armament:
             ends.callback(self.watchlist.close)
             ends.callback(self.gallery.destroy)
 
-    def begin_index(self) -> None:
-        """Try the graph, if one is wanted, in a nice thread; exact search serves until it has won (large: minutes)."""
-        trial = threading.Thread(target=self._choose_index, name="index", daemon=True)
+    def begin_index(self, on_chosen: Callable[["Armament"], None]) -> None:
+        """
+        Try the graph, if one is wanted, in a nice thread; exact search serves until it has won (large: minutes).
+
+        *on_chosen* is called when that is over, in that thread.
+        """
+        trial = threading.Thread(target=self._choose_index, args=(on_chosen,), name="index", daemon=True)
         try:
             trial.start()
         except RuntimeError as error:  # no thread left: exact search is enough
             self.gallery.give_up_index(error)
+            on_chosen(self)
         else:
             self._trial = trial
 
-    def _choose_index(self) -> None:
+    def _choose_index(self, on_chosen: Callable[["Armament"], None]) -> None:
         # On Linux niceness belongs to a thread, and more of it needs no privilege.
         thread = threading.get_native_id()
         try:
@@ -64,6 +70,7 @@ class Armament:
             self.gallery.give_up_index(error)
         else:
             self.gallery.choose_index()
+        on_chosen(self)
 
     def _end_trial(self) -> None:
         if self._trial is not None:

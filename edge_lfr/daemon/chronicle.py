@@ -6,7 +6,9 @@ Everything enters as the daemon's own records; what leaves has room for no label
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -21,11 +23,18 @@ from edge_lfr.pipeline.reporting.discard import Counters
 from edge_lfr.pipeline.reporting.messages import AlertMessage, SightingMessage
 from edge_lfr.pipeline.reporting.witness import Witness
 from edge_lfr.watchlist.ended_list import EndedList
+from edge_lfr.watchlist.index_report import IndexReason
 from edge_lfr.watchlist.wipe_certificate import WipeCertificate
 
 ALERTS: Final = "alerts"
 FACES_SEEN: Final = "faces-seen"
 """Names of counters."""
+
+
+class _Present(threading.local):
+    """Who wants what is done now in this thread, and as what."""
+
+    cause: tuple[Actor, str] = DAEMON, "daemon"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +55,7 @@ class Chronicle(Witness):
     _begun: _Since = field(init=False)
     _armed: _Since | None = field(default=None, init=False)
     _paused_ns: int | None = field(default=None, init=False)
+    _present: _Present = field(default_factory=_Present, init=False)
 
     def __post_init__(self) -> None:
         self._begun = self._now()
@@ -69,9 +79,20 @@ class Chronicle(Witness):
         """The daemon has ended in order."""
         self.recorder.note(LedgerEvent.STOPPED, by, code=code, **self._counted(self._begun))
 
-    def armed(self, armament: Armament, by: Actor, authority: Mapping[str, Fact | None]) -> None:
-        """This list is searched from now on, above this threshold; in operation *authority* says by what right."""
+    @contextmanager
+    def acting(self, by: Actor, code: str) -> Iterator[None]:
+        """What this thread does in the block, *by* wanted; outside of one it is the daemon that arms and disarms."""
+        before = self._present.cause
+        self._present.cause = by, code
+        try:
+            yield
+        finally:
+            self._present.cause = before
+
+    def armed(self, armament: Armament) -> None:
+        """This list is searched from now on, above this threshold."""
         self._armed = self._now()
+        by, _ = self._present.cause
         watchlist, templates = armament.watchlist, armament.gallery.templates
         self.recorder.note(
             LedgerEvent.THRESHOLD,
@@ -84,25 +105,27 @@ class Chronicle(Witness):
         self.recorder.note(
             LedgerEvent.ARMED,
             by,
-            **{
-                "watchlist_sha256": watchlist.digest,
-                "pack_sha256": watchlist.pack_digest,
-                "references": armament.gallery.references,
-                "templates": templates,
-                "threshold": armament.threshold,
-                **authority,
-            },
+            watchlist_sha256=watchlist.digest,
+            pack_sha256=watchlist.pack_digest,
+            references=armament.gallery.references,
+            templates=templates,
+            threshold=armament.threshold,
         )
 
-    def disarmed(self, watchlist_sha256: str, by: Actor, code: str) -> None:
-        """Nobody is compared from now on."""
+    def disarmed(self, watchlist_sha256: str, code: str | None = None) -> None:
+        """That list is searched no more: for *code*, or for what is being done."""
+        by, cause = self._present.cause
         since, self._armed = self._armed, None
         counted = {} if since is None else self._counted(since)
-        self.recorder.note(LedgerEvent.DISARMED, by, code=code, watchlist_sha256=watchlist_sha256, **counted)
+        self.recorder.note(
+            LedgerEvent.DISARMED, by, code=cause if code is None else code, watchlist_sha256=watchlist_sha256, **counted
+        )
 
     def index_chosen(self, armament: Armament) -> None:
-        """How the list is searched, and why so."""
+        """How the list is searched, and why so; nothing where the list ended before that was known."""
         choice = armament.gallery.choice
+        if choice.reason is IndexReason.TRYING:
+            return
         self.recorder.note(
             LedgerEvent.INDEX_CHOSEN,
             DAEMON,

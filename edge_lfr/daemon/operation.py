@@ -16,6 +16,7 @@ import structlog
 from edge_lfr.config.appliance import ApplianceConfig
 from edge_lfr.daemon.armament import Armament, arm
 from edge_lfr.daemon.assembly import Nets, assemble
+from edge_lfr.daemon.chronicle import Chronicle
 from edge_lfr.daemon.health import Health
 from edge_lfr.daemon.path_loop import PathLoop
 from edge_lfr.daemon.reporter import DaemonReporter
@@ -52,6 +53,7 @@ class Operation:
     loop: PathLoop
     times: StageTimes
     health: Health
+    chronicle: Chronicle
     _track_ids: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def take_watchlist(self) -> None:
@@ -77,7 +79,7 @@ class Operation:
             armament.destroy()
             raise
         self._exchange(armament, path, meanwhile=lambda: self.alerts.rest_on(basis))
-        armament.begin_index()
+        armament.begin_index(self.chronicle.index_chosen)
 
     def disarm(self) -> None:
         """Search nothing, and destroy the vectors."""
@@ -132,6 +134,9 @@ class Operation:
             old, self.health.armament = self.health.armament, armament
             if old is not None:
                 old.destroy()
+                self.chronicle.disarmed(old.watchlist.digest, "replaced" if armament is not None else None)
+            if armament is not None:
+                self.chronicle.armed(armament)
 
     def _stop_cameras_in_time(self) -> None:
         stops = {

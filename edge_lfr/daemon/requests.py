@@ -86,7 +86,8 @@ class Requests:
                 if self.ending.is_set():
                     message = "the daemon is stopping"
                     raise ControlError(message, remedy="ask again when it runs")
-                with self.progress.span(f"request-{request.verb.value}", request_limit_s(request.verb)):
+                by = self.chronicle.acting(by_peer(request), request.verb.value)
+                with by, self.progress.span(f"request-{request.verb.value}", request_limit_s(request.verb)):
                     return handler(request)
         finally:
             self.on_changed()

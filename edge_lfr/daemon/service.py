@@ -208,6 +208,7 @@ class Daemon:
             loop=self._loop,
             times=times,
             health=self._health,
+            chronicle=self._chronicle,
         )
         self._wiping = Wiping(
             operation=self._operation,

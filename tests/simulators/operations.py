@@ -127,6 +127,7 @@ class Box:
             retention=self.config.retention.chosen,
         )
         reporter = DaemonReporter(alerts, self.health.counters, self.health.latency, self.clock, keep_track_ends=False)
+        self.chronicle = Chronicle(self.health.recorder, self.health.counters, self.clock)
         self.operation = Operation(
             config=self.config,
             pack=pack,
@@ -138,8 +139,8 @@ class Box:
             loop=self.loop,
             times=self.health.times,
             health=self.health,
+            chronicle=self.chronicle,
         )
-        self.chronicle = Chronicle(self.health.recorder, self.health.counters, self.clock)
         self.wiping = Wiping(
             operation=self.operation,
             store=self.store,

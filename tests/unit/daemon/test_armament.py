@@ -43,7 +43,7 @@ def test_an_armed_list_is_searched_exactly_at_once_and_by_graph_later(tmp_path: 
     try:
         assert IndexChoice.EXACT is armed.gallery.index
         assert 0.6 == armed.threshold
-        armed.begin_index()
+        armed.begin_index(lambda _: None)
         assert eventually(lambda: armed.gallery.index is IndexChoice.HNSW)
         assert (IndexReason.FORCED, 1.0) == (armed.gallery.choice.reason, armed.gallery.choice.recall)
     finally:
@@ -55,7 +55,7 @@ def test_destruction_ends_the_trial(tmp_path: Path) -> None:
     loaded(tmp_path, PACK.digest, 300)
     slow = GalleryConfig(index=IndexChoice.HNSW, hnsw_m=128, hnsw_ef_construction=2000)
     armed = arm(new_store(tmp_path), PACK, slow, Conditions())
-    armed.begin_index()
+    armed.begin_index(lambda _: None)
     armed.destroy()
     assert "index" not in {thread.name for thread in threading.enumerate()}
     assert IndexChoice.EXACT is armed.gallery.index
@@ -68,7 +68,7 @@ def test_the_trial_is_nice(tmp_path: Path) -> None:
     before = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
     seen: list[int] = []
     armed.gallery.choose_index = lambda: seen.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))  # type: ignore[method-assign]
-    armed.begin_index()
+    armed.begin_index(lambda _: None)
     armed.destroy()
     assert [min(before + 10, 19)] == seen
     assert before == os.getpriority(os.PRIO_PROCESS, threading.get_native_id())

@@ -67,6 +67,26 @@ def test_who_asks_and_does_not_get_it_is_told(box: Box, tmp_path: Path) -> None:
     assert b"nobody" not in (tmp_path / FILE_NAME).read_bytes()
 
 
+def test_every_arming_and_its_end_is_told(box: Box, tmp_path: Path) -> None:
+    """With which list, threshold and index; who asked for it, or the daemon itself; what was counted meanwhile."""
+    box.run(references=2)
+    box.ask("reload")
+    box.health.counters.count("alerts", 3)
+    box.clock.sleep(12)
+    box.operation.disarm()
+    events = [(event, who) for event, who in told(tmp_path) if event != "index-chosen"]
+    armed = [("threshold", BY_ITSELF), ("armed", BY_ITSELF)]
+    assert [*armed, ("disarmed", BY_US), ("threshold", BY_US), ("armed", BY_US), ("disarmed", BY_ITSELF)] == events
+    replaced, ended = facts_of(tmp_path, "disarmed")
+    assert ("replaced", "daemon") == (replaced["code"], ended["code"])
+    assert (3, 12.0) == (ended["alerts"], ended["seconds"])
+    (first, _) = facts_of(tmp_path, "armed")
+    assert (2, 4, 0.6) == (first["references"], first["templates"], first["threshold"])
+    assert [("exact", "too-few-templates")] * 2 == [
+        (facts["index"], facts["code"]) for facts in facts_of(tmp_path, "index-chosen")
+    ]
+
+
 def test_a_removal_is_told_by_number(box: Box, tmp_path: Path) -> None:
     """How many, not whom."""
     box.run(references=3)
