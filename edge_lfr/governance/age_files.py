@@ -134,7 +134,8 @@ class AgeReader:
         source = _Rejoined(header, untrusted_file)
         reading, writing = os.pipe()
         self._plain = os.fdopen(reading, "rb", buffering=0)
-        self._error: AgeFileError | None = None
+        # Until the library says that it has verified the last byte: however its thread ends, that is no genuine end.
+        self._error: AgeFileError | None = AgeFileError("the age file was not read to its end")
         self._thread = threading.Thread(
             target=self._decrypt, args=(source, writing, identity), name="age-reader", daemon=True
         )
@@ -172,6 +173,7 @@ class AgeReader:
         with os.fdopen(writing, "wb", buffering=0) as out:
             try:
                 pyrage.decrypt_io(source, _WholeWrites(out), [identity._identity])  # noqa: SLF001 - this file's own
+                self._error = None
             except BrokenPipeError:
                 pass  # nobody reads any more
             except pyrage.DecryptError:

@@ -5,6 +5,7 @@ import io
 import subprocess
 from pathlib import Path
 
+import pyrage
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -177,3 +178,20 @@ def test_the_distributions_age_reads_and_writes_the_same_files(tmp_path: Path) -
     theirs = subprocess.run(["age", "-r", identity.recipient.text], input=PLAIN, check=True, capture_output=True)
     assert PLAIN == opened.stdout
     assert PLAIN == read_all(theirs.stdout, identity)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_only_the_library_itself_says_that_the_end_is_genuine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A library that breaks off in a way that nobody knows of has verified nothing, though every byte has come."""
+
+    def broken(_source: object, out: io.RawIOBase, _identities: object) -> None:
+        out.write(PLAIN)
+        raise ArithmeticError
+
+    monkeypatch.setattr(pyrage, "decrypt_io", broken)
+    with AgeReader(io.BytesIO(ENCRYPTED), IDENTITY) as reader:
+        left = len(PLAIN)
+        while left:
+            left -= len(reader.read(left))
+        with pytest.raises(AgeFileError):
+            reader.read(1)
