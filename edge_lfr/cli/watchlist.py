@@ -1,12 +1,13 @@
 """Load, show, shorten or destroy the watchlist."""
 
 from collections import Counter
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from edge_lfr.cli import bundle, bundle_reading, was_listed
+from edge_lfr.cli import bundle, bundle_reading, list_diff, was_listed
 from edge_lfr.cli.consent import require_consent
 from edge_lfr.cli.due_lists import wipe_due_lists
 from edge_lfr.cli.loading import load_bundle
@@ -19,6 +20,7 @@ from edge_lfr.daemon.control import ControlClient, Verb
 from edge_lfr.daemon.lock import hold_state
 from edge_lfr.errors import WatchlistMissingError
 from edge_lfr.governance.keys import KeyEncryptingKey
+from edge_lfr.governance.trust import shown_fingerprint
 from edge_lfr.watchlist.pseudonyms import officer_of
 from edge_lfr.watchlist.sealed_list import StoredWatchlist
 from edge_lfr.watchlist.store import SealedStore
@@ -26,6 +28,7 @@ from edge_lfr.watchlist.store import SealedStore
 app = new_app("Load, show, shorten or destroy the watchlist.")
 bundle.add_to(app)
 bundle_reading.add_to(app)
+list_diff.add_to(app)
 was_listed.add_to(app)
 
 
@@ -58,12 +61,16 @@ def show(
     config: ConfigOption = DEFAULT_CONFIG,
     json: JsonOption = False,
 ) -> None:
-    """Show what is loaded: counts, digests, categories, lookalikes; with --references every id."""
+    """Show what is loaded: counts, digests, origin, age and end, categories, lookalikes; with --references every id."""
     loaded = load_config(config)
     store = _store(loaded)
+    now = store.clock.utc_now()
     with store.open() as stored:
-        summary = _summary(stored)
+        summary = _summary(stored, now)
         entries = [stored.entry(reference_id) for reference_id in stored.reference_ids]
+    to_come = [entry.expires_at for entry in entries if entry.expires_at > now]
+    summary["next_expiry"] = min(to_come).isoformat() if to_come else None
+    summary["expired"] = len(entries) - len(to_come)
     summary["categories"] = dict(Counter(entry.category.value for entry in entries).most_common())
     summary["response_codes"] = dict(Counter(entry.response_code.value for entry in entries).most_common())
     rows = [(entry.reference_id, entry.category.value, entry.response_code.value) for entry in entries]
@@ -76,12 +83,24 @@ def show(
         write_table(("reference", "category", "response"), rows)
 
 
-def _summary(stored: StoredWatchlist) -> dict[str, Any]:
+def _summary(stored: StoredWatchlist, now: datetime) -> dict[str, Any]:
+    origin = stored.origin
+    drawn_at = stored.created_at if origin is None else origin.extracted_at
     return {
         "list_id": stored.list_id,
         "digest": stored.digest,
         "pack_digest": stored.pack_digest,
+        "bundle": None
+        if origin is None
+        else {
+            "list_id": origin.list_id,
+            "manifest_digest": origin.manifest_sha256,
+            "issuer": shown_fingerprint(origin.issuer_key),
+            "extracted_at": origin.extracted_at.isoformat(),
+        },
         "created_at": stored.created_at.isoformat(),
+        "age_hours": round((now - drawn_at) / timedelta(hours=1), 2),
+        "wipe_at": None if stored.wipe_at is None else stored.wipe_at.isoformat(),
         "references": stored.references,
         "templates": stored.templates,
         "lookalikes": [" = ".join(sorted(pair)) for pair in sorted(stored.lookalikes, key=sorted)],

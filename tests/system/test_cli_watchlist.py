@@ -15,11 +15,12 @@ import pytest
 from edge_lfr.governance.device_keys import DeviceKeys
 from edge_lfr.governance.documents import Kind, read_document
 from edge_lfr.governance.trust import shown_fingerprint
+from edge_lfr.terms import ResponseCode
 from edge_lfr.watchlist.receipt import LoadReceipt
 from simulators.appliance import eventually
 from simulators.command import Command, Finished
 from simulators.issuer import bundle_of, trainer_of
-from simulators.watchlists import CSV_HEADER, csv_row
+from simulators.watchlists import CSV_HEADER, EXPIRES_AT, csv_row
 
 pytestmark = pytest.mark.shared
 
@@ -104,6 +105,57 @@ def test_a_list_for_training_ends_within_a_day(loaded: Finished) -> None:
     assert timedelta(hours=23) < left <= timedelta(hours=24)
 
 
+def test_what_is_shown_says_where_it_came_from_and_when_it_ends(edge_lfr: Command, loaded: Finished) -> None:
+    """The bundle by its digest, the age since the extract, the end, and when the next entry expires."""
+    shown = edge_lfr("watchlist", "show", "--json").json
+    assert loaded.json["bundle"]["manifest_digest"] == shown["bundle"]["manifest_digest"]
+    assert loaded.json["bundle"]["extracted_at"] == shown["bundle"]["extracted_at"]
+    assert shown_fingerprint(trainer_of(edge_lfr.folder).fingerprint) == shown["bundle"]["issuer"]
+    assert 1.0 <= shown["age_hours"] < 2.0
+    assert loaded.json["wipe_at"] == datetime.fromisoformat(shown["wipe_at"]).isoformat(timespec="seconds")
+    assert (EXPIRES_AT, 0) == (datetime.fromisoformat(shown["next_expiry"]), shown["expired"])
+
+
+@pytest.mark.usefixtures("loaded")
+def test_a_difference_is_told_before_a_load(edge_lfr: Command, shared_data: Path) -> None:
+    """Who would come, go or change: in numbers, by id only when asked for, fields by name; and nothing is loaded."""
+    source = edge_lfr.folder / "next"
+    source.mkdir()
+    for number, picture in enumerate(portraits(shared_data)[:4]):
+        shutil.copy(picture, source / f"{number}.jpg")
+    rows = [
+        csv_row("S-0", "0.jpg", label="Hush 0"),
+        csv_row("S-1", "1.jpg", label="Hush Hush", response_code=ResponseCode.ARREST),
+        csv_row("S-7", "2.jpg", label="Hush 7"),
+    ]
+    (source / "watchlist.csv").write_text("\n".join([CSV_HEADER, *rows]))
+    bundle = bundle_of(source, edge_lfr.folder)
+    before = edge_lfr("watchlist", "show", "--json").json["list_id"]
+
+    done = edge_lfr("watchlist", "diff", str(bundle), "--json")
+
+    counts = {name: done.json[name] for name in ("added", "removed", "changed", "unchanged")}
+    assert (0, "lfr.watchlist-diff/1") == (done.status, done.json["schema"])
+    assert {"added": 1, "removed": 2, "changed": 1, "unchanged": 1} == counts
+    assert {"label": 1, "response_code": 1} == done.json["changed_fields"]
+    assert "listed" not in done.json
+    named = edge_lfr("watchlist", "diff", str(bundle), "--references")
+    lines = [line.strip().split(maxsplit=2) for line in named.out.splitlines() if line.startswith("S-")]
+    changed = ["S-1", "changed", "label, response_code"]
+    assert [["S-7", "added", "-"], ["S-2", "removed", "-"], ["S-3", "removed", "-"], changed] == lines
+    assert "Hush" not in done.out + done.err + named.out + named.err
+    assert before == edge_lfr("watchlist", "show", "--json").json["list_id"]
+
+
+@pytest.mark.usefixtures("loaded")
+def test_a_difference_is_told_of_a_genuine_bundle_alone(edge_lfr: Command, bundle: Path) -> None:
+    """One byte less at its end: exit status 65, and nothing is said of it."""
+    cut = edge_lfr.folder / "cut-diff.lfrw"
+    cut.write_bytes(bundle.read_bytes()[:-1])
+    done = edge_lfr("watchlist", "diff", str(cut))
+    assert (os.EX_DATAERR, "") == (done.status, done.out)
+
+
 def test_a_load_gives_a_signed_receipt(edge_lfr: Command, loaded: Finished) -> None:
     """Signed by the box: what was offered, what became of it, and until when; nobody is named in it."""
     path = edge_lfr.folder / loaded.json["receipt"]
@@ -148,12 +200,12 @@ def test_a_bundle_that_is_not_for_this_box_now_is_refused(
 ) -> None:
     """Exit status 65 with the code, before any picture; the list before is still there."""
     source = one_person(edge_lfr.folder / f"refused-{refusal}", portraits(shared_data)[0])
-    before = edge_lfr("watchlist", "show", "--json").out
+    before = edge_lfr("watchlist", "show", "--json").json["digest"]
     done = edge_lfr("watchlist", "load", str(bundle_of(source, edge_lfr.folder, **changes)))
     assert (os.EX_DATAERR, "") == (done.status, done.out)
     assert f"edge-lfr: {refusal}:" in done.err
     assert "what to do:" in done.err
-    assert before == edge_lfr("watchlist", "show", "--json").out
+    assert before == edge_lfr("watchlist", "show", "--json").json["digest"]
 
 
 def test_a_bundle_of_a_stranger_is_refused(edge_lfr: Command, shared_data: Path) -> None:
