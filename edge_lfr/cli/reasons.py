@@ -58,6 +58,9 @@ ADVICE: Final[Mapping[str, Advice]] = {
     "disk-refuses": Advice(
         "alerts are in memory only, and lost if the power goes", "free disk space under the state folder; leave it on"
     ),
+    "ledger-refuses": Advice(
+        "what happens is recorded in memory only", "free disk space under the state folder; edge-lfr doctor"
+    ),
     "memory-unlocked": Advice(
         "memory with faces could be swapped out", "LimitMEMLOCK=infinity in the unit, or swapoff -a; then restart"
     ),

@@ -39,6 +39,7 @@ def status_page(answer: Facts) -> Iterator[str]:
     yield _line("index", _index(answer.get("watchlist") or {}))
     yield _line("broker", _broker(answer.get("broker") or {}))
     yield _line("outbox", _outbox(status.get("outbox") or {}))
+    yield _line("ledger", _ledger(answer.get("ledger") or {}))
     yield _line("latency", _latency(answer.get("latency") or {}))
     yield _line("memory", _memory(answer.get("measures") or {}))
 
@@ -113,6 +114,13 @@ def _outbox(outbox: Facts) -> str:
     found = f"{waiting} waiting, {accepted} with the broker, {done} acknowledged"
     found += f", {outbox['spooled']} in memory only" if outbox.get("spooled") else ""
     return found + (f", {outbox['lost']} lost" if outbox.get("lost") else "")
+
+
+def _ledger(ledger: Facts) -> str:
+    if ledger.get("signed_lines") is None:
+        return "not signed yet"
+    found = f"{ledger['signed_lines']} lines, signed {ledger.get('head_age_s', 0):.0f} s ago"
+    return found + (f", {ledger['waiting']} events in memory only" if ledger.get("waiting") else "")
 
 
 def _latency(latency: Facts) -> str:

@@ -4,6 +4,7 @@ from dataclasses import asdict
 from typing import Any, Final
 
 from edge_lfr.daemon.health import Health
+from edge_lfr.governance.ledger_lines import read_time
 from edge_lfr.pipeline.capture.source import CameraStatus
 from edge_lfr.pipeline.reporting.link import MqttLink
 from edge_lfr.pipeline.reporting.link_status import LinkState
@@ -31,6 +32,7 @@ def local_status(health: Health) -> dict[str, Any]:
         "floor": None if floor is None else floor.model_dump(mode="json"),
         "cameras": camera_facts(health),
         "broker": _link_facts(health.link),
+        "ledger": _ledger_facts(health),
         "provider": {"detector": health.pack.detector.provider, "embedder": health.pack.embedder.provider},
         "latency": {part: asdict(spans) for part, spans in health.latency.summary().items()},
         "stages": {
@@ -51,6 +53,20 @@ def camera_facts(health: Health) -> list[dict[str, Any]]:
 def _facts(status: CameraStatus) -> dict[str, Any]:
     size = None if status.size is None else str(status.size)
     return {**asdict(status), "state": status.state.value, "size": size}
+
+
+def _ledger_facts(health: Health) -> dict[str, Any]:
+    """From memory: up to which line it is signed and since when, and what only memory holds."""
+    recorder, head = health.recorder, health.recorder.signed
+    at = None if head is None else read_time(head.content.at)
+    return {
+        "healthy": recorder.is_healthy,
+        "failure": recorder.failure,
+        "waiting": recorder.kept,
+        "signed_lines": None if head is None else head.content.n,
+        "signed_at": None if at is None else at.isoformat(),
+        "head_age_s": None if at is None else round((health.clock.utc_now() - at).total_seconds(), 1),
+    }
 
 
 def _link_facts(link: MqttLink | None) -> dict[str, Any]:

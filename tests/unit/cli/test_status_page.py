@@ -102,6 +102,7 @@ def test_a_page_tells_what_matters_first(tmp_path: Path) -> None:
         "index",
         "broker",
         "outbox",
+        "ledger",
         "latency",
         "memory",
     ] == names
