@@ -10,7 +10,13 @@ from typing import Final
 import structlog
 
 from edge_lfr.config.identification import GalleryConfig
-from edge_lfr.errors import WatchlistModelError
+from edge_lfr.daemon.arming import arm_in_steps, judge_arming
+from edge_lfr.daemon.arming_facts import Permission
+from edge_lfr.daemon.listed import Listed
+from edge_lfr.daemon.mandate import Mandate
+from edge_lfr.errors import WatchlistError, WatchlistModelError
+from edge_lfr.governance.authority import VerifiedAuthority
+from edge_lfr.governance.trusted_time import TimeVerdict
 from edge_lfr.inference.calibrated_conditions import Conditions
 from edge_lfr.inference.catalogue import CalibrationRow, PackEntry
 from edge_lfr.watchlist.gallery import Gallery
@@ -36,6 +42,10 @@ class Armament:
     threshold: float
     floor: CalibrationRow
     """The pack's calibration for this number of templates: the threshold may not lie below it."""
+
+    listed: Listed
+    authority: VerifiedAuthority | None = None
+    """Under which it is searched; None in training."""
 
     _trial: threading.Thread | None = field(default=None, init=False)
 
@@ -79,9 +89,17 @@ class Armament:
                 log.warning("gallery.trial-lingers", waited_s=TRIAL_END_S)
 
 
-def arm(store: SealedStore, entry: PackEntry, gallery: GalleryConfig, conditions: Conditions) -> Armament:
+def arm(
+    store: SealedStore,
+    entry: PackEntry,
+    gallery: GalleryConfig,
+    conditions: Conditions,
+    verdict: TimeVerdict | None = None,
+) -> Armament:
     """
     Open the sealed watchlist and make it searchable, exactly and at once; `Armament.begin_index` may do the rest.
+
+    For training: nobody's permission is asked.
 
     Args:
         store: Where it lies.
@@ -92,13 +110,16 @@ def arm(store: SealedStore, entry: PackEntry, gallery: GalleryConfig, conditions
 
         conditions: Of the whole configuration: where they are laxer than the calibration's, the floor has no bound.
 
+        verdict: What a watch over the time thinks of it; without, a glance at its note decides.
+
     Raises:
         WatchlistMissingError: None is loaded.
+        WatchlistEndedError, WatchlistClockError: It has an end, and that has come, or nobody can tell.
         WatchlistSealError: It does not open.
         WatchlistModelError: It was enrolled with another pack.
         ConfigError: The configured threshold lies below the floor.
     """
-    watchlist = store.open()
+    watchlist = store.open(verdict)
     try:
         return take_into_use(watchlist, entry, gallery, conditions)
     except BaseException:
@@ -107,10 +128,29 @@ def arm(store: SealedStore, entry: PackEntry, gallery: GalleryConfig, conditions
 
 
 def take_into_use(
-    watchlist: StoredWatchlist, entry: PackEntry, gallery: GalleryConfig, conditions: Conditions
+    watchlist: StoredWatchlist,
+    entry: PackEntry,
+    gallery: GalleryConfig,
+    conditions: Conditions,
+    *,
+    listed: Listed | None = None,
+    permission: Permission | None = None,
 ) -> Armament:
     """
     Make an opened list searchable; it stays the caller's to close where this fails.
+
+    Args:
+        watchlist: The list.
+
+        entry: The pack that it must have been enrolled with.
+
+        gallery: How it is searched.
+
+        conditions: Of the whole configuration.
+
+        listed: What stands in its entries, where somebody has read them already.
+
+        permission: For operation; its threshold is the one that is used.
 
     Raises:
         WatchlistSealError, WatchlistModelError, ConfigError: As in `arm`.
@@ -121,7 +161,8 @@ def take_into_use(
         )
         raise WatchlistModelError(message)
     floor = conditions.floor(entry, watchlist.templates)
-    threshold = floor.threshold_for(conditions.decision.threshold)
+    threshold = floor.threshold_for(conditions.decision.threshold if permission is None else permission.threshold)
+    listed = Listed.on(watchlist) if listed is None else listed
     vectors, reference_ids = watchlist.vectors()
     try:
         built = Gallery(vectors, reference_ids, pack_digest=entry.digest, config=gallery, threshold=threshold)
@@ -136,4 +177,45 @@ def take_into_use(
         evidence=floor.evidence,
         laxer_than_calibrated=conditions.laxer(),
     )
-    return Armament(watchlist, built, threshold, floor)
+    return Armament(
+        watchlist, built, threshold, floor, listed, authority=None if permission is None else permission.authority
+    )
+
+
+def arm_in_operation(store: SealedStore, entry: PackEntry, gallery: GalleryConfig, mandate: Mandate) -> Armament:
+    """
+    Likewise for a deployment: nothing is opened before everything that needs no list holds.
+
+    Args:
+        store: Where it lies.
+
+        entry: The pack that runs.
+
+        gallery: How it is searched.
+
+        mandate: Looked at and read just now.
+
+    Raises:
+        ArmingRefusedError: The first step of `arming.arm_in_steps` that was refused; the list is closed again.
+        WatchlistModelError: It was enrolled with another pack than the authorised one.
+    """
+    judge_arming(mandate.facts(entry)).require_none_refused()
+    try:
+        watchlist = store.open(mandate.time)
+    except WatchlistError as error:
+        judge_arming(mandate.facts(entry, watchlist=error)).require_none_refused()
+        raise
+    try:
+        listed = Listed.on(watchlist)
+        permission = arm_in_steps(mandate.facts(entry, watchlist=watchlist, categories=listed.categories))
+        conditions = Conditions.of(mandate.config)
+        armed = take_into_use(watchlist, entry, gallery, conditions, listed=listed, permission=permission)
+    except BaseException:
+        watchlist.close()
+        raise
+    try:  # again: the list's own memory has been asked for meanwhile
+        arm_in_steps(mandate.facts(entry, watchlist=watchlist, categories=listed.categories))
+    except BaseException:
+        armed.destroy()
+        raise
+    return armed

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from typing import Final
 
-from edge_lfr.config.appliance import ApplianceConfig
 from edge_lfr.daemon.arming_facts import (
     ArmingFacts,
     ArmingJudgement,
@@ -17,13 +16,14 @@ from edge_lfr.daemon.arming_facts import (
     Permission,
     StepFound,
     Verdict,
+    refused,
 )
 from edge_lfr.errors import AuthorityMissingError, EdgeLfrError, WatchlistMissingError
 from edge_lfr.governance.authority import AuthorityRefusal, AuthorityRefusedError, AuthorityState, VerifiedAuthority
 from edge_lfr.governance.documents import Fault
 from edge_lfr.governance.trust import shown_fingerprint
+from edge_lfr.governance.trusted_time import TimeVerdict
 from edge_lfr.inference.catalogue import CalibrationRow
-from edge_lfr.terms import Mode
 from edge_lfr.watchlist.sealed_list import StoredWatchlist
 
 STALE_AFTER: Final = timedelta(hours=24)
@@ -31,16 +31,16 @@ STALE_AFTER: Final = timedelta(hours=24)
 the authority."""
 
 
-def require_authority(config: ApplianceConfig) -> None:
+def require_trusted(time: TimeVerdict) -> None:
     """
-    Training needs none; operation does not begin without one.
+    Go on where the clock is trusted: what training is held to as well.
 
     Raises:
-        AuthorityMissingError: The mode is operational: no deployment authority can be in force yet.
+        ArmingRefusedError: It is not.
     """
-    if config.mode is Mode.OPERATIONAL:
-        message = "mode: operational needs a deployment authority, and none is in force on this appliance"
-        raise AuthorityMissingError(message)
+    if time.doubt is not None:
+        step = StepFound(list(ArmingStep).index(ArmingStep.CLOCK) + 1, ArmingStep.CLOCK, Verdict.REFUSED)
+        raise refused(step, ArmingRefusal.CLOCK, _doubted(time))
 
 
 def arm_in_steps(facts: ArmingFacts) -> Permission:
@@ -132,9 +132,13 @@ def _window(facts: ArmingFacts) -> _Findings:
 def _clock(facts: ArmingFacts) -> _Findings:
     # (4) the clock is trusted
     if facts.time.doubt is not None:
-        remedy = "have it synchronised, or compare it with a watch and `edge-lfr clock confirm`"
-        yield ArmingRefusal.CLOCK, Fault("clock", f"is not trusted: {facts.time.doubt}", remedy)
+        yield ArmingRefusal.CLOCK, _doubted(facts.time)
     yield "trusted"
+
+
+def _doubted(time: TimeVerdict) -> Fault:
+    remedy = "have it synchronised, or compare it with a watch and `edge-lfr clock confirm`"
+    return Fault("clock", f"is not trusted: {time.doubt}", remedy)
 
 
 def _watchlist(facts: ArmingFacts) -> _Findings:

@@ -132,7 +132,7 @@ class ArmingJudgement:
         """
         for found in self.steps:
             if found.refusal is not None and found.fault is not None:
-                raise _refused(found, found.refusal, found.fault)
+                raise refused(found, found.refusal, found.fault)
 
     def permitted(self) -> Permission:
         """
@@ -148,6 +148,7 @@ class ArmingJudgement:
         return self.permission
 
 
-def _refused(found: StepFound, refusal: ArmingRefusal, fault: Fault) -> ArmingRefusedError:
+def refused(found: StepFound, refusal: ArmingRefusal, fault: Fault) -> ArmingRefusedError:
+    """The error of a step that was refused."""
     message = f"not armed: ({found.number}) {found.step}: {fault}"
     return ArmingRefusedError(message, step=found.step, reason=refusal, remedy=fault.remedy)

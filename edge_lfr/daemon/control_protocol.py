@@ -38,6 +38,10 @@ class Verb(StrEnum):
     STOP = "stop"
     TEST_ALERT = "test-alert"
     CAMERAS = "cameras"
+    RECHECK = "recheck"
+    """Keys, revocations or the authority were changed by a command."""
+
+    CLOCK_CONFIRM = "clock-confirm"
 
 
 READING: Final = frozenset({Verb.STATUS, Verb.CAMERAS, Verb.CERTIFICATE})
@@ -46,6 +50,9 @@ READING: Final = frozenset({Verb.STATUS, Verb.CAMERAS, Verb.CERTIFICATE})
 PATIENCE_S: Final[Mapping[Verb, float]] = {
     Verb.RELOAD: 600.0,  # a graph over 60,000 templates takes some 200 s on one core
     Verb.REMOVE: 600.0,  # the store is rebuilt, and the index with it
+    Verb.RESUME: 600.0,  # the list may have to be opened again
+    Verb.RECHECK: 600.0,
+    Verb.CLOCK_CONFIRM: 600.0,
     Verb.WIPE: 120.0,
     Verb.STOP: 60.0,
     Verb.TEST_ALERT: 90.0,

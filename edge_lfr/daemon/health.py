@@ -3,17 +3,20 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 import edge_lfr
 from edge_lfr.biometrics.locking import TALLY
 from edge_lfr.clock import Clock
 from edge_lfr.daemon.armament import Armament
 from edge_lfr.daemon.latency import LatencyLog
+from edge_lfr.daemon.mandate import Mandate
 from edge_lfr.daemon.path_loop import PathLoop
 from edge_lfr.daemon.process_use import process_use
 from edge_lfr.daemon.progress import Progress
 from edge_lfr.daemon.recorder import Recorder
+from edge_lfr.daemon.standing import Notice
+from edge_lfr.governance.authority import VerifiedAuthority
 from edge_lfr.inference.packs import OpenPack
 from edge_lfr.pipeline.capture.camera import Camera
 from edge_lfr.pipeline.capture.source import CameraState, CameraStatus
@@ -39,8 +42,21 @@ MAX_REASONS: Final = 64
 """As many as the status message holds. What is wrong with the whole appliance comes before what is wrong with one
 camera or thread, and is not half of that: only a further camera or thread can be cut off."""
 
-HARMLESS: Final = frozenset({"threshold-extrapolated", "metrics-unavailable"})
+HARMLESS: Final = frozenset(
+    {
+        "threshold-extrapolated",
+        "metrics-unavailable",
+        Notice.ENDS_SOON.value,
+        Notice.ENDS_NOW.value,
+        Notice.COUNTERSIGN_DUE.value,
+        Notice.STALE_SOON.value,
+    }
+)
 """Reasons that are said, and do not make a running appliance a degraded one."""
+
+
+TRUSTED: Final = "trusted"
+"""What is said of a clock that nobody doubts."""
 
 
 @dataclass(slots=True, eq=False)
@@ -68,6 +84,15 @@ class Health:
     has_metrics: bool = True
     """False where the metrics that were asked for cannot be served."""
 
+    mandate: Mandate | None = None
+    """What the appliance may rely on; None where nobody said."""
+
+    bars: tuple[str, ...] = ()
+    """Why nobody may be compared, as codes."""
+
+    notices: tuple[str, ...] = ()
+    """What somebody should know of a deployment, as codes; it stops nothing."""
+
     state: DeviceState = DeviceState.STARTING
     _began_ns: int = field(init=False)
     _since: datetime = field(init=False)
@@ -86,7 +111,8 @@ class Health:
         """Codes of what is wrong now; each is something that a person can mend."""
         found: list[str] = []
         armament = self.armament  # a wipe in another thread may take it away
-        if armament is None:
+        found.extend(dict.fromkeys((*self.bars, *self.notices)))
+        if armament is None and not self.bars:
             found.append("no-watchlist")
         if self.link is not None and self.link.status.state is not LinkState.CONNECTED:
             found.append(f"broker-{self.link.status.state.value}")
@@ -130,7 +156,17 @@ class Health:
             since=self._since,
             reasons=reasons,
             software=edge_lfr.__version__,
+            **self._mandate_facts(),
         )
+
+    def _mandate_facts(self) -> dict[str, Any]:
+        if self.mandate is None:
+            return {}
+        doubt, verified = self.mandate.time.doubt, self.mandate.authority
+        facts: dict[str, Any] = {"clock": TRUSTED if doubt is None else doubt.value}
+        if isinstance(verified, VerifiedAuthority):
+            facts |= {"authority_id": verified.authority.authority_id, "window_ends_at": verified.runs_until}
+        return facts
 
     def camera_messages(self) -> tuple[CameraMessage, ...]:
         return tuple(_camera_message(camera.status, self.mode) for camera in self.cameras.values())
@@ -201,6 +237,8 @@ class Health:
             references=armament.gallery.references,
             templates=armament.gallery.templates,
             created_at=armament.watchlist.created_at,
+            list_id=None if armament.watchlist.origin is None else armament.watchlist.origin.list_id,
+            expires_at=armament.watchlist.wipe_at,
             pack_id=pack_id,
             pack_digest=pack_digest,
             threshold=armament.threshold,

@@ -7,19 +7,22 @@ Every change meets the path between two passes only, and what a watchlist leaves
 import itertools
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 import structlog
 
 from edge_lfr.config.appliance import ApplianceConfig
-from edge_lfr.daemon.armament import Armament, arm
+from edge_lfr.daemon.armament import Armament, arm, arm_in_operation
+from edge_lfr.daemon.arming import require_trusted
 from edge_lfr.daemon.assembly import Nets, assemble
 from edge_lfr.daemon.chronicle import Chronicle
 from edge_lfr.daemon.health import Health
+from edge_lfr.daemon.mandate import Mandate
 from edge_lfr.daemon.path_loop import PathLoop
 from edge_lfr.daemon.reporter import DaemonReporter
+from edge_lfr.errors import ArmingRefusedError
 from edge_lfr.inference.calibrated_conditions import Conditions
 from edge_lfr.inference.packs import OpenPack
 from edge_lfr.pipeline.capture.camera import Camera
@@ -54,6 +57,16 @@ class Operation:
     times: StageTimes
     health: Health
     chronicle: Chronicle
+    mandate: Mandate
+    refused: ArmingRefusedError | None = None
+    """Why the latest attempt to compare somebody was refused."""
+
+    is_paused: bool = False
+    """Somebody said so, and nobody has said otherwise: the appliance does not begin by itself."""
+
+    held_for: str | None = None
+    """Why it was held; None for a pause that a technician asked for."""
+
     _track_ids: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def take_watchlist(self) -> None:
@@ -61,9 +74,16 @@ class Operation:
         Open the live list and search it from the next pass on; the list before is destroyed.
 
         Raises:
+            ArmingRefusedError: It may not be searched; nobody is compared any more, and no frame is held.
             EdgeLfrError: As `armament.arm`; what was searched before still is.
         """
-        armament = arm(self.store, self.pack.entry, self.config.gallery, Conditions.of(self.config))
+        try:
+            armament = self._armed()
+        except ArmingRefusedError as error:
+            self.refused = error
+            self.fall_silent()
+            raise
+        self.refused = None
         try:
             path = assemble(
                 self.nets, armament, self.config, self.reporter, lambda: next(self._track_ids), times=self.times
@@ -74,12 +94,51 @@ class Operation:
                 pack_id=self.pack.entry.id,
                 pack_digest=self.pack.digest,
                 threshold_evidence=armament.floor.evidence,
+                authority_id=None if armament.authority is None else armament.authority.authority.authority_id,
+                list_id=None if armament.watchlist.origin is None else armament.watchlist.origin.list_id,
             )
         except BaseException:
             armament.destroy()
             raise
         self._exchange(armament, path, meanwhile=lambda: self.alerts.rest_on(basis))
         armament.begin_index(self.chronicle.index_chosen)
+
+    def _armed(self) -> Armament:
+        """Ask the clock and the authority, as of now, and open the list if they let it be searched."""
+        verdict, armament = self.mandate.look_at_clock(), self.health.armament
+        self.mandate.read_authority()
+        self.mandate.searched = None if armament is None else armament.watchlist.origin
+        if self.mandate.is_needed:
+            return arm_in_operation(self.store, self.pack.entry, self.config.gallery, self.mandate)
+        require_trusted(verdict)
+        return arm(self.store, self.pack.entry, self.config.gallery, Conditions.of(self.config), verdict)
+
+    def leave_out(self, reference_ids: Collection[str]) -> int:
+        """
+        Search the list without these references, and give the number that remain; none: it was wiped with the last.
+
+        Whoever was left out is searched no more, also where the list without them cannot be taken into use.
+
+        Raises:
+            WatchlistReferenceError: One is not in the list; nothing has changed.
+            EdgeLfrError: As `SealedStore.remove`; or as `take_watchlist`, and then nobody is compared any more.
+        """
+        remaining = self.store.remove(reference_ids, self.mandate.look_at_clock())
+        try:
+            if remaining:
+                self.take_watchlist()
+                if not self.is_paused:
+                    self.wake()
+        except BaseException:
+            self.fall_silent()
+            raise
+        if not remaining:
+            self.fall_silent()
+        return remaining
+
+    def mute(self) -> None:
+        """Compare nobody from the next pass on, and wait for nothing else; what must be destroyed still is there."""
+        self.loop.swap(None)
 
     def disarm(self) -> None:
         """Search nothing, and destroy the vectors."""
@@ -95,6 +154,7 @@ class Operation:
 
     def pause(self) -> None:
         """Hold no frame and compare nobody; the watchlist stays."""
+        self.is_paused = True
         for camera in self.cameras.values():
             camera.pause()
         try:
@@ -102,8 +162,31 @@ class Operation:
         finally:
             self.health.enter(DeviceState.PAUSED)
 
+    def hold(self, reason: str) -> None:
+        """Compare nobody, and open no list, until somebody says that it shall go on."""
+        self.held_for = reason
+        try:
+            self.fall_silent()
+        finally:
+            self.is_paused = True
+            self.health.enter(DeviceState.PAUSED)
+
+    def resume(self) -> None:
+        """
+        Go on after a pause or a hold.
+
+        Raises:
+            ArmingRefusedError: Nobody may be compared; the appliance begins by itself once that changes.
+            EdgeLfrError: As `take_watchlist`.
+        """
+        self.is_paused, self.held_for = False, None
+        if self.health.armament is None and (self.mandate.is_needed or not self.store.is_empty()):
+            self.take_watchlist()
+        self.wake()
+
     def wake(self) -> None:
         """Look, if there is a watchlist to compare with."""
+        self.is_paused, self.held_for = False, None
         if self.health.armament is not None:
             self.start_cameras()
             for camera in self.cameras.values():

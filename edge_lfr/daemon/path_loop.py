@@ -73,6 +73,11 @@ class PathLoop:
         """The loop's thread runs."""
         return self._thread.is_alive()
 
+    @property
+    def is_searching(self) -> bool:
+        """Faces are compared with a list."""
+        return self._path is not None
+
     def start(self) -> None:
         """Return once the loop is warm, and raise what kept it from that: then it has ended."""
         self._thread.start()

@@ -9,13 +9,14 @@ from typing import Any, Final
 from edge_lfr.daemon.certifier import Certifier
 from edge_lfr.daemon.chronicle import Chronicle
 from edge_lfr.daemon.control import Handler
-from edge_lfr.daemon.control_protocol import Request, Verb
+from edge_lfr.daemon.control_protocol import Request, Verb, refusal
 from edge_lfr.daemon.health import Health
 from edge_lfr.daemon.local_status import camera_facts, local_status
 from edge_lfr.daemon.operation import Operation
+from edge_lfr.daemon.oversight import Overseer
 from edge_lfr.daemon.progress import Progress, request_limit_s
 from edge_lfr.daemon.wiping import Wiping
-from edge_lfr.errors import ControlError, DaemonBusyError, EdgeLfrError
+from edge_lfr.errors import ArmingRefusedError, ControlError, DaemonBusyError, EdgeLfrError
 from edge_lfr.governance.ledger_lines import Actor
 from edge_lfr.pipeline.reporting.alert import AlertWriter
 from edge_lfr.pipeline.reporting.outbox import Outbox
@@ -37,6 +38,7 @@ class Requests:
     wiping: Wiping
     certifier: Certifier
     chronicle: Chronicle
+    overseer: Overseer
     progress: Progress
     ending: threading.Event
     """Set by `stop`, and by whatever else ends the daemon."""
@@ -60,6 +62,8 @@ class Requests:
             Verb.WIPE: self._wipe,
             Verb.PAUSE: self._pause,
             Verb.RESUME: self._resume,
+            Verb.RECHECK: self._recheck,
+            Verb.CLOCK_CONFIRM: self._confirm_clock,
         }
         answering: Mapping[Verb, Handler] = {
             Verb.STATUS: lambda _: local_status(self.health),
@@ -92,24 +96,42 @@ class Requests:
         finally:
             self.on_changed()
 
-    def _reload(self, _: Request) -> Mapping[str, object]:
-        self.operation.take_watchlist()
+    def _reload(self, request: Request) -> Mapping[str, object]:
+        """Search the live list; where that is refused, say why: a list may be loaded before its deployment begins."""
+        try:
+            self.operation.take_watchlist()
+        except ArmingRefusedError as error:
+            self.chronicle.refused(request.verb.value, error.code, by_peer(request))
+            return {**self._watchlist_facts(), "refused": refusal(error)}
         if self.health.state is not DeviceState.PAUSED:
             self.operation.wake()
         return self._watchlist_facts()
+
+    def _recheck(self, request: Request) -> Mapping[str, object]:
+        """Keys, revocations or the authority have been changed by whoever asks."""
+        self.overseer.recheck(by_peer(request))
+        return self._standing()
+
+    def _confirm_clock(self, request: Request) -> Mapping[str, object]:
+        """The wall time is right: a technician has compared it."""
+        self.overseer.confirm_clock(by_peer(request))
+        return self._standing()
+
+    def _standing(self) -> dict[str, Any]:
+        return {"state": self.health.state.value, "reasons": list(self.health.reasons())}
 
     def _remove(self, request: Request) -> Mapping[str, object]:
         """Whoever was removed is searched no more, also where the list without them cannot be taken into use."""
         reference_ids = request.texts("reference_ids")
         armament = self.health.armament
         if armament is not None and set(reference_ids) == set(armament.watchlist.reference_ids):
-            self._end_list(WipeCause.REMOVED_LAST, request)
+            self.end_list(WipeCause.REMOVED_LAST, by_peer(request))
             return self._watchlist_facts()
         remaining = self.operation.store.remove(reference_ids)
         self.chronicle.removed(len(set(reference_ids)), by_peer(request))
         try:
             if remaining:
-                return self._reload(request)
+                return {**self._reload(request), "references": remaining}
         except BaseException:
             self.operation.fall_silent()
             raise
@@ -118,10 +140,11 @@ class Requests:
 
     def _wipe(self, request: Request) -> Mapping[str, object]:
         """Destroy the list; then this process ends in order and begins anew, and the new one proves it."""
-        return self._end_list(WipeCause.COMMAND, request)
+        return self.end_list(WipeCause.COMMAND, by_peer(request))
 
-    def _end_list(self, cause: WipeCause, request: Request) -> Mapping[str, object]:
-        ended = self.wiping.wipe(cause, by_peer(request))
+    def end_list(self, cause: WipeCause, by: Actor) -> Mapping[str, object]:
+        """Destroy every list, and see to the proof; for whoever holds `one_at_a_time`, or before anybody may ask."""
+        ended = self.wiping.wipe(cause, by)
         if self.wiping.wants_replacement:
             self.ending.set()
         else:
@@ -139,7 +162,7 @@ class Requests:
         return {"state": self.health.state.value}
 
     def _resume(self, request: Request) -> Mapping[str, object]:
-        self.operation.wake()
+        self.operation.resume()
         self.chronicle.resumed(by_peer(request))
         return {"state": self.health.state.value}
 

@@ -7,7 +7,6 @@ technicians come from the control socket's threads and meet the path only betwee
 
 import os
 import resource
-import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -18,7 +17,6 @@ import structlog
 from edge_lfr.biometrics.locking import TALLY
 from edge_lfr.clock import Clock, SystemClock
 from edge_lfr.config.appliance import ApplianceConfig
-from edge_lfr.daemon.arming import require_authority
 from edge_lfr.daemon.assembly import open_nets
 from edge_lfr.daemon.certifier import Certifier
 from edge_lfr.daemon.chronicle import Chronicle
@@ -27,21 +25,26 @@ from edge_lfr.daemon.health import Health
 from edge_lfr.daemon.heartbeat import Heartbeat
 from edge_lfr.daemon.latency import LatencyLog
 from edge_lfr.daemon.lock import hold_state
+from edge_lfr.daemon.mandate import Mandate
 from edge_lfr.daemon.metrics import CONTENT_TYPE, Metrics
 from edge_lfr.daemon.metrics_server import MetricsServer
 from edge_lfr.daemon.notify import Notifier
 from edge_lfr.daemon.operation import Operation
+from edge_lfr.daemon.oversight import Overseer
 from edge_lfr.daemon.path_loop import PathLoop
 from edge_lfr.daemon.progress import CONTROL_LIMIT_S, LINK_LIMIT_S, PATH_LIMIT_S, Progress, camera_limit_s
 from edge_lfr.daemon.recorder import DAEMON, open_recorder
 from edge_lfr.daemon.reporter import DaemonReporter
 from edge_lfr.daemon.requests import Requests
+from edge_lfr.daemon.stop_signals import StopSignals
 from edge_lfr.daemon.summary import RunSummary, summarise
 from edge_lfr.daemon.unnoted import unnoted
 from edge_lfr.daemon.wiping import Wiping
-from edge_lfr.errors import WatchlistMissingError
+from edge_lfr.errors import ArmingRefusedError, WatchlistMissingError
+from edge_lfr.governance.clock_note import TrustedTime
 from edge_lfr.governance.device_keys import DeviceKeys
 from edge_lfr.governance.keys import KeyEncryptingKey
+from edge_lfr.governance.ledger_lines import Actor
 from edge_lfr.governance.trust import TrustStore
 from edge_lfr.inference.packs import open_configured
 from edge_lfr.pipeline.capture.camera import Camera
@@ -49,6 +52,7 @@ from edge_lfr.pipeline.capture.source import CameraState
 from edge_lfr.pipeline.reporting.alert import AlertWriter
 from edge_lfr.pipeline.reporting.announcer import SelfDescription
 from edge_lfr.pipeline.reporting.discard import Counters
+from edge_lfr.pipeline.reporting.down import refuse_revocation
 from edge_lfr.pipeline.reporting.link import MqttLink
 from edge_lfr.pipeline.reporting.outbox import FILE_NAME, Outbox
 from edge_lfr.pipeline.reporting.states import DeviceState, TrustMessage
@@ -59,6 +63,7 @@ from edge_lfr.terms import Mode
 from edge_lfr.watchlist.ended_list import EndedList, seconds_since
 from edge_lfr.watchlist.pseudonyms import officer_of
 from edge_lfr.watchlist.store import SealedStore
+from edge_lfr.watchlist.wipe_certificate import WipeCause
 
 log = structlog.get_logger()
 
@@ -101,7 +106,6 @@ def run_daemon(
     Raises:
         EdgeLfrError: It cannot start.
     """
-    require_authority(config)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a crash writes no memory to the disk
     notifier = Notifier.from_environment(os.environ)  # before anything starts a child
     with hold_state(config.mode_directory):
@@ -132,7 +136,7 @@ class Daemon:
         self._config = config
         self._clock = clock
         self._ending = threading.Event()
-        self._is_signalled = False
+        self._signals = StopSignals()
         self._exit_status = os.EX_OK
         pack = open_configured(config.models, config.models_directory)
         run_selftest(pack)
@@ -141,8 +145,13 @@ class Daemon:
         store = SealedStore(config.watchlist_directory, kek, clock=clock, officer=officer_of(config))
         keys = DeviceKeys.load(config.device_directory, create=True)
         identity = Identity(force=config.force, device=config.device, mode=config.mode)
-        trust = TrustStore.load(config.trust.directory, roots_alone=config.mode is Mode.OPERATIONAL)
-        trusted = TrustMessage.of(trust, config.mode)
+        mandate = Mandate(
+            config=config,
+            trust=TrustStore.load(config.trust.directory, roots_alone=config.mode is Mode.OPERATIONAL),
+            device_fingerprint=keys.fingerprint,
+            watch=TrustedTime.begin(config.mode_directory, clock=clock),
+            is_recorded=lambda: self._recorder.is_healthy,
+        )
         counters = Counters()
         self._recorder = open_recorder(config, keys.signing, clock)
         self._chronicle = Chronicle(self._recorder, counters, clock)
@@ -181,21 +190,23 @@ class Daemon:
             config.reporting,
             Topics(identity),
             self._outbox,
-            trust,
+            mandate.trust,
             clock,
             description=SelfDescription(
                 status=self._health.status,
                 cameras=self._health.camera_messages,
                 watchlist=self._health.watchlist,
                 health=self._health.health,
-                trust=lambda: trusted,
+                trust=lambda: TrustMessage.of(mandate.trust, config.mode),
                 ledger_head=self._recorder.head,
             ),
             counters=counters,
             on_accepted=latency.accepted,
+            on_revocation=self._revoke if mandate.is_needed else refuse_revocation,
             witness=self._chronicle,
         )
         self._health.link = self._link
+        self._health.mandate = mandate
         self._recorder.on_head = self._link.changed
         self._operation = Operation(
             config=config,
@@ -209,6 +220,7 @@ class Daemon:
             times=times,
             health=self._health,
             chronicle=self._chronicle,
+            mandate=mandate,
         )
         self._wiping = Wiping(
             operation=self._operation,
@@ -225,7 +237,20 @@ class Daemon:
             signing=keys.signing,
             on_certified=self._chronicle.proved,
         )
+        self._overseer = Overseer(
+            mandate=mandate,
+            operation=self._operation,
+            clock=clock,
+            one_at_a_time=threading.Lock(),
+            ending=self._ending,
+            end_list=self._end_list,
+            note=self._recorder.note,
+            on_trust=self._link.believe,
+            on_changed=self._link.changed,
+        )
         self._requests = Requests(
+            overseer=self._overseer,
+            one_at_a_time=self._overseer.one_at_a_time,
             operation=self._operation,
             health=self._health,
             outbox=self._outbox,
@@ -243,6 +268,12 @@ class Daemon:
     def _notify_loop(self) -> None:
         self._loop.notify()
 
+    def _revoke(self, untrusted: bytes) -> None:
+        self._overseer.revoke(untrusted)
+
+    def _end_list(self, cause: WipeCause, by: Actor) -> None:
+        self._requests.end_list(cause, by)
+
     @contextmanager
     def running(self, *, is_watchlist_required: bool, after_wipe: EndedList | None = None) -> Iterator[None]:
         """Start everything, and take it down in reverse whatever happens."""
@@ -250,12 +281,13 @@ class Daemon:
             parts.callback(self._outbox.close)
             parts.callback(self._recorder.stop)
             self._begin_ledger()
+            self._overseer.begin()
             try:
                 self._operation.take_watchlist()
-            except WatchlistMissingError:
+            except (WatchlistMissingError, ArmingRefusedError) as error:
                 if is_watchlist_required:
                     raise
-                log.warning("watchlist.absent", remedy=WatchlistMissingError.remedy)
+                log.warning("operation.not-begun", code=error.code, reason=error.message, remedy=error.advice)
             parts.callback(self._operation.disarm)
             parts.callback(self._loop.stop)  # also of one that is interrupted while it warms up
             self._loop.start()
@@ -268,7 +300,7 @@ class Daemon:
             if self._health.armament is not None:
                 self._operation.start_cameras()
             self._offer_metrics(parts)
-            parts.enter_context(self._signals())
+            parts.enter_context(self._signals.heard())
             self._health.enter(self._operation.state_when_awake())
             self._link.changed()
             self._begin_watch()
@@ -294,7 +326,7 @@ class Daemon:
 
     def uncertified(self) -> EndedList | None:
         """The list after whose wipe this process shall begin anew; None when it shall not, or was told to end."""
-        return self._wiping.ended if self._wiping.wants_replacement and not self._is_signalled else None
+        return self._wiping.ended if self._wiping.wants_replacement and not self._signals.were_sent else None
 
     def summary(self) -> RunSummary:
         return summarise(self._health, exit_status=self._exit_status, track_ends=self._reporter.track_ends())
@@ -308,7 +340,7 @@ class Daemon:
 
     def _end_ledger(self) -> None:
         """Who ended this run, or what."""
-        if self._is_signalled:
+        if self._signals.were_sent:
             by, code = DAEMON, "signal"
         elif self.uncertified() is not None:
             by, code = DAEMON, "replaced"
@@ -340,9 +372,10 @@ class Daemon:
 
     def _goes_on(self) -> bool:
         """One turn of the main thread: wait a moment, look after the others; False when it is time to end."""
-        if self._ending.wait(LOOK_S) or self._is_signalled:
+        if self._ending.wait(LOOK_S) or self._signals.were_sent:
             return False
         self._heartbeat.beat()
+        self._overseer.look()
         self._health.stalled = self._heartbeat.stalled
         if not (self._loop.is_alive and self._link.is_alive and self._control.is_alive):
             log.error(
@@ -365,20 +398,3 @@ class Daemon:
         """Nobody would be seen or told any more: end, so that the service manager starts a fresh process."""
         self._exit_status = os.EX_SOFTWARE
         self._ending.set()
-
-    @contextmanager
-    def _signals(self) -> Iterator[None]:
-        """SIGTERM and SIGINT end the daemon in order; only where this is the main thread."""
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-        old = {number: signal.signal(number, self._note_signal) for number in (signal.SIGTERM, signal.SIGINT)}
-        try:
-            yield
-        finally:
-            for number, handler in old.items():
-                signal.signal(number, handler)
-
-    def _note_signal(self, *_: object) -> None:
-        """Only a plain attribute: the handler may interrupt this very thread inside the event's own lock."""
-        self._is_signalled = True

@@ -1,12 +1,21 @@
-"""Change whom this appliance trusts: one file in, or one file out, each on the disk when it is done."""
+"""Change whom this appliance trusts: one file in, or one file out, on the disk when it is done; and see changes."""
 
+import hashlib
 import os
 from pathlib import Path
 from typing import Final
 
 from edge_lfr.durable_files import create_durably, sync_folder
 from edge_lfr.errors import TrustError
-from edge_lfr.governance.trust import SHOWN_DIGITS, TrustedKey, TrustStore, read_trust_file, shown_fingerprint
+from edge_lfr.governance.trust import (
+    MAX_TRUST_FILE_BYTES,
+    MAX_TRUST_FILES,
+    SHOWN_DIGITS,
+    TrustedKey,
+    TrustStore,
+    read_trust_file,
+    shown_fingerprint,
+)
 
 MODE: Final = 0o644
 
@@ -53,6 +62,30 @@ def remove_trust(directory: Path, fingerprint: str) -> TrustedKey:
             return key
     message = f"{fingerprint}: no trusted key has this fingerprint"
     raise TrustError(message, remedy="`edge-lfr keys show` lists them")
+
+
+def folder_digest(directory: Path) -> str:
+    """
+    SHA-256 over everything that decides whom the folder makes us trust: names, contents, owners and modes.
+
+    What cannot be read is told from what can; a folder that is missing has a digest, too.
+    """
+    digest = hashlib.sha256()
+    for path in [directory, *sorted(directory.glob("*.toml"))[: MAX_TRUST_FILES + 1]]:
+        try:
+            status = path.stat()
+            content = b"" if path == directory else _beginning_of(path)
+        except OSError as error:
+            said = f"{path.name}: {error.errno}".encode()
+        else:
+            said = f"{path.name}: {status.st_mode:o} {status.st_uid} {hashlib.sha256(content).hexdigest()}".encode()
+        digest.update(len(said).to_bytes(4, "big") + said)
+    return digest.hexdigest()
+
+
+def _beginning_of(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(MAX_TRUST_FILE_BYTES + 1)
 
 
 def _not_changed(directory: Path, error: OSError) -> TrustError:

@@ -136,6 +136,7 @@ def test_errors_are_swallowed_whole_in_few_places() -> None:
         "edge_lfr/daemon/path_loop.py",  # one bad frame must not end the deployment
         "edge_lfr/daemon/operation.py",  # a camera that does not stop must not keep a wipe
         "edge_lfr/daemon/control.py",  # nor may one request
+        "edge_lfr/daemon/oversight.py",  # a duty that fails must not keep another from being done
         "edge_lfr/daemon/metrics_server.py",  # nor one scrape
         "edge_lfr/console/control_room.py",  # whatever ends the watch, its owner is told
         "edge_lfr/pipeline/capture/camera.py",  # nor may one bad turn blind a camera

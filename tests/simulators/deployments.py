@@ -1,6 +1,7 @@
 """A deployment of a made-up force: its officers, its authority, and the list that the authority names."""
 
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from edge_lfr.governance.trusted_time import Doubt, TimeVerdict
 from edge_lfr.inference.calibrated_conditions import Conditions
 from edge_lfr.inference.catalogue import CalibrationRow, PackEntry
 from edge_lfr.terms import Category
+from edge_lfr.watchlist.new_list import NewList
 from edge_lfr.watchlist.origin import Origin
 from edge_lfr.watchlist.sealed_list import StoredWatchlist
 from edge_lfr.watchlist.store import SealedStore
@@ -85,11 +87,14 @@ class Deployment:
             wipe_at=end,
             origin=self.origin() if origin is None else origin,
         ) as new:
-            for number in range(references):
-                said = {"expires_at": self.wipe_at + timedelta(days=1), **fields}
-                entry = made_entry(f"REF-{number:05}", label=f"Subject {number}", **said)
-                new.add(entry, templates(number, dimension=self.pack.embedder.dimension), picture(number))
+            self.fill(new, [fields.pop("expires_at", self.wipe_at + timedelta(days=1))] * references, **fields)
             new.activate()
+
+    def fill(self, new: NewList, expiries: Sequence[datetime], **fields: Any) -> None:
+        """One suspect for each expiry."""
+        for number, expires_at in enumerate(expiries):
+            entry = made_entry(f"REF-{number:05}", label=f"Subject {number}", expires_at=expires_at, **fields)
+            new.add(entry, templates(number, dimension=self.pack.embedder.dimension), picture(number))
 
     def verified(self) -> VerifiedAuthority | EdgeLfrError:
         """What lies installed, as of now; or why it does not count."""

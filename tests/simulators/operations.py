@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from threading import Event
+from threading import Event, Lock
 from typing import Any
 
 import numpy as np
@@ -17,14 +17,18 @@ from edge_lfr.daemon.assembly import Nets
 from edge_lfr.daemon.certifier import Certifier
 from edge_lfr.daemon.chronicle import Chronicle
 from edge_lfr.daemon.control_protocol import Request, Verb
+from edge_lfr.daemon.mandate import Mandate
 from edge_lfr.daemon.operation import Operation
+from edge_lfr.daemon.oversight import Overseer
 from edge_lfr.daemon.path_loop import PathLoop
 from edge_lfr.daemon.reporter import DaemonReporter
 from edge_lfr.daemon.requests import Requests
 from edge_lfr.daemon.wiping import Wiping
 from edge_lfr.errors import InferenceError
+from edge_lfr.governance.clock_note import TrustedTime
 from edge_lfr.governance.keys import KeyEncryptingKey
-from edge_lfr.governance.trust import SigningKey
+from edge_lfr.governance.ledger_lines import Actor
+from edge_lfr.governance.trust import SigningKey, TrustStore
 from edge_lfr.inference.catalogue import CalibrationRow
 from edge_lfr.inference.packs import OpenPack
 from edge_lfr.inference.session import open_session
@@ -32,7 +36,9 @@ from edge_lfr.pipeline.faces.alignment import Aligner
 from edge_lfr.pipeline.faces.detection import FaceDetector
 from edge_lfr.pipeline.identification.embedding import Embedder
 from edge_lfr.pipeline.reporting.alert import AlertWriter
-from simulators.appliance import IDENTITY
+from edge_lfr.terms import Mode
+from edge_lfr.watchlist.wipe_certificate import WipeCause
+from simulators.appliance import IDENTITY, LIVE_IDENTITY
 from simulators.camera import SimulatedCamera
 from simulators.clock import StoppedClock
 from simulators.nets import ScriptedSession, embedder_like, entry_of, yunet_like
@@ -43,11 +49,14 @@ CONFIG = """
 mode = "training"
 force = "testshire"
 device = "van-1"
+state_directory = "STATE"
 [[cameras]]
 id = "north"
 source = "nowhere.mp4"
 [reporting.broker]
 host = "127.0.0.1"
+[trust]
+directory = "STATE/trust.d"
 """
 FLOOR = CalibrationRow(templates=1000, threshold=0.6, false_alerts_per_1000=1.0, evidence="extrapolated")
 SLOTS = 2
@@ -88,13 +97,22 @@ class HangingCamera(SimulatedCamera):
 class Box:
     """The parts, none of them started; close it when done."""
 
-    def __init__(self, folder: Path) -> None:
-        self.clock = StoppedClock()
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        config: str = CONFIG,
+        floor: CalibrationRow = FLOOR,
+        clock: StoppedClock | None = None,
+        trust: TrustStore | None = None,
+    ) -> None:
+        self.clock = StoppedClock() if clock is None else clock
         file = folder / "edge-lfr.toml"
-        file.write_text(CONFIG)
+        file.write_text(config.replace("STATE", str(folder.parent)))
         self.config = load_config(file, {})
+        identity = IDENTITY if self.config.mode is Mode.TRAINING else LIVE_IDENTITY
         detector, embedder = yunet_like(), embedder_like()
-        pack_entry = entry_of(detector, embedder).model_copy(update={"calibration": (FLOOR,)})
+        pack_entry = entry_of(detector, embedder).model_copy(update={"calibration": (floor,)})
         self.session = FragileSession((1, 3, 112, 112), out=np.ones((1, 128), np.float32))
         pack = OpenPack(
             entry=pack_entry,
@@ -109,6 +127,7 @@ class Box:
             pack_digest=pack.digest,
         )
         self.health = health_of(folder, self.clock)
+        self.health.mode = self.config.mode
         self.camera = HangingCamera(
             self.config.cameras[0],
             on_frame=self._notify,
@@ -119,9 +138,17 @@ class Box:
         self.loop = PathLoop(cameras, self.clock, self.health.latency, warm_up=lambda: None, on_broken=lambda: None)
         self.health.pack, self.health.cameras, self.health.loop = pack, cameras, self.loop
         self.store = new_store(folder)
+        self.store.clock = self.clock
+        self.mandate = Mandate(
+            config=self.config,
+            trust=TrustStore() if trust is None else trust,
+            device_fingerprint=None,
+            watch=TrustedTime.begin(folder, clock=self.clock, kernel=self.clock),
+        )
+        self.health.mandate = self.mandate
         alerts = AlertWriter(
             self.config.reporting,
-            IDENTITY,
+            identity,
             self.health.outbox,
             self.clock,
             retention=self.config.retention.chosen,
@@ -140,6 +167,7 @@ class Box:
             times=self.health.times,
             health=self.health,
             chronicle=self.chronicle,
+            mandate=self.mandate,
         )
         self.wiping = Wiping(
             operation=self.operation,
@@ -149,7 +177,7 @@ class Box:
             may_be_replaced=False,
         )
         self.certifier = Certifier(
-            device=IDENTITY.addressee,
+            device=identity.addressee,
             store=self.store,
             folder=folder,
             kek=KeyEncryptingKey.load(folder),
@@ -157,7 +185,22 @@ class Box:
             on_certified=self.chronicle.proved,
         )
         self.announced = 0
+        one_at_a_time = Lock()
+        ending = Event()
+        self.overseer = Overseer(
+            mandate=self.mandate,
+            operation=self.operation,
+            clock=self.clock,
+            one_at_a_time=one_at_a_time,
+            ending=ending,
+            end_list=self._end_list,
+            note=self.health.recorder.note,
+            on_trust=lambda _: None,
+            on_changed=self._announce,
+        )
         self.requests = Requests(
+            overseer=self.overseer,
+            one_at_a_time=one_at_a_time,
             operation=self.operation,
             health=self.health,
             outbox=self.health.outbox,
@@ -166,7 +209,7 @@ class Box:
             certifier=self.certifier,
             chronicle=self.chronicle,
             progress=self.health.progress,
-            ending=Event(),
+            ending=ending,
             on_changed=self._announce,
         )
 
@@ -204,6 +247,9 @@ class Box:
 
     def _notify(self) -> None:
         self.loop.notify()
+
+    def _end_list(self, cause: WipeCause, by: Actor) -> None:
+        self.requests.end_list(cause, by)
 
     def _announce(self) -> None:
         self.announced += 1

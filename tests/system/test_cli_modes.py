@@ -1,4 +1,4 @@
-"""The command line in both modes: everything but running works in operation before there is an authority."""
+"""The command line in both modes: everything works in operation before there is an authority."""
 
 import os
 from pathlib import Path
@@ -13,15 +13,6 @@ def operational(tmp_path: Path) -> Command:
     command = Command(tmp_path)
     command.config.write_text(command.config.read_text().replace('"training"', '"operational"'))
     return command
-
-
-def test_an_operation_does_not_begin_without_an_authority(operational: Command) -> None:
-    """Exit status 78, which no service manager tries again; field and remedy; nothing was made."""
-    done = operational("run")
-    assert os.EX_CONFIG == done.status
-    assert "mode: operational needs a deployment authority" in done.err
-    assert "edge-lfr authority install" in done.err
-    assert not (operational.folder / "state").exists()
 
 
 def test_an_operational_configuration_is_correct(operational: Command) -> None:

@@ -66,6 +66,10 @@ class DownMessages:
             topics.revocation: (REVOCATION_REFUSED, self._revoke),
         }
 
+    def believe(self, trust: TrustStore) -> None:
+        """Whose signatures count from the next message on."""
+        self._trust = trust
+
     @property
     def topics(self) -> tuple[str, ...]:
         """What to subscribe to."""

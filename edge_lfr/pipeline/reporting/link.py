@@ -140,6 +140,10 @@ class MqttLink:
         self._thread.join()
         self._thread = None
 
+    def believe(self, trust: TrustStore) -> None:
+        """Take down messages on the word of these keys from now on; any thread may say so."""
+        self._down.believe(trust)
+
     def changed(self) -> None:
         """Something that status, camera or watchlist messages say has changed: publish them anew."""
         self._announce.set()
