@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Final
 
 from edge_lfr.cli.output import say, write_json
+from edge_lfr.config.appliance import ApplianceConfig
 from edge_lfr.config.load import load_config
 from edge_lfr.daemon.dead_man import wipe_what_is_due
+from edge_lfr.daemon.housekeeping import keep_house_by_timer
 from edge_lfr.errors import ConfigError
 
 STATE_VARIABLE: Final = "STATE_DIRECTORY"
@@ -17,17 +19,20 @@ def wipe_due_lists(config: Path, *, json: bool) -> None:
     """
     Destroy the lists whose end has come, and say so; nothing happens where there are none.
 
+    What was destroyed is certified where the device key opens, and records of ended lists end by the retention profile.
+
     Raises:
         ConfigError: The configuration is broken. What is due in the service's own state folder is destroyed all the
             same: nobody prolongs a list by a wrong letter.
     """
-    broken: ConfigError | None = None
+    loaded: ApplianceConfig | ConfigError
     try:
-        state_directory = load_config(config).state_directory
+        loaded = load_config(config)
+        state_directory = loaded.state_directory
     except ConfigError as error:
         if STATE_VARIABLE not in os.environ:
             raise
-        broken, state_directory = error, Path(os.environ[STATE_VARIABLE])
+        loaded, state_directory = error, Path(os.environ[STATE_VARIABLE])
     modes = wipe_what_is_due(state_directory)
     if json:
         told = {
@@ -46,5 +51,7 @@ def wipe_due_lists(config: Path, *, json: bool) -> None:
             say(f"destroyed, since the end has come ({looked.mode}): {looked.wiped.lists} lists")
         if not looked.verdict.is_trusted:
             say(f"the clock is not trusted ({looked.mode}): {looked.verdict.doubt}; see `edge-lfr clock show`")
-    if broken is not None:
-        raise broken
+    if isinstance(loaded, ConfigError):
+        raise loaded
+    for looked in modes:
+        keep_house_by_timer(loaded.model_copy(update={"mode": looked.mode}), looked.verdict)

@@ -3,6 +3,7 @@ Destroys what must not exist any more, in place of a daemon that does not run: f
 
 Of every mode, also of one that is not configured any more; without any key, and beside a running daemon too, which
 notices at its next look. The note of the clock is written only where no daemon holds the state folder and writes it.
+What was destroyed is noted, to be certified by whoever has the device key.
 """
 
 from contextlib import ExitStack
@@ -12,15 +13,19 @@ from typing import Final
 
 import structlog
 
-from edge_lfr.clock import Clock
+from edge_lfr.clock import Clock, SystemClock
 from edge_lfr.daemon.lock import hold_state
+from edge_lfr.daemon.unsigned_wipes import UnsignedWipe
 from edge_lfr.errors import DaemonBusyError, EdgeLfrError
-from edge_lfr.governance.clock_note import Kernel, TrustedTime
+from edge_lfr.governance.clock_note import FILE_NAME, Kernel, SystemKernel, TrustedTime, read_note
 from edge_lfr.governance.keys import KeyEncryptingKey, KeyOrigin
+from edge_lfr.governance.ledger_lines import Part
 from edge_lfr.governance.seal import Seal, new_key
-from edge_lfr.governance.trusted_time import TimeVerdict
+from edge_lfr.governance.trusted_time import TimeNote, TimeVerdict
 from edge_lfr.terms import Mode
+from edge_lfr.watchlist.ended_list import seconds_since
 from edge_lfr.watchlist.store import SealedStore, Wiped
+from edge_lfr.watchlist.wipe_certificate import WipeCause
 
 WATCHLIST: Final = "watchlist"
 """The sealed store in a mode's state folder."""
@@ -44,6 +49,8 @@ def wipe_what_is_due(
     Raises:
         EdgeLfrError: The first thing that failed, when everything else is done.
     """
+    clock = SystemClock() if clock is None else clock
+    kernel = SystemKernel() if kernel is None else kernel
     done: list[LookedAfter] = []
     failed: EdgeLfrError | None = None
     for mode in Mode:
@@ -59,19 +66,36 @@ def wipe_what_is_due(
     return tuple(done)
 
 
-def _look_after(mode: Mode, directory: Path, clock: Clock | None, kernel: Kernel | None) -> LookedAfter:
+def _look_after(mode: Mode, directory: Path, clock: Clock, kernel: Kernel) -> LookedAfter:
     with ExitStack() as held:
         is_held = True
         try:
             held.enter_context(hold_state(directory))
         except DaemonBusyError:
             is_held = False
+        part = _part(directory, kernel)
         time = TrustedTime.begin(directory, clock=clock, kernel=kernel)
         verdict = time.look() if is_held else time.glance()
+        begun_at, begun_ns = clock.utc_now(), clock.monotonic_ns()
         wiped = keyless_store(directory).wipe_if_due(verdict)
     if wiped.lists:
         structlog.get_logger().warning("watchlist.ended", mode=mode.value, doubt=verdict.doubt, lists=wiped.lists)
+        UnsignedWipe(
+            cause=WipeCause.DEAD_MAN if verdict.is_trusted else WipeCause.CLOCK,
+            part=part,
+            begun_at=begun_at,
+            list_id=wiped.live,
+            lists=wiped.lists,
+            keys=wiped.keys,
+            destroyed_in_s=seconds_since(begun_ns, clock),
+        ).leave(directory)
     return LookedAfter(mode=mode, verdict=verdict, wiped=wiped)
+
+
+def _part(directory: Path, kernel: Kernel) -> Part:
+    """Whether this is the first look since the boot; where nobody looked before, that cannot be told."""
+    noted = read_note(directory / FILE_NAME)
+    return Part.BOOT if isinstance(noted, TimeNote) and noted.boot_id != kernel.boot_id() else Part.TIMER
 
 
 def keyless_store(mode_directory: Path) -> SealedStore:

@@ -20,7 +20,7 @@ from edge_lfr.watchlist.gallery import Gallery
 from edge_lfr.watchlist.sealed_list import StoredWatchlist
 from edge_lfr.watchlist.store import LISTS, SealedStore
 from edge_lfr.watchlist.wipe_certificate import WipeCause, WipeCertificate, figures_of, keep_certificate
-from edge_lfr.watchlist.wipe_proof import BeforeWipe, prove
+from edge_lfr.watchlist.wipe_proof import BeforeWipe, WipeProof, prove
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +146,13 @@ class EndedList:
         proof = None
         if evidence is not None:
             proof = prove(evidence.before, lists=store.directory / LISTS, folder=folder, kek=kek)
-        certificate = WipeCertificate(
+        certificate = self.certificate(device=device, proof=proof, answering_in_s=answering_in_s)
+        return certificate, keep_certificate(certificate, folder, key)
+
+    def certificate(self, *, device: str, proof: WipeProof | None, answering_in_s: float | None) -> WipeCertificate:
+        """What is signed: of the wipe, and of what the search found; None where there was nothing to look for."""
+        evidence = self.evidence
+        return WipeCertificate(
             device=device,
             cause=self.cause,
             by=self.by,
@@ -164,7 +170,6 @@ class EndedList:
             proof=None if proof is None else figures_of(proof),
             software=edge_lfr.__version__,
         )
-        return certificate, keep_certificate(certificate, folder, key)
 
 
 def seconds_since(begun_ns: int, clock: Clock) -> float:

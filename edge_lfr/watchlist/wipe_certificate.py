@@ -1,6 +1,7 @@
 """What a wipe did and what its proof came to, for whoever asks later: counts and digests, no identities."""
 
 from dataclasses import asdict
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final, Literal
@@ -105,6 +106,11 @@ def figures_of(proof: WipeProof) -> ProofFigures:
     return ProofFigures.model_validate(asdict(proof))
 
 
+def certificate_path(folder: Path, begun_at: datetime) -> Path:
+    """Where the certificate of a wipe that began then lies in the mode's state folder."""
+    return folder / FOLDER / f"wipe-{begun_at:%Y%m%dT%H%M%S.%fZ}.json"
+
+
 def keep_certificate(certificate: WipeCertificate, folder: Path, key: SigningKey) -> bytes:
     """
     Sign the certificate, keep it in the mode's state folder, and give the document.
@@ -113,10 +119,9 @@ def keep_certificate(certificate: WipeCertificate, folder: Path, key: SigningKey
         WatchlistStorageError: The disk does not take it; the wipe stands all the same.
     """
     document = sign_document(Kind.WIPE_CERTIFICATE, certificate, key)
-    name = f"wipe-{certificate.begun_at:%Y%m%dT%H%M%S.%fZ}.json"
     try:
         (folder / FOLDER).mkdir(mode=0o700, parents=True, exist_ok=True)
-        create_durably(folder / FOLDER / name, document)
+        create_durably(certificate_path(folder, certificate.begun_at), document)
     except OSError as error:
         message = f"the wipe is done, but its certificate cannot be written: {error.strerror}"
         raise WatchlistStorageError(

@@ -1,0 +1,240 @@
+"""Wipes without a key leave a note; whoever has the device key makes a certificate and a line of the ledger of it."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from edge_lfr.config.appliance import ApplianceConfig
+from edge_lfr.config.load import load_config
+from edge_lfr.daemon.dead_man import wipe_what_is_due
+from edge_lfr.daemon.housekeeping import delete_old_records, keep_house, keep_house_by_timer
+from edge_lfr.daemon.recorder import open_recorder
+from edge_lfr.daemon.unsigned_wipes import MAX_NOTE_BYTES, certify_unsigned
+from edge_lfr.errors import LedgerError
+from edge_lfr.governance.device_keys import DeviceKeys
+from edge_lfr.governance.documents import Kind, read_document
+from edge_lfr.governance.ledger_events import Fact, LedgerEvent
+from edge_lfr.governance.ledger_file import FILE_NAME
+from edge_lfr.governance.ledger_lines import Actor, LedgerLine, read_line
+from edge_lfr.governance.trust import SigningKey
+from edge_lfr.governance.trusted_time import BUILT_ON
+from edge_lfr.watchlist.records import RecordKind, kept_records
+from edge_lfr.watchlist.wipe_certificate import WipeCertificate
+from simulators.clock import StoppedClock
+from simulators.command import CONFIG
+from simulators.watchlists import DIMENSION, PACK_DIGEST, entry, new_store, picture, templates
+
+NOW = BUILT_ON + timedelta(days=30)
+END = NOW + timedelta(hours=10)
+DEVICE = "anytown/van-1/training"
+KEY = SigningKey.generate()
+
+WHOLE = (
+    b'{"schema_version":"lfr.unsigned-wipe/1","cause":"dead-man","part":"timer","begun_at":"2026-06-01T08:00:00Z",'
+    b'"list_id":"0000000000000000","lists":1,"keys":1,"destroyed_in_s":0.1}'
+)
+"""A note as it may be."""
+
+
+@pytest.fixture
+def clock() -> StoppedClock:
+    return StoppedClock(now=NOW)
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> ApplianceConfig:
+    (tmp_path / "van.toml").write_text(CONFIG)
+    return load_config(tmp_path / "van.toml", {})
+
+
+def ended(config: ApplianceConfig, clock: StoppedClock, end: datetime = END) -> str:
+    """A list whose end has come while no daemon ran, and the dead man's handle after it; gives its id."""
+    store = new_store(config.mode_directory)
+    store.clock = clock
+    with store.create(pack_digest=PACK_DIGEST, dimension=DIMENSION, wipe_at=end) as new:
+        new.add(entry(0), templates(0), picture(0))
+        list_id = new.activate()
+    clock.advance((end - clock.utc_now()).total_seconds())
+    wipe_what_is_due(config.state_directory, clock=clock, kernel=clock)
+    return list_id
+
+
+def notes(config: ApplianceConfig) -> list[Path]:
+    return sorted((config.mode_directory / "certificates").glob("pending-*.json"))
+
+
+def certificates(config: ApplianceConfig) -> list[Path]:
+    return [one.path for one in kept_records(config.mode_directory) if one.kind is RecordKind.CERTIFICATE]
+
+
+def certify(config: ApplianceConfig) -> list[tuple[Actor, Mapping[str, Fact]]]:
+    """Certify, and give what the ledger would be told."""
+    told: list[tuple[Actor, Mapping[str, Fact]]] = []
+    certify_unsigned(
+        config.mode_directory, device=DEVICE, signing=KEY, note=lambda who, facts: told.append((who, facts))
+    )
+    return told
+
+
+def lines(config: ApplianceConfig) -> list[LedgerLine]:
+    """Of wipes, in the ledger."""
+    found = [read_line(line) for line in (config.mode_directory / FILE_NAME).read_bytes().splitlines()]
+    return [line for line in found if line is not None and line.event == LedgerEvent.WATCHLIST_WIPED]
+
+
+def test_a_wipe_without_a_key_leaves_a_note(config: ApplianceConfig, clock: StoppedClock) -> None:
+    """Counts, a cause and the list's random id; nothing where nothing was due."""
+    list_id = ended(config, clock)
+    wipe_what_is_due(config.state_directory, clock=clock, kernel=clock)
+    (note,) = notes(config)
+    said = json.loads(note.read_bytes())
+    assert ("dead-man", "timer", list_id, 1, 1) == tuple(
+        said[name] for name in ("cause", "part", "list_id", "lists", "keys")
+    )
+    assert END == datetime.fromisoformat(said["begun_at"])
+    assert 0o600 == note.stat().st_mode & 0o777
+    assert [] == certificates(config)
+
+
+def test_the_first_look_of_a_boot_says_so(config: ApplianceConfig, clock: StoppedClock) -> None:
+    """A box that was off at the end."""
+    store = new_store(config.mode_directory)
+    store.clock = clock
+    with store.create(pack_digest=PACK_DIGEST, dimension=DIMENSION, wipe_at=END) as new:
+        new.add(entry(0), templates(0), picture(0))
+        new.activate()
+    wipe_what_is_due(config.state_directory, clock=clock, kernel=clock)
+    clock.reboot(END + timedelta(days=1))
+    wipe_what_is_due(config.state_directory, clock=clock, kernel=clock)
+    ((who, _),) = certify(config)
+    assert "boot" in str(who)
+
+
+def test_a_list_that_ended_in_doubt_says_so(config: ApplianceConfig, clock: StoppedClock) -> None:
+    """After a day in which nobody could say what time it was."""
+    store = new_store(config.mode_directory)
+    store.clock = clock
+    with store.create(pack_digest=PACK_DIGEST, dimension=DIMENSION, wipe_at=END) as new:
+        new.add(entry(0), templates(0), picture(0))
+        new.activate()
+    clock.reboot(datetime.fromisoformat("1970-01-01T00:00:00+00:00"))
+    for _ in range(2):
+        wipe_what_is_due(config.state_directory, clock=clock, kernel=clock)
+        clock.advance(86_400.0)
+    wipe_what_is_due(config.state_directory, clock=clock, kernel=clock)
+    ((_, facts),) = certify(config)
+    assert "clock" == facts["code"]
+
+
+def test_whoever_has_the_key_certifies_it(config: ApplianceConfig, clock: StoppedClock) -> None:
+    """Signed, without a proof, which nobody could take; the ledger names the document's digest."""
+    list_id = ended(config, clock)
+    ((who, facts),) = certify(config)
+    (path,) = certificates(config)
+    document = read_document(path.read_bytes(), Kind.WIPE_CERTIFICATE, WipeCertificate)
+    document.verify_with(KEY.public)
+    content = document.content
+    assert (DEVICE, "dead-man", list_id, END) == (content.device, content.cause, content.list_id, content.begun_at)
+    assert (1, 1, None, None, None) == (
+        content.lists,
+        content.keys,
+        content.proof,
+        content.is_clean,
+        content.list_digest,
+    )
+    assert str(who) == content.by
+    assert hashlib.sha256(path.read_bytes()).hexdigest() == facts["certificate_sha256"]
+    assert [] == notes(config)
+    assert [] == certify(config)
+
+
+def test_an_interrupted_certification_makes_no_second_certificate(config: ApplianceConfig, clock: StoppedClock) -> None:
+    """Killed, or refused by the ledger, behind the certificate: the same one is named the next time."""
+    ended(config, clock)
+
+    def refuse(_who: Actor, _facts: Mapping[str, Fact]) -> None:
+        message = "the disk is full"
+        raise LedgerError(message)
+
+    with pytest.raises(LedgerError):
+        certify_unsigned(config.mode_directory, device=DEVICE, signing=KEY, note=refuse)
+    (path,) = certificates(config)
+    before = path.read_bytes()
+    assert 1 == len(notes(config))
+    ((_, facts),) = certify(config)
+    assert hashlib.sha256(before).hexdigest() == facts["certificate_sha256"]
+    assert [before] == [one.read_bytes() for one in certificates(config)]
+    assert [] == notes(config)
+
+
+@pytest.mark.parametrize(
+    "untrusted",
+    [
+        b"",
+        b"\xff",
+        b"{}",
+        b"[" * 4_000,
+        b" " * (MAX_NOTE_BYTES + 1),
+        WHOLE.replace(b"0" * 16, b"../x"),
+    ],
+)
+def test_a_broken_note_is_left_and_certifies_nothing(
+    config: ApplianceConfig, clock: StoppedClock, untrusted: bytes
+) -> None:
+    """The one beside it is certified all the same."""
+    ended(config, clock)
+    broken = config.mode_directory / "certificates/pending-0.json"
+    broken.write_bytes(untrusted)
+    assert 1 == len(certify(config))
+    assert [broken] == notes(config)
+
+
+def test_the_timer_certifies_where_the_key_opens(config: ApplianceConfig, clock: StoppedClock) -> None:
+    """And else leaves it to the daemon: the unit of the timer has no credential."""
+    ended(config, clock)
+    verdict = wipe_what_is_due(config.state_directory, clock=clock, kernel=clock)[0].verdict
+    keep_house_by_timer(config, verdict)
+    assert 1 == len(notes(config))
+    DeviceKeys.load(config.device_directory, create=True)
+    keep_house_by_timer(config, verdict)
+    assert [] == notes(config)
+    (line,) = lines(config)
+    assert ("part timer", "dead-man") == (str(line.who), line.facts["code"])
+
+
+def test_the_daemon_certifies_at_its_start(config: ApplianceConfig, clock: StoppedClock) -> None:
+    """What was destroyed while it did not run is in the ledger before anything else begins."""
+    ended(config, clock)
+    keys = DeviceKeys.load(config.device_directory, create=True)
+    recorder = open_recorder(config, keys.signing, clock)
+    keep_house(config, recorder, clock)
+    recorder.stop()
+    assert [] == notes(config)
+    (line,) = lines(config)
+    assert (1, 1, "dead-man") == (line.facts["lists"], line.facts["keys"], line.facts["code"])
+
+
+@pytest.mark.parametrize(("jumped", "left"), [(True, 1), (False, 0)])
+def test_old_records_end_by_a_clock_that_is_trusted(
+    config: ApplianceConfig, clock: StoppedClock, *, jumped: bool, left: int
+) -> None:
+    """Forty days that went by end a certificate; forty days by which somebody set the clock cost no answer."""
+    ended(config, clock)
+    certify(config)
+    for days in (0, 40):
+        (clock.step if jumped else clock.advance)(days * 86_400.0)
+        (look,) = wipe_what_is_due(config.state_directory, clock=clock, kernel=clock)
+        assert (0 if days == 0 else 1 - left) == delete_old_records(config, look.verdict)
+        assert (1 if days == 0 else left) == len(certificates(config))
+
+
+def test_a_whole_note_is_certified(config: ApplianceConfig) -> None:
+    """The one that the test of broken ones breaks."""
+    path = config.mode_directory / "certificates/pending-0.json"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(WHOLE)
+    assert 1 == len(certify(config))
