@@ -21,7 +21,7 @@ from typing import Annotated, Final, Self
 import structlog
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from edge_lfr.clock import Clock
 from edge_lfr.config.bounded_toml import read_toml
@@ -45,6 +45,13 @@ class Role(StrEnum):
     CONTROL = "control"
 
 
+def _printable(name: str) -> str:
+    """A name stands in tables on terminals: nothing in it moves a cursor or turns the reading direction."""
+    if not name.isprintable():
+        raise ValueError
+    return name
+
+
 class TrustFile(BaseModel):
     """What one file of the trust folder says."""
 
@@ -54,7 +61,7 @@ class TrustFile(BaseModel):
     public_key: str
     not_before: Annotated[AwareDatetime, Field(strict=True)]
     not_after: Annotated[AwareDatetime, Field(strict=True)]
-    name: Annotated[str, Field(max_length=128)]
+    name: Annotated[str, Field(max_length=128), AfterValidator(_printable)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +216,7 @@ def create_key(
     public_text = base64.b64encode(key.public.public_bytes_raw()).decode("ascii")
     trust_file = (
         f'role = "{role}"\n'
-        f"name = {json.dumps(name)}\n"
+        f"name = {json.dumps(name, ensure_ascii=False)}\n"
         f'public_key = "{public_text}"\n'
         f"not_before = {begin.isoformat()}\n"
         f"not_after = {(begin + timedelta(days=valid_days)).isoformat()}\n"

@@ -232,6 +232,22 @@ class TestTrustStore:
         with pytest.raises(TrustError, match=r"control\.toml"):
             TrustStore.load(folder)
 
+    @pytest.mark.parametrize("name", ['\u00c9lise \U0001f600 "quoted"', "Desk 4"])
+    def test_a_name_in_any_script_is_read_again(self, tmp_path: Path, clock: StoppedClock, name: str) -> None:
+        """What `create_key` writes is TOML, whatever the key's holder is called."""
+        create_key(Role.ISSUE, tmp_path / "a.key", tmp_path / "trust" / "a.toml", name=name, clock=clock)
+        (trusted,) = TrustStore.load(tmp_path / "trust").keys.values()
+        assert name == trusted.name
+
+    @pytest.mark.parametrize("escape", ["\\u001b[2J", "\\n", "\\u202e", "\\u0000"])
+    def test_a_name_moves_no_cursor(self, key: SigningKey, folder: Path, escape: str) -> None:
+        """Names stand in tables on terminals."""
+        assert key.fingerprint
+        (path,) = folder.glob("*.toml")
+        path.write_text(path.read_text().replace('name = "', f'name = "{escape}'))
+        with pytest.raises(TrustError, match="name"):
+            TrustStore.load(folder)
+
     def test_one_key_has_one_role(self, key: SigningKey, folder: Path) -> None:
         """The same key in two files is refused."""
         assert key.fingerprint
