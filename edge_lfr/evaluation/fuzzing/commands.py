@@ -18,10 +18,12 @@ from typing import Final
 
 import structlog
 
+from edge_lfr.durable_files import create_durably
 from edge_lfr.evaluation.fuzzing.authorities import Authorities
 from edge_lfr.evaluation.fuzzing.bundles import Bundles
 from edge_lfr.evaluation.fuzzing.case import Mutant, Outcome, Target, Verdict, put_in
 from edge_lfr.evaluation.fuzzing.control_lines import STATUSES
+from edge_lfr.evaluation.fuzzing.drafts import Drafts
 from edge_lfr.evaluation.fuzzing.ledgers import Ledgers
 from edge_lfr.evaluation.fuzzing.made import KEYS, SECOND_OFFICER, trust_file
 from edge_lfr.evaluation.fuzzing.published_heads import PublishedHeads
@@ -62,7 +64,7 @@ KEEPS: Final = frozenset({"ledger.jsonl", "clock.json", "lock"})
 
 @dataclass(frozen=True, slots=True)
 class Invocation:
-    """One command; `FILE` stands for the mutant's path, `LEDGER` for a sound ledger's, `CONFIG` for the appliance's."""
+    """One command; `FILE` stands for the mutant's path, the other words in capitals for sound files."""
 
     words: tuple[str, ...]
     of: str
@@ -72,6 +74,7 @@ class Invocation:
 INVOCATIONS: Final = (
     Invocation(("authority", "verify", "FILE", "--config", "CONFIG"), "authority"),
     Invocation(("authority", "verify", "FILE", "--trust", "TRUST", "--device", "anytown/van-1", "--json"), "authority"),
+    Invocation(("authority", "sign", "FILE", "OUT", "--key", "KEY", "--yes"), "draft"),
     Invocation(("authority", "take-revocation", "FILE", "--config", "CONFIG"), "revocation"),
     Invocation(("watchlist", "verify", "FILE", "--config", "CONFIG"), "bundle"),
     Invocation(("watchlist", "inspect", "FILE", "--references", "--untrusted", "--config", "CONFIG"), "bundle"),
@@ -119,10 +122,12 @@ class Commands:
             path = trust / f"{role}-{number}.toml"
             path.write_bytes(trust_file(role, key, now - timedelta(hours=1)))
             path.chmod(0o644)
+        create_durably(self._folder / "officer.key", KEYS[Role.AUTHORISE].pem())
         heads = PublishedHeads()
         (self._folder / "sound.jsonl").write_bytes(heads.ledger)
         sources: tuple[Target, ...] = (
             Authorities(now, load_catalogue().pack(PACK).digest),
+            Drafts(now),
             RevocationFiles(now),
             Bundles(now, keys.receiving),
             Ledgers(),
@@ -148,17 +153,28 @@ class Commands:
         number = mutant.untrusted[0] % len(INVOCATIONS) if mutant.untrusted else 0
         path = put_in(folder, "offered.toml", mutant.untrusted[1:])
         places = {"FILE": path, "CONFIG": self._config, "TRUST": self._folder / "trust.d"}
-        places["LEDGER"] = self._folder / "sound.jsonl"
+        places |= {
+            "LEDGER": self._folder / "sound.jsonl",
+            "KEY": self._folder / "officer.key",
+            "OUT": folder / "out.json",
+        }
         words = [str(places.get(word, word)) for word in INVOCATIONS[number].words]
-        said = io.StringIO()
-        with redirect_stdout(said), redirect_stderr(said):
+        # as strict as the streams of a process: what cannot be encoded is a defect on stdout
+        out, error = io.BytesIO(), io.BytesIO()
+        with (
+            redirect_stdout(io.TextIOWrapper(out, "utf-8", write_through=True)) as results,
+            redirect_stderr(io.TextIOWrapper(error, "utf-8", "backslashreplace", write_through=True)) as remarks,
+        ):
             status = self._run(words)
+        said = (out.getvalue() + error.getvalue()).decode()
+        results.detach()
+        remarks.detach()
         made = set(self._files()) - self._before
         for each in made:
             each.unlink()
         command = " ".join(words[:2])
-        if status not in STATUSES or "Traceback" in said.getvalue() or "a defect" in said.getvalue():
-            last = said.getvalue().strip().splitlines()[:1]
+        if status not in STATUSES or "Traceback" in said or "a defect" in said:
+            last = error.getvalue().decode().strip().splitlines()[:1]
             message = f"{command}: exit status {status}: {''.join(last)[:120]}"
             raise AssertionError(message)
         if status == os.EX_OK:

@@ -9,8 +9,10 @@ from edge_lfr.evaluation.fuzzing.bundles import Bundles
 from edge_lfr.evaluation.fuzzing.campaign import Campaign
 from edge_lfr.evaluation.fuzzing.case import MakeTarget
 from edge_lfr.evaluation.fuzzing.control_lines import ControlLines
+from edge_lfr.evaluation.fuzzing.drafts import Drafts
 from edge_lfr.evaluation.fuzzing.folders import Folders
 from edge_lfr.evaluation.fuzzing.ledgers import Ledgers
+from edge_lfr.evaluation.fuzzing.listed_manifests import ListedManifests
 from edge_lfr.evaluation.fuzzing.messages import SignedMessages
 from edge_lfr.evaluation.fuzzing.notes import ClockNotes, ListEnds
 from edge_lfr.evaluation.fuzzing.pictures import Pictures
@@ -22,6 +24,7 @@ from edge_lfr.evaluation.fuzzing.trust_files import TrustFiles
 TARGETS: Final[Mapping[str, tuple[MakeTarget, int]]] = {
     "bundle": (Bundles, 4),
     "authority": (Authorities, 3),
+    "draft": (Drafts, 1),
     "revocation": (RevocationFiles, 2),
     "trust file": (TrustFiles, 2),
     "ledger": (Ledgers, 2),
@@ -33,6 +36,7 @@ TARGETS: Final[Mapping[str, tuple[MakeTarget, int]]] = {
     "retention document": (RetentionDocuments, 1),
     "end of a list": (ListEnds, 1),
     "note of the clock": (ClockNotes, 1),
+    "manifest of an ended list": (ListedManifests, 1),
 }
 """By name, with the share of each: what is larger, or comes from further away, has more. Chosen."""
 
