@@ -15,10 +15,13 @@ from edge_lfr.cli.output import say, write_fields, write_json, write_table
 from edge_lfr.clock import SystemClock
 from edge_lfr.config.appliance import ApplianceConfig
 from edge_lfr.config.load import load_config
-from edge_lfr.daemon.control import ControlClient
+from edge_lfr.daemon.command_notes import note_from_command
+from edge_lfr.daemon.control import ControlClient, Verb
+from edge_lfr.daemon.hold_requests import hold_facts
 from edge_lfr.daemon.lock import hold_state
 from edge_lfr.errors import HoldError, OutboxError
 from edge_lfr.governance.keys import KeyEncryptingKey, KeyOrigin
+from edge_lfr.governance.ledger_events import LedgerEvent
 from edge_lfr.governance.seal import Seal, new_key
 from edge_lfr.pipeline.reporting.holds import MAX_NOTE_CHARACTERS, HoldReason, Holds
 from edge_lfr.pipeline.reporting.outbox import FILE_NAME
@@ -44,10 +47,15 @@ def hold(
     or is held for this reason already.
     """
     loaded = load_config(config)
-    kek = KeyEncryptingKey.load(loaded.mode_directory)
     words = sys.stdin.readline(MAX_NOTE_CHARACTERS + 2) if note == STANDARD_INPUT else note
-    with _rows(loaded, kek) as file:
-        Holds(file, kek).place(alert_id, reason, note=words, held_by=os.getuid(), at=SystemClock().utc_now())
+    client = ControlClient(loaded.control_socket)
+    if client.is_present():  # then the kernel says who holds, and the daemon has it in its ledger
+        client.request(Verb.HOLD, alert_id=alert_id, reason=reason.value, note=words)
+    else:
+        kek = KeyEncryptingKey.load(loaded.mode_directory)
+        with _rows(loaded, kek) as file:
+            Holds(file, kek).place(alert_id, reason, note=words, held_by=os.getuid(), at=SystemClock().utc_now())
+        note_from_command(loaded, LedgerEvent.LEGAL_HOLD, hold_facts(alert_id, reason, words))
     if json:
         write_json("alerts-hold/1", {"alert_id": alert_id, "reason": reason.value})
     else:
@@ -70,8 +78,15 @@ def release(
     """
     loaded = load_config(config)
     require_consent(f"let go of alert {alert_id}? If its time is over, it is deleted.", yes=yes)
-    with _rows(loaded, _any_key()) as file:
-        released = Holds(file, _any_key()).release(alert_id, reason)
+    client = ControlClient(loaded.control_socket)
+    if client.is_present():
+        named = {} if reason is None else {"reason": reason.value}
+        released = HoldReason(client.request(Verb.RELEASE, alert_id=alert_id, **named)["reason"])
+    else:
+        with _rows(loaded, _any_key()) as file:
+            released = Holds(file, _any_key()).release(alert_id, reason)
+        facts = {"alert": alert_id, "code": released.value}
+        note_from_command(loaded, LedgerEvent.LEGAL_HOLD_RELEASED, facts)
     if json:
         write_json("alerts-release/1", {"alert_id": alert_id, "reason": released.value})
     else:
@@ -137,6 +152,10 @@ def purge(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False) -> No
 def _purged(config: ApplianceConfig) -> dict[str, object]:
     with hold_state(config.mode_directory), _rows(config, _any_key()) as file:
         purged = file.purge(SystemClock().utc_now())
+    for alert_id in purged.lost_alerts:
+        note_from_command(config, LedgerEvent.ALERT_EXPIRED_UNACKNOWLEDGED, {"alert": alert_id})
+    if purged.deleted:
+        note_from_command(config, LedgerEvent.PURGED, {"alerts": purged.deleted, "what": "outbox"})
     return {"deleted": purged.deleted, "lost": purged.lost, "newly_held": purged.held, "log_cut": purged.is_clean}
 
 

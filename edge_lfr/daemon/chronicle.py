@@ -192,6 +192,14 @@ class Chronicle(Witness):
         if deleted:
             self.recorder.note(LedgerEvent.PURGED, DAEMON, alerts=deleted, what="outbox")
 
+    def held(self, facts: Mapping[str, Fact], by: Actor) -> None:
+        """An alert is kept beyond its time."""
+        self.recorder.note(LedgerEvent.LEGAL_HOLD, by, **facts)
+
+    def released(self, alert_id: str, code: str, by: Actor) -> None:
+        """It is no longer kept for that reason."""
+        self.recorder.note(LedgerEvent.LEGAL_HOLD_RELEASED, by, alert=alert_id, code=code)
+
     def _now(self) -> _Since:
         return _Since(self.clock.monotonic_ns(), self.counters.snapshot())
 

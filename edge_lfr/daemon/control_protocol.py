@@ -38,6 +38,8 @@ class Verb(StrEnum):
     STOP = "stop"
     TEST_ALERT = "test-alert"
     CAMERAS = "cameras"
+    HOLD = "hold"
+    RELEASE = "release"
     RECHECK = "recheck"
     """Keys, revocations or the authority were changed by a command."""
 
@@ -85,6 +87,18 @@ class Request:
         if not isinstance(value, list) or not value or not all(isinstance(item, str) for item in value):
             raise ControlError(f"{self.verb.value}: {name}: expected a list of texts", remedy="ask with `edge-lfr`")
         return tuple(value)
+
+    def text(self, name: str) -> str:
+        """
+        The argument *name*, which must be a text.
+
+        Raises:
+            ControlError: It is something else.
+        """
+        value = self.args.get(name)
+        if not isinstance(value, str):
+            raise ControlError(f"{self.verb.value}: {name}: expected a text", remedy="ask with `edge-lfr`")
+        return value
 
     def seconds(self, name: str, default: float) -> float:
         """

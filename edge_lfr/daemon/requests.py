@@ -11,6 +11,7 @@ from edge_lfr.daemon.chronicle import Chronicle
 from edge_lfr.daemon.control import Handler
 from edge_lfr.daemon.control_protocol import Request, Verb, refusal
 from edge_lfr.daemon.health import Health
+from edge_lfr.daemon.hold_requests import HoldRequests
 from edge_lfr.daemon.local_status import camera_facts, local_status
 from edge_lfr.daemon.operation import Operation
 from edge_lfr.daemon.oversight import Overseer
@@ -71,6 +72,7 @@ class Requests:
             Verb.CERTIFICATE: self._certificate,
             Verb.TEST_ALERT: self._test_alert,
             Verb.STOP: self._stop,
+            **HoldRequests(self.outbox, self.chronicle, self.health.clock).handlers(),
             **{verb: partial(self._change, handler) for verb, handler in changing.items()},
         }
         return {verb: partial(self._answer, handler) for verb, handler in answering.items()}

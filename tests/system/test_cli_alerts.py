@@ -196,3 +196,27 @@ def test_the_timer_comes_again_when_a_command_holds_the_folder(edge_lfr: Command
     open_outbox(edge_lfr).close()
     with hold_state(edge_lfr.folder / "state" / "training"):
         assert os.EX_TEMPFAIL == edge_lfr("alerts", "purge").status
+
+
+def test_what_commands_do_without_a_daemon_has_its_line(edge_lfr: Command) -> None:
+    """Hold, release and purge in the caller's name, once the box has keys; the ledger is whole."""
+    alert_id, old_id = "01ARZ3NDEKTSV4RRFFQ69G5FAV", "01ARZ3NDEKTSV4RRFFQ69G5FAW"
+    assert 0 == edge_lfr("keys", "init").status
+    outbox = open_outbox(edge_lfr)
+    put(outbox, alert_id, 3600)
+    put(outbox, old_id, -1)
+    outbox.close()
+    hold(edge_lfr, alert_id, note="case 17/4")
+    assert 0 == edge_lfr("alerts", "release", alert_id, "--yes").status
+    assert 0 == edge_lfr("alerts", "purge").status
+    lines = edge_lfr("ledger", "show", "--json").json["lines"]
+    noted = [line for line in lines if line["event"] not in {"begun", "head"}]
+    expected = [
+        ("legal-hold", alert_id),
+        ("legal-hold-released", alert_id),
+        ("alert-expired-unacknowledged", old_id),
+        ("purged", None),
+    ]
+    assert expected == [(line["event"], line["facts"].get("alert")) for line in noted]
+    assert [{"uid": os.getuid()}] * 4 == [line["who"] for line in noted]
+    assert 0 == edge_lfr("ledger", "verify").status

@@ -1,5 +1,6 @@
 """What the appliance says in its ledger: who did what, in numbers and digests."""
 
+import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 from edge_lfr.daemon.chronicle import config_digest
 from edge_lfr.daemon.recorder import DAEMON
 from edge_lfr.daemon.unnoted import unnoted
-from edge_lfr.errors import EdgeLfrError
+from edge_lfr.errors import ControlError, EdgeLfrError
 from edge_lfr.governance.ledger_backwards import lines_backwards
 from edge_lfr.governance.ledger_file import FILE_NAME
 from edge_lfr.pipeline.reporting.alert import AlertWriter
@@ -85,6 +86,23 @@ def test_every_arming_and_its_end_is_told(box: Box, tmp_path: Path) -> None:
     assert [("exact", "too-few-templates")] * 2 == [
         (facts["index"], facts["code"]) for facts in facts_of(tmp_path, "index-chosen")
     ]
+
+
+def test_a_hold_and_its_end_are_told_by_the_peers_uid(box: Box, tmp_path: Path) -> None:
+    """Alert, reason and the digest of the words; the words themselves, which may name somebody, are not there."""
+    writer = AlertWriter(box.config.reporting, IDENTITY, box.health.outbox, box.clock, basis(), retention=DAY)
+    alert = writer.write(match_of("r1"), frame_of(box.clock), face_at(200, 100))
+    assert alert is not None
+    box.ask("hold", alert_id=alert.alert_id, reason="evidence", note="case 17/4")
+    (held,) = box.health.outbox.holds.all()
+    assert (TECHNICIAN, "case 17/4") == (held.held_by, held.note)
+    assert {"alert_id": alert.alert_id, "reason": "evidence"} == box.ask("release", alert_id=alert.alert_id)
+    assert [("legal-hold", BY_US), ("legal-hold-released", BY_US)] == told(tmp_path)
+    (facts,) = facts_of(tmp_path, "legal-hold")
+    assert hashlib.sha256(b"case 17/4").hexdigest() == facts["reason_sha256"]
+    for args in ({"alert_id": 7}, {"alert_id": "a", "reason": "whim", "note": "n"}, {"alert_id": "a", "note": "n"}):
+        with pytest.raises(ControlError):
+            box.ask("hold", **args)
 
 
 def test_a_removal_is_told_by_number(box: Box, tmp_path: Path) -> None:

@@ -1,0 +1,52 @@
+"""Lines that a command writes into the ledger itself, in its caller's name: where no daemon runs that would do it."""
+
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+
+import structlog
+
+from edge_lfr.clock import SystemClock
+from edge_lfr.config.appliance import ApplianceConfig
+from edge_lfr.errors import EdgeLfrError
+from edge_lfr.governance.device_keys import DeviceKeys
+from edge_lfr.governance.ledger import Ledger
+from edge_lfr.governance.ledger_events import Fact, LedgerEvent
+from edge_lfr.governance.ledger_file import FILE_NAME
+from edge_lfr.governance.ledger_lines import Actor
+
+log = structlog.get_logger()
+
+
+def note_from_command(config: ApplianceConfig, event: LedgerEvent, facts: Mapping[str, Fact | None]) -> bool:
+    """
+    Write one line in the name of whoever runs this command; a fact that is None is left out.
+
+    On a box without keys or state nothing is written: nothing has happened there yet, and the daemon begins the ledger.
+
+    Returns:
+        Whether it is on the disk. What fails is said loudly and undoes nothing.
+    """
+    if not DeviceKeys.exist(config.device_directory) or not config.mode_directory.is_dir():
+        return False
+    path = config.mode_directory / FILE_NAME
+    is_new = not path.exists()
+    try:
+        signing = DeviceKeys.load(config.device_directory).signing
+        device = f"{config.force}/{config.device}/{config.mode}"
+        ledger = Ledger.open(path, signing, SystemClock(), device=device)
+        if is_new:
+            _give_to_the_folders_owner(ledger)
+        known = {name: fact for name, fact in facts.items() if fact is not None}
+        ledger.append(event, Actor.of_uid(os.getuid()), known)
+    except EdgeLfrError as error:
+        log.error("ledger.not-noted", ledger_event=event.value, code=error.code, reason=error.message)
+        return False
+    return True
+
+
+def _give_to_the_folders_owner(ledger: Ledger) -> None:
+    """Root begins it for the daemon, which runs as somebody else."""
+    owner = ledger.path.parent.stat()
+    with suppress(PermissionError):  # not root: then it is the owner's already, or of one who may write there
+        os.chown(ledger.path, owner.st_uid, owner.st_gid)
