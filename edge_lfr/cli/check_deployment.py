@@ -24,6 +24,8 @@ from edge_lfr.inference.packs import OpenPack, open_configured
 from edge_lfr.pipeline.capture.redaction import redact
 from edge_lfr.pipeline.faces.detection import FaceDetector
 from edge_lfr.pipeline.selftest import run_selftest
+from edge_lfr.watchlist.pseudonyms import require_officer
+from edge_lfr.watchlist.records import expires_next
 from edge_lfr.watchlist.store import SealedStore
 
 EYES_IN_FACE_WIDTH: Final = 0.4
@@ -44,6 +46,7 @@ def check_deployment(path: Path, config: ApplianceConfig) -> Iterator[Check]:
     yield from guarded("watchlist", _watchlist(config))
     yield from guarded("ledger", check_ledger(config))
     yield from guarded("trust", _trust(config))
+    yield from guarded("protection officer", check_officer(config))
     yield from guarded("broker", _broker(config))
 
 
@@ -178,6 +181,27 @@ def _trust(config: ApplianceConfig) -> Iterator[Check]:
         yield warn("trust", f"no valid key among {len(keys)}: nobody can acknowledge an alert", remedy)
     else:
         yield ok("trust", ", ".join(f"{key.name} ({key.role}) until {key.not_after:%Y-%m-%d}" for key in valid))
+
+
+def check_officer(config: ApplianceConfig) -> Iterator[Check]:
+    """
+    Whether somebody will be able to say who was on a list, and what waits to be copied for that.
+
+    Raises:
+        ConfigError: The mode is operational, and nobody is configured.
+    """
+    require_officer(config)
+    if config.trust.protection_officer is None:
+        remedy = "fine in training; operation needs `protection_officer` in [trust]"
+        yield warn("protection officer", "none: after a wipe nobody can say who was on the list", remedy)
+        return
+    expires_at = expires_next(config.mode_directory, config.retention.chosen)
+    found = f"{config.trust.protection_officer[:16]}... can say who was on a list"
+    if expires_at is None:
+        yield ok("protection officer", found)
+    else:
+        remedy = "copy them for the officer: `edge-lfr watchlist manifests --copy-to DIR --delete`"
+        yield warn("protection officer", f"{found}; the oldest manifest here ends {expires_at:%Y-%m-%d}", remedy)
 
 
 def _broker(config: ApplianceConfig) -> Iterator[Check]:

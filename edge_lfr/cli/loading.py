@@ -30,7 +30,7 @@ from edge_lfr.pipeline.enrolment import EnrolmentStages, enrol, lane_count
 from edge_lfr.terms import Mode
 from edge_lfr.watchlist.bundle.admission import AdmittedBundle, LoadTerms, admit
 from edge_lfr.watchlist.bundle.reading import open_bundle
-from edge_lfr.watchlist.pseudonyms import officer_of
+from edge_lfr.watchlist.pseudonyms import officer_of, require_officer
 from edge_lfr.watchlist.receipt import LoadReceipt, keep_receipt
 from edge_lfr.watchlist.report import EnrolmentReport
 from edge_lfr.watchlist.store import SealedStore
@@ -134,8 +134,10 @@ def admitted_here(config: ApplianceConfig, path: Path) -> Iterator[AdmittedBundl
 
 
 def _terms(config: ApplianceConfig, now: datetime) -> LoadTerms:
+    """Under which a load is allowed; in operation also somebody must be able to say later who was on the list."""
     if config.mode is Mode.TRAINING:
         return LoadTerms.of_training(now)
+    require_officer(config)
     return LoadTerms.under(judged_here(config, read_installed(config.mode_directory), now).believed())
 
 

@@ -12,6 +12,7 @@ import structlog
 from edge_lfr.clock import Clock, SystemClock
 from edge_lfr.config.appliance import ApplianceConfig
 from edge_lfr.daemon.recorder import DAEMON, Recorder
+from edge_lfr.daemon.unnoted import unnoted
 from edge_lfr.daemon.unsigned_wipes import Note, certify_unsigned
 from edge_lfr.errors import EdgeLfrError, KeyUnavailableError
 from edge_lfr.governance.clock_note import glance
@@ -21,9 +22,17 @@ from edge_lfr.governance.ledger_events import Fact, LedgerEvent
 from edge_lfr.governance.ledger_file import FILE_NAME
 from edge_lfr.governance.ledger_lines import Actor
 from edge_lfr.governance.trusted_time import TimeVerdict
+from edge_lfr.pipeline.reporting.outbox import Outbox
 from edge_lfr.watchlist.records import delete_expired
 
 log = structlog.get_logger()
+
+
+def catch_up(config: ApplianceConfig, outbox: Outbox, recorder: Recorder, clock: Clock) -> None:
+    """Have in the ledger, before a run begins, what happened without a line: in the run before, and between the two."""
+    for event, facts in unnoted(outbox, recorder.ledger, clock):
+        recorder.note(event, DAEMON, **facts)
+    keep_house(config, recorder, clock)
 
 
 def keep_house(config: ApplianceConfig, recorder: Recorder, clock: Clock) -> None:

@@ -23,6 +23,7 @@ from edge_lfr.daemon.chronicle import Chronicle
 from edge_lfr.daemon.control import ControlServer
 from edge_lfr.daemon.health import Health
 from edge_lfr.daemon.heartbeat import Heartbeat
+from edge_lfr.daemon.housekeeping import catch_up
 from edge_lfr.daemon.latency import LatencyLog
 from edge_lfr.daemon.lock import hold_state
 from edge_lfr.daemon.mandate import Mandate
@@ -38,7 +39,6 @@ from edge_lfr.daemon.reporter import DaemonReporter
 from edge_lfr.daemon.requests import Requests
 from edge_lfr.daemon.stop_signals import StopSignals
 from edge_lfr.daemon.summary import RunSummary, summarise
-from edge_lfr.daemon.unnoted import unnoted
 from edge_lfr.daemon.wiping import Wiping
 from edge_lfr.errors import ArmingRefusedError, WatchlistMissingError
 from edge_lfr.governance.clock_note import TrustedTime
@@ -332,9 +332,8 @@ class Daemon:
         return summarise(self._health, exit_status=self._exit_status, track_ends=self._reporter.track_ends())
 
     def _begin_ledger(self) -> None:
-        """What the last run stored and did not note any more comes first."""
-        for event, facts in unnoted(self._outbox, self._recorder.ledger, self._clock):
-            self._recorder.note(event, DAEMON, **facts)
+        """What happened and was not noted then comes first."""
+        catch_up(self._config, self._outbox, self._recorder, self._clock)
         self._chronicle.started(self._config, self._health.pack.digest)
         self._recorder.start()
 

@@ -1,15 +1,23 @@
-"""What the doctor says about a threshold."""
+"""What the doctor says about a threshold, a credential and the data protection officer."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
-from edge_lfr.cli.check import Verdict
-from edge_lfr.cli.check_deployment import check_credential, check_threshold
+from edge_lfr.cli.check import Check, Verdict
+from edge_lfr.cli.check_deployment import check_credential, check_officer, check_threshold
 from edge_lfr.config.faces import LooksConfig
 from edge_lfr.config.identification import DecisionConfig
+from edge_lfr.config.load import load_config
 from edge_lfr.errors import ConfigError, ModelContractError
+from edge_lfr.governance.age_files import AgeIdentity
 from edge_lfr.inference.calibrated_conditions import Conditions
 from edge_lfr.inference.catalogue import CalibrationRow, PackEntry
+from edge_lfr.watchlist.pseudonyms import officer_of
+from simulators.command import CONFIG
 from simulators.nets import embedder_like, entry_of, yunet_like
+from simulators.watchlists import load, new_store
 
 
 @pytest.fixture
@@ -84,3 +92,26 @@ def test_a_credential_without_a_tpm_is_a_warning() -> None:
     found = check_credential(has_tpm=False)
     assert Verdict.WARN is found.verdict
     assert "the key lies on the same disk" in found.found
+
+
+def officer_checks(folder: Path, text: str) -> list[Check]:
+    (folder / "van.toml").write_text(text)
+    return list(check_officer(load_config(folder / "van.toml", {})))
+
+
+def test_the_doctor_says_who_will_know_who_was_on_a_list(tmp_path: Path) -> None:
+    """Nobody, in training; the officer; and the officer for whom manifests wait, with the day on which they end."""
+    key = AgeIdentity.generate().recipient
+    text = CONFIG + f'protection_officer = "{key.text}"\n'
+    assert [Verdict.WARN] == [one.verdict for one in officer_checks(tmp_path, CONFIG)]
+    assert [Verdict.OK] == [one.verdict for one in officer_checks(tmp_path, text)]
+    load(new_store(tmp_path / "state/training", officer_of(load_config(tmp_path / "van.toml", {}))), range(2))
+    (waiting,) = officer_checks(tmp_path, text)
+    assert Verdict.WARN == waiting.verdict
+    assert f"{datetime.now(UTC) + timedelta(days=31):%Y-%m-%d}" in waiting.found
+
+
+def test_operation_without_an_officer_is_a_failure(tmp_path: Path) -> None:
+    """It names the field."""
+    with pytest.raises(ConfigError, match=r"trust\.protection_officer"):
+        officer_checks(tmp_path, CONFIG.replace('mode = "training"', 'mode = "operational"'))
