@@ -10,8 +10,10 @@ import typer
 from edge_lfr.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption
 from edge_lfr.cli.output import say, write_json, write_table
 from edge_lfr.config.load import load_config
+from edge_lfr.daemon.command_notes import note_from_command
 from edge_lfr.errors import AgeFileError
 from edge_lfr.governance.age_files import AgeIdentity
+from edge_lfr.governance.ledger_events import LedgerEvent
 from edge_lfr.watchlist.listed_when import Answer, Broken, was_listed
 from edge_lfr.watchlist.records import copy_records, kept_records
 
@@ -110,6 +112,10 @@ def manifests(
     copied = deleted = 0
     if copy_to is not None:
         copied, deleted = copy_records(loaded.mode_directory, records, copy_to, delete=delete)
+        size = sum(one.size for one in records)
+        note_from_command(loaded, LedgerEvent.EXPORTED, {"what": "records", "bytes": size})
+        if deleted:
+            note_from_command(loaded, LedgerEvent.PURGED, {"what": "records", "found": deleted})
     told = [
         {"kind": one.kind, "at": one.at.isoformat(timespec="seconds"), "name": one.path.name, "bytes": one.size}
         for one in records

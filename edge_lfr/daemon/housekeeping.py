@@ -6,6 +6,7 @@ must not cost an answer. Wipes that nobody could sign are certified where the de
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 
 import structlog
 
@@ -20,7 +21,7 @@ from edge_lfr.governance.device_keys import DeviceKeys
 from edge_lfr.governance.ledger import Ledger
 from edge_lfr.governance.ledger_events import Fact, LedgerEvent
 from edge_lfr.governance.ledger_file import FILE_NAME
-from edge_lfr.governance.ledger_lines import Actor
+from edge_lfr.governance.ledger_lines import Actor, Part
 from edge_lfr.governance.trusted_time import TimeVerdict
 from edge_lfr.pipeline.reporting.outbox import Outbox
 from edge_lfr.watchlist.records import delete_expired
@@ -53,14 +54,12 @@ def keep_house_by_timer(config: ApplianceConfig, verdict: TimeVerdict) -> None:
     Raises:
         WatchlistStorageError, LedgerError: The disk does not take a certificate; tried again by whoever comes next.
     """
-
-    def note(who: Actor, facts: Mapping[str, Fact]) -> None:
-        signing = DeviceKeys.load(config.device_directory).signing
-        ledger = Ledger.open(config.mode_directory / FILE_NAME, signing, SystemClock(), device=_device(config))
-        ledger.append(LedgerEvent.WATCHLIST_WIPED, who, facts)
-
-    certify_here(config, note)
-    delete_old_records(config, verdict)
+    certify_here(config, lambda who, facts: _append(config, LedgerEvent.WATCHLIST_WIPED, who, facts))
+    deleted = delete_old_records(config, verdict)
+    if deleted:
+        log.info("records.deleted", mode=config.mode.value, records=deleted)
+        with suppress(KeyUnavailableError):  # the unit of the timer has no credential, and then its log says it alone
+            _append(config, LedgerEvent.PURGED, Actor.of_part(Part.TIMER), {"what": "records", "found": deleted})
 
 
 def certify_here(config: ApplianceConfig, note: Note) -> int:
@@ -90,6 +89,12 @@ def delete_old_records(config: ApplianceConfig, verdict: TimeVerdict) -> int:
     except OSError as error:
         log.warning("records.not-deleted", reason=error.strerror)
         return 0
+
+
+def _append(config: ApplianceConfig, event: LedgerEvent, who: Actor, facts: Mapping[str, Fact]) -> None:
+    signing = DeviceKeys.load(config.device_directory).signing
+    ledger = Ledger.open(config.mode_directory / FILE_NAME, signing, SystemClock(), device=_device(config))
+    ledger.append(event, who, facts)
 
 
 def _device(config: ApplianceConfig) -> str:

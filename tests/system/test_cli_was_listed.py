@@ -118,6 +118,14 @@ def test_another_key_opens_nothing(records: Records) -> None:
     assert 65 == records.ask(LISTED).status
 
 
+def test_what_left_the_appliance_is_in_its_ledger(made: Records) -> None:
+    """And what was deleted here after that."""
+    shown = made.command("ledger", "show", "--json", environ={"EDGE_LFR_CONFIG": str(made.command.config)})
+    told = {line["event"]: line["facts"] for line in shown.json["lines"]}
+    assert "records" == told["exported"]["what"]
+    assert ("records", 3) == (told["purged"]["what"], told["purged"]["found"])
+
+
 def test_deleting_without_a_copy_is_refused(records: Records) -> None:
     """A word too few must not cost the answer."""
     assert 64 == records.here("manifests", "--delete").status
