@@ -100,7 +100,7 @@ def keep_the_key(folder: Path) -> None:
 
 
 def leave_half_a_file(folder: Path) -> None:
-    (folder / "training" / "note.partial").write_bytes(b"half")
+    (store_in(folder).directory / "list.partial").write_bytes(b"half")
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,6 @@ MODULES: Final = {
     "end of a list": "ending",
     "ledger": "ledger",
     "alerts": "alerts",
-    "enrol": "enrolment",
 }
 
 

@@ -154,7 +154,7 @@ def _remains(store: SealedStore, live: str | None) -> Iterator[Broken]:
     folders = {path.name for path in lists.iterdir()} if lists.is_dir() else set()
     if folders != ({live} if live else set()):
         yield Broken(Law.REMAINS, f"folders of lists: {len(folders)}, live: {live is not None}")
-    partial = sorted(path.name for path in store.directory.parent.rglob("*.partial"))
+    partial = sorted(path.name for path in store.directory.rglob("*.partial"))
     if partial:
         yield Broken(Law.REMAINS, f"half-written files: {', '.join(partial)}")
 
