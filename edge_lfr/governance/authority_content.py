@@ -4,7 +4,7 @@ What a deployment authority says, field by field: who decided, for what, where, 
 The form alone is held to here; what its fields may say together is in `authority_rules`.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Final, Literal
 
@@ -19,6 +19,10 @@ UNWRITTEN: Final = "TODO"
 
 MAX_ENTRIES: Final = 60_000
 """As many as a bundle has pictures at most, and calibrations have templates."""
+
+
+YEARS: Final = range(2000, 9000)
+"""Of every time that a document says; no appliance is older, and none will be (chosen, not measured)."""
 
 
 def _paragraph(text: str) -> str:
@@ -41,6 +45,17 @@ DocumentId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"),
 """Of an authority or a list; it may stand in a path and a log line."""
 
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+def _within_calendar(at: datetime) -> datetime:
+    if at.year not in YEARS:
+        message = f"a year from {YEARS.start} to {YEARS.stop - 1}"
+        raise ValueError(message)
+    return at
+
+
+Instant = Annotated[AwareDatetime, AfterValidator(_within_calendar)]
+"""So far from both ends of the calendar that a zone or a grace added to it is a time, too."""
 
 
 class Part(BaseModel):
@@ -139,10 +154,10 @@ class Authority(Part):
     less_intrusive_means: Paragraph
     """What else was considered, and why it does not do."""
 
-    begins_at: AwareDatetime
+    begins_at: Instant
     """From then on, included."""
 
-    ends_at: AwareDatetime
+    ends_at: Instant
     """Until then, not included."""
 
     watchlist: AuthorisedList
@@ -152,7 +167,7 @@ class Authority(Part):
     pack_digest: Digest
     retention_profile: Identifier
     assessments: Assessments
-    notice_given_at: AwareDatetime
+    notice_given_at: Instant
     """When the public was told of place, time and length."""
 
     staff: Staff
@@ -161,10 +176,10 @@ class Authority(Part):
     """Minutes after the end until the list is destroyed, whatever else happens; policy allows a day at most."""
 
     is_urgent: bool = False
-    countersign_by: AwareDatetime | None = None
+    countersign_by: Instant | None = None
     """Until then, not included, a second officer must have signed an urgent one."""
 
-    issued_at: AwareDatetime
+    issued_at: Instant
     """When the officer signed it."""
 
     @property

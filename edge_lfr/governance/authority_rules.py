@@ -92,7 +92,7 @@ def _urgency(authority: Authority, policy: AuthorityPolicy) -> Iterator[Fault]:
         yield Fault("countersign_by", "missing, and the authority is urgent", remedy)
     elif deadline <= authority.issued_at:
         yield Fault("countersign_by", "not after issued_at", "name a time that is still to come")
-    elif deadline > authority.begins_at + policy.countersign_within:
+    elif deadline - authority.begins_at > policy.countersign_within:
         problem = f"more than {in_hours(policy.countersign_within)} after begins_at"
         yield Fault("countersign_by", problem, "name an earlier time")
 

@@ -14,12 +14,12 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from edge_lfr.config.section import Identifier
 from edge_lfr.durable_files import write_durably
 from edge_lfr.errors import AuthorityStorageError, RevocationError
-from edge_lfr.governance.authority_content import Authority, DocumentId, Part
+from edge_lfr.governance.authority_content import Authority, DocumentId, Instant, Part
 from edge_lfr.governance.documents import (
     MAX_DOCUMENT_BYTES,
     Document,
@@ -60,7 +60,7 @@ class Revocation(Part):
     device: Identifier | None = None
     """None: every appliance of the force."""
 
-    revoked_at: AwareDatetime
+    revoked_at: Instant
     """When it was signed. It counts from when it arrives: to stop is never too early."""
 
     reason_code: RevocationReason

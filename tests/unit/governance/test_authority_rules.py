@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from edge_lfr.config.policy import AuthorityPolicy
 from edge_lfr.governance.authority_content import Authority
@@ -32,6 +33,13 @@ class TestPolicy:
     def test_an_ordinary_authority_may_be_signed(self, force: Force) -> None:
         """So may an urgent one."""
         assert [] == fields(force.content()) == fields(force.urgent())
+
+    @pytest.mark.parametrize("at", ["0001-01-01T00:00:00+23:59", "1999-12-31T23:59:59Z", "9999-12-31T23:59:59-23:59"])
+    @pytest.mark.parametrize("field", ["begins_at", "ends_at", "notice_given_at", "countersign_by", "issued_at"])
+    def test_no_time_lies_at_an_end_of_the_calendar(self, force: Force, field: str, at: str) -> None:
+        """A grace or a zone added to it would be no time: whoever reads an unsigned file meets it."""
+        with pytest.raises(ValidationError, match="2000 to 8999"):
+            fields(force.urgent(**{field: at}))
 
     @pytest.mark.parametrize("rank", list(Rank))
     def test_rank(self, force: Force, rank: Rank) -> None:
