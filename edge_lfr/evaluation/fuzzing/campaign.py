@@ -56,6 +56,7 @@ class Tally:
     without_code: int = 0
     longest_s: float = 0.0
     opened: int = 0
+    limit_s: float = LIMIT_S
 
     @property
     def cases(self) -> int:
@@ -76,10 +77,10 @@ class Tally:
         words = "accepted, says what its writer may say"
         yield Row.shown(f"{self.name}: {words}", self.verdicts[Verdict.BELIEVED], "cases")
         yield Row.shown(f"{self.name}: longest case", round(self.longest_s, 3), "s")
-        yield Row.shown(f"{self.name}: over {LIMIT_S:g} s, but not again", self.busy, "cases")
+        yield Row.shown(f"{self.name}: over {self.limit_s:g} s, but not again", self.busy, "cases")
         yield Row.exactly(f"{self.name}: accepted, and nobody signed it", self.verdicts[Verdict.FORGED], 0, "cases")
         yield Row.exactly(f"{self.name}: refused without a code", self.without_code, 0, "cases")
-        yield Row.exactly(f"{self.name}: over {LIMIT_S:g} s, {TRIES} times", self.slow, 0, "cases")
+        yield Row.exactly(f"{self.name}: over {self.limit_s:g} s, {TRIES} times", self.slow, 0, "cases")
         yield Row.exactly(f"{self.name}: files left behind", self.left, 0, "cases")
         yield Row.at_most(f"{self.name}: descriptors left open", self.opened, SPARE_FILES)
         where = "; ".join(f"{place} ({count})" for place, count in self.escapes.most_common(TOLD_CODES))
@@ -96,7 +97,7 @@ class Campaign:
 
     def attack(self, target: Target, cases: int, witness: Witness) -> Tally:
         """The specimens themselves, which must be accepted, and then *cases* mutants."""
-        tally = Tally(target.name)
+        tally = Tally(target.name, limit_s=getattr(target, "limit_s", LIMIT_S))
         with watched() as watch:
             opened_before = open_files()
             for number, specimen in enumerate(target.specimens):
@@ -131,10 +132,10 @@ class Campaign:
             except Exception as error:  # noqa: BLE001 - to see what escapes is what this is for
                 faults.append(_place_of(error))
             seconds.append(time.monotonic() - began_s)
-            if seconds[-1] <= LIMIT_S or faults:
+            if seconds[-1] <= tally.limit_s or faults:
                 break
         tally.longest_s = max(tally.longest_s, min(seconds))
-        if min(seconds) > LIMIT_S:
+        if min(seconds) > tally.limit_s:
             tally.slow += 1
             faults.append("slow")
         elif len(seconds) > 1:

@@ -16,6 +16,7 @@ from edge_lfr.errors import AgeFileError, WatchlistFormatError
 from edge_lfr.evaluation.bench.ground import Ground
 from edge_lfr.evaluation.fuzzing.bundles import END, grey_picture, manifest_of, members_of, sealed
 from edge_lfr.evaluation.fuzzing.byte_changes import changed_bytes
+from edge_lfr.evaluation.fuzzing.campaign import LIMIT_S
 from edge_lfr.evaluation.fuzzing.case import INCOMING, Mutant, Outcome, Verdict, of_signed, refused
 from edge_lfr.evaluation.fuzzing.made import APPLIANCE, DEVICE, KEYS, NOW, StillClock, made_trust
 from edge_lfr.governance.age_files import AgeIdentity
@@ -88,6 +89,9 @@ class Enrolments:
     """Bundles of pictures in which nobody is: whatever comes, no list is activated."""
 
     name = "enrolment"
+
+    limit_s = PICTURES * LIMIT_S
+    """For a bundle whose pictures may each be as large as any that is decoded."""
 
     def __init__(self, ground: Ground) -> None:
         self._config: ApplianceConfig = ground.config()
