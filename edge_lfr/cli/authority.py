@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from edge_lfr.cli.authority_draft import draft
 from edge_lfr.cli.authority_here import create_new, device_of, judged_here, own_fingerprint, read_bounded, trusted_here
+from edge_lfr.cli.authority_notes import note_installed, note_revoked
 from edge_lfr.cli.authority_page import facts_of, key_in_words, moment, page_of, state_in_words, step_lines
 from edge_lfr.cli.consent import require_consent
 from edge_lfr.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption, YesOption, new_app
@@ -138,6 +139,7 @@ def install(file: FileArgument, config: ConfigOption = DEFAULT_CONFIG, json: Jso
         now=now,
         policy=loaded.policy.authority,
     )
+    note_installed(loaded, verified)
     if json:
         write_json("authority-install/1", facts_of(verified, now))
     else:
@@ -225,6 +227,7 @@ def take_revocation_file(
         device_fingerprint=own_fingerprint(loaded),
         now=SystemClock().utc_now(),
     )
+    note_revoked(loaded, taken)
     if json:
         facts = {**_revocation_facts(taken.revocation), "signer": shown_fingerprint(taken.signer.fingerprint)}
         write_json("authority-take-revocation/1", facts)

@@ -6,8 +6,10 @@ from edge_lfr.cli.consent import require_consent
 from edge_lfr.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption, YesOption, new_app
 from edge_lfr.cli.output import say, write_fields, write_json
 from edge_lfr.config.load import load_config
+from edge_lfr.daemon.command_notes import note_from_command
 from edge_lfr.daemon.lock import hold_state
 from edge_lfr.governance.clock_note import SystemKernel, TrustedTime, glance
+from edge_lfr.governance.ledger_events import LedgerEvent
 from edge_lfr.governance.trusted_time import Doubt, TimeVerdict
 
 app = new_app("See whether the clock is trusted, and confirm it.")
@@ -47,12 +49,14 @@ def confirm(yes: YesOption = False, config: ConfigOption = DEFAULT_CONFIG, json:
     Compare it with a watch first. A time before this program was made cannot be confirmed: exit status 65. While a
     daemon runs, which watches the time itself: exit status 75.
     """
-    directory = load_config(config).mode_directory
+    loaded = load_config(config)
+    directory = loaded.mode_directory
     with hold_state(directory):
         time = TrustedTime.begin(directory)
         now = time.look().now
         require_consent(f"is it {now:%A, %Y-%m-%d %H:%M:%S} UTC just now?", yes=yes)
         verdict = time.confirm()
+        note_from_command(loaded, LedgerEvent.CLOCK_CONFIRMED, {})
     if json:
         write_json("clock-confirm/1", _told(verdict))
     else:

@@ -2,6 +2,7 @@
 
 import base64
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -11,8 +12,13 @@ from edge_lfr.cli.consent import require_consent
 from edge_lfr.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption, YesOption, new_app
 from edge_lfr.cli.output import say, write, write_fields, write_json, write_table
 from edge_lfr.clock import SystemClock
+from edge_lfr.config.appliance import ApplianceConfig
 from edge_lfr.config.load import load_config
+from edge_lfr.daemon.command_notes import note_from_command
+from edge_lfr.daemon.control import ControlClient
 from edge_lfr.governance.device_keys import DeviceKeys
+from edge_lfr.governance.ledger_events import Fact, LedgerEvent
+from edge_lfr.governance.ledger_lines import written_time
 from edge_lfr.governance.trust import Role, TrustedKey, TrustStore, create_key, read_trust_file, shown_fingerprint
 from edge_lfr.governance.trust_folder import add_trust, remove_trust
 
@@ -102,6 +108,8 @@ def trust(
     offered = read_trust_file(file)
     require_consent(f"{_in_words(offered)}\ntrust it?", yes=yes)
     key = add_trust(loaded.trust.directory, file)
+    span = {"starts_at": written_time(key.not_before), "ends_at": written_time(key.not_after)}
+    _note(loaded, LedgerEvent.TRUST_ADDED, key, span)
     _tell(json, "trusted", key)
 
 
@@ -116,7 +124,15 @@ def distrust(
     loaded = load_config(config)
     require_consent(f"trust {fingerprint} no longer?", yes=yes)
     key = remove_trust(loaded.trust.directory, fingerprint)
+    _note(loaded, LedgerEvent.TRUST_REMOVED, key, {})
     _tell(json, "distrusted", key)
+
+
+def _note(config: ApplianceConfig, event: LedgerEvent, key: TrustedKey, facts: Mapping[str, Fact]) -> None:
+    """A daemon that runs sees the change itself."""
+    if not ControlClient(config.control_socket).is_present():
+        whose = {"key": shown_fingerprint(key.fingerprint), "role": key.role.value}
+        note_from_command(config, event, {**whose, **facts})
 
 
 def _tell(json: bool, what: str, key: TrustedKey) -> None:

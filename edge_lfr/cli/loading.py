@@ -12,10 +12,12 @@ import typer
 
 from edge_lfr.cli.authority_here import device_of, judged_here, trusted_here
 from edge_lfr.cli.enrolment_report import say_warnings, write_report
+from edge_lfr.cli.load_notes import NOT_LAWFUL_OR_WHOLE, loaded_facts, noting_refusals
 from edge_lfr.cli.output import say, write_fields, write_json
 from edge_lfr.cli.progress import counting
 from edge_lfr.clock import SystemClock
 from edge_lfr.config.appliance import ApplianceConfig
+from edge_lfr.daemon.command_notes import note_from_command
 from edge_lfr.daemon.control import ControlClient, Verb
 from edge_lfr.daemon.lock import hold_state
 from edge_lfr.durable_files import create_durably
@@ -24,6 +26,7 @@ from edge_lfr.governance.clock_note import glance
 from edge_lfr.governance.device_keys import DeviceKeys
 from edge_lfr.governance.installed_authority import read_installed
 from edge_lfr.governance.keys import KeyEncryptingKey
+from edge_lfr.governance.ledger_events import LedgerEvent
 from edge_lfr.governance.trust import shown_fingerprint
 from edge_lfr.inference.packs import OpenPack, open_configured
 from edge_lfr.pipeline.enrolment import EnrolmentStages, enrol, lane_count
@@ -74,7 +77,7 @@ def load_bundle(
         raise typer.BadParameter(message)
     if ControlClient(config.control_socket).is_present():
         os.nice(LOAD_NICENESS)
-    with admitted_here(config, path) as bundle:
+    with noting_refusals(config), admitted_here(config, path) as bundle:
         # A lane a core with nets of one thread enrols more pictures than one lane with nets of all threads.
         pack = open_configured(config.models.model_copy(update={"threads": 1}), config.models_directory)
         kek = KeyEncryptingKey.load(config.mode_directory, create=True)
@@ -97,6 +100,7 @@ def load_bundle(
     say_warnings(report)
     _say_growth(facts)
     if not report.is_activated:
+        note_from_command(config, LedgerEvent.WATCHLIST_REFUSED, {"code": NOT_LAWFUL_OR_WHOLE})
         say("edge-lfr: nothing was loaded; the list before, if any, is still the one that is searched")
         if report.enrolled_templates:
             say("  what to do: have the issuer correct these entries, or go on without them with --accept-partial")
@@ -196,6 +200,7 @@ def _receipt(
         wipe_at=bundle.wipe_at,
     )
     path, document = keep_receipt(receipt, config.mode_directory, DeviceKeys.load(config.device_directory).signing)
+    note_from_command(config, LedgerEvent.WATCHLIST_LOADED, loaded_facts(receipt, document))
     if copy is not None:
         try:
             create_durably(copy, document, mode=0o644)

@@ -319,10 +319,11 @@ SHAPES: Final[Mapping[LedgerEvent, _Shape]] = {
     LedgerEvent.CONFIGURED: _shape("config_sha256"),
     LedgerEvent.AUTHORITY_ACCEPTED: _shape("authority_sha256 key", "ends_at starts_at use_case"),
     LedgerEvent.AUTHORITY_COUNTERSIGNED: _shape("authority_sha256 key"),
-    LedgerEvent.REVOKED: _shape("authority_sha256", "code document_sha256 key"),
+    LedgerEvent.REVOKED: _shape("code", "authority_sha256 document_sha256 key"),
     LedgerEvent.WATCHLIST_LOADED: _shape(
-        "references watchlist_sha256",
-        "certificate_sha256 ends_at entries file_sha256 is_partial key list pack_sha256 rejected starts_at templates",
+        "references",
+        "certificate_sha256 ends_at entries file_sha256 is_partial key list pack_sha256 rejected starts_at templates"
+        " watchlist_sha256",
     ),
     LedgerEvent.WATCHLIST_REFUSED: _shape("code", "entries file_sha256 key list rejected"),
     LedgerEvent.WATCHLIST_REMOVED: _shape("references", "reference removed_sha256 watchlist_sha256"),

@@ -79,6 +79,7 @@ def test_a_day_is_in_the_ledger_and_its_heads_are_elsewhere(van: Van, broker: Br
     told = [(line["event"], line["who"]) for line in lines(van)]
     start = [("started", ITSELF), ("configured", ITSELF), ("pack", ITSELF)]
     expected = [
+        ("watchlist-loaded", US),
         *start,
         *[("threshold", ITSELF), ("armed", ITSELF), ("alert", ITSELF)],
         *[("watchlist-removed", US), ("disarmed", US), ("threshold", US), ("armed", US)],
