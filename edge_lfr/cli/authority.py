@@ -14,6 +14,7 @@ from edge_lfr.cli.authority_page import facts_of, key_in_words, moment, page_of,
 from edge_lfr.cli.consent import require_consent
 from edge_lfr.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption, YesOption, new_app
 from edge_lfr.cli.output import say, write, write_json
+from edge_lfr.cli.telling import tell_daemon
 from edge_lfr.clock import SystemClock
 from edge_lfr.config.load import load_config
 from edge_lfr.config.policy import AuthorityPolicy
@@ -125,7 +126,7 @@ def verify(
 @app.command(epilog="Example: edge-lfr authority install /media/stick/friday.signed.json")
 def install(file: FileArgument, config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False) -> None:
     """
-    Verify an authority and keep it on this appliance, in place of the one before.
+    Verify an authority and keep it on this appliance, in place of the one before; a running daemon arms by it.
 
     Exit status 65 with the field and what to do where it does not verify here; the one before stays then.
     """
@@ -146,6 +147,7 @@ def install(file: FileArgument, config: ConfigOption = DEFAULT_CONFIG, json: Jso
         write(page_of(verified.authority))
         write(f"{'signed by':<10} {key_in_words(verified.signer)}")
         write(f"{'state':<10} {state_in_words(verified, now)}")
+    tell_daemon(loaded)
     if loaded.mode is Mode.TRAINING:
         say("installed; this appliance is set to training, which runs without it")
 
@@ -214,7 +216,7 @@ def take_revocation_file(
     json: JsonOption = False,
 ) -> None:
     """
-    Take a revocation: the authority that it names lets nothing run here any more.
+    Take a revocation: the authority that it names lets nothing run here any more, and a running daemon stops and wipes.
 
     Exit status 65 when its signature does not count, or it is for another appliance.
     """
@@ -227,6 +229,7 @@ def take_revocation_file(
         device_fingerprint=own_fingerprint(loaded),
         now=SystemClock().utc_now(),
     )
+    tell_daemon(loaded)
     note_revoked(loaded, taken)
     if json:
         facts = {**_revocation_facts(taken.revocation), "signer": shown_fingerprint(taken.signer.fingerprint)}

@@ -9,6 +9,7 @@ from typing import Final
 
 from edge_lfr.biometrics.geometry import SizeWH
 from edge_lfr.cli.check import Check, fail, guarded, ok, warn
+from edge_lfr.cli.check_arming import check_arming
 from edge_lfr.cli.check_ledger import check_ledger
 from edge_lfr.clock import SystemClock
 from edge_lfr.config.appliance import ApplianceConfig
@@ -46,6 +47,7 @@ def check_deployment(path: Path, config: ApplianceConfig) -> Iterator[Check]:
     yield from guarded("watchlist", _watchlist(config))
     yield from guarded("ledger", check_ledger(config))
     yield from guarded("trust", _trust(config))
+    yield from guarded("arming", check_arming(config))
     yield from guarded("protection officer", check_officer(config))
     yield from guarded("broker", _broker(config))
 

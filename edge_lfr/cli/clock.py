@@ -1,15 +1,15 @@
 """Whether this box believes its clock, and a technician's word that it may."""
 
+from datetime import datetime
 from typing import Any
 
 from edge_lfr.cli.consent import require_consent
 from edge_lfr.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption, YesOption, new_app
 from edge_lfr.cli.output import say, write_fields, write_json
 from edge_lfr.config.load import load_config
-from edge_lfr.daemon.command_notes import note_from_command
+from edge_lfr.daemon.control import ControlClient, Verb
 from edge_lfr.daemon.lock import hold_state
 from edge_lfr.governance.clock_note import SystemKernel, TrustedTime, glance
-from edge_lfr.governance.ledger_events import LedgerEvent
 from edge_lfr.governance.trusted_time import Doubt, TimeVerdict
 
 app = new_app("See whether the clock is trusted, and confirm it.")
@@ -46,21 +46,28 @@ def confirm(yes: YesOption = False, config: ConfigOption = DEFAULT_CONFIG, json:
     """
     Say that the wall time is right: it is trusted from then on, until something speaks against it again.
 
-    Compare it with a watch first. A time before this program was made cannot be confirmed: exit status 65. While a
-    daemon runs, which watches the time itself: exit status 75.
+    Compare it with a watch first. A time before this program was made cannot be confirmed: exit status 65. A running
+    daemon is told, and goes on where that was all that it waited for.
     """
     loaded = load_config(config)
-    directory = loaded.mode_directory
-    with hold_state(directory):
-        time = TrustedTime.begin(directory)
-        now = time.look().now
-        require_consent(f"is it {now:%A, %Y-%m-%d %H:%M:%S} UTC just now?", yes=yes)
-        verdict = time.confirm()
-        note_from_command(loaded, LedgerEvent.CLOCK_CONFIRMED, {})
+    directory, client = loaded.mode_directory, ControlClient(loaded.control_socket)
+    if client.is_present():
+        _ask_whether(glance(directory).now, yes=yes)
+        client.request(Verb.CLOCK_CONFIRM)
+        verdict = glance(directory)
+    else:
+        with hold_state(directory):
+            time = TrustedTime.begin(directory)
+            _ask_whether(time.look().now, yes=yes)
+            verdict = time.confirm()
     if json:
         write_json("clock-confirm/1", _told(verdict))
     else:
         say(f"the clock is trusted: {verdict.now:%Y-%m-%d %H:%M:%S} UTC")
+
+
+def _ask_whether(now: datetime, *, yes: bool) -> None:
+    require_consent(f"is it {now:%A, %Y-%m-%d %H:%M:%S} UTC just now?", yes=yes)
 
 
 def _told(verdict: TimeVerdict) -> dict[str, Any]:

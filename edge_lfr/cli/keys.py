@@ -11,6 +11,7 @@ import typer
 from edge_lfr.cli.consent import require_consent
 from edge_lfr.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption, YesOption, new_app
 from edge_lfr.cli.output import say, write, write_fields, write_json, write_table
+from edge_lfr.cli.telling import tell_daemon
 from edge_lfr.clock import SystemClock
 from edge_lfr.config.appliance import ApplianceConfig
 from edge_lfr.config.load import load_config
@@ -102,7 +103,8 @@ def trust(
     """
     Trust a key, for the role and the time that its file says. Only root may.
 
-    Compare the fingerprint with the one that its holder reads to you, on another way than the file came.
+    Compare the fingerprint with the one that its holder reads to you, on another way than the file came. A running
+    daemon stops matching; `edge-lfr resume` goes on.
     """
     loaded = load_config(config)
     offered = read_trust_file(file)
@@ -111,6 +113,7 @@ def trust(
     span = {"starts_at": written_time(key.not_before), "ends_at": written_time(key.not_after)}
     _note(loaded, LedgerEvent.TRUST_ADDED, key, span)
     _tell(json, "trusted", key)
+    tell_daemon(loaded)
 
 
 @app.command(epilog="Example: edge-lfr keys distrust 3f2a-91c0-77be-0d14-5b6e-a2c8-e9f0-1d37")
@@ -120,12 +123,17 @@ def distrust(
     config: ConfigOption = DEFAULT_CONFIG,
     json: JsonOption = False,
 ) -> None:
-    """Trust a key no longer. Only root may; what the key has signed counts no more."""
+    """
+    Trust a key no longer. Only root may; what the key has signed counts no more.
+
+    A running daemon stops matching; `edge-lfr resume` goes on.
+    """
     loaded = load_config(config)
     require_consent(f"trust {fingerprint} no longer?", yes=yes)
     key = remove_trust(loaded.trust.directory, fingerprint)
     _note(loaded, LedgerEvent.TRUST_REMOVED, key, {})
     _tell(json, "distrusted", key)
+    tell_daemon(loaded)
 
 
 def _note(config: ApplianceConfig, event: LedgerEvent, key: TrustedKey, facts: Mapping[str, Fact]) -> None:

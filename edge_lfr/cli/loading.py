@@ -105,7 +105,11 @@ def load_bundle(
         if report.enrolled_templates:
             say("  what to do: have the issuer correct these entries, or go on without them with --accept-partial")
         raise typer.Exit(os.EX_DATAERR)
-    say("the daemon searches it now" if in_use is not None else "sealed; `edge-lfr run` will search it")
+    refused = None if in_use is None else in_use.get("refused")
+    if refused is not None:
+        say(f"sealed; the daemon does not search it now: {refused['message']}\n  what to do: {refused['remedy']}")
+    else:
+        say("the daemon searches it now" if in_use is not None else "sealed; `edge-lfr run` will search it")
 
 
 @contextmanager

@@ -18,8 +18,52 @@ class Advice:
     remedy: str
 
 
+_SHOW: Final = "edge-lfr authority show; edge-lfr doctor names field and remedy"
+
+DEPLOYMENT: Final[Mapping[str, Advice]] = {
+    "authority-missing": Advice("no deployment authority is installed", "edge-lfr authority install FILE"),
+    "authority-unreadable": Advice("it cannot be said whether the deployment is authorised", "edge-lfr authority show"),
+    "authority-refused": Advice("the installed authority does not count here", _SHOW),
+    "authority-countersign-overdue": Advice(
+        "the second officer has not signed in time", "end the deployment; have a new authority signed"
+    ),
+    "authority-countersign-due": Advice(
+        "a second officer must sign before the deadline", "edge-lfr authority countersign, then install it"
+    ),
+    "authority-not-yet": Advice("the deployment has not begun", "wait: it begins by itself"),
+    "authority-ended": Advice("the deployment is over: nobody is compared", "edge-lfr watchlist wipe"),
+    "authority-revoked": Advice("the authority was revoked: nobody is compared", "have a new one signed"),
+    "authority-ends-in-30-min": Advice("the deployment ends within 30 minutes", "tell everybody"),
+    "authority-ends-in-5-min": Advice("the deployment ends within 5 minutes", "finish what is under way"),
+    "clock-untrusted": Advice(
+        "the time is not to be relied on: nobody is compared",
+        "have it synchronised, or compare it with a watch: edge-lfr clock confirm",
+    ),
+    "trust-changed": Advice(
+        "somebody changed whose signatures count: nobody is compared", "edge-lfr keys show, then edge-lfr resume"
+    ),
+    "trust-refused": Advice("the trust folder is not root's alone", "edge-lfr doctor"),
+    "watchlist-sealed": Advice("the list does not open", "edge-lfr doctor"),
+    "watchlist-not-authorised": Advice("the list is not the authorised one", _SHOW),
+    "watchlist-stale-soon": Advice("the list is nearly 24 hours old", "have a new one issued, and load it"),
+    "watchlist-stale": Advice("the list is more than 24 hours old", "have a new one issued, and load it"),
+    "watchlist-ends-late": Advice("the list would outlive its deployment", "load it again"),
+    "pack-not-authorised": Advice("the model pack is not the authorised one", _SHOW),
+    "calibration-extrapolated": Advice(
+        "nobody has measured false alerts for a list of this size",
+        "training only; a shorter list or another pack may be measured",
+    ),
+    "licence-not-for-operation": Advice("the model pack's licence is for training only", "choose another models.pack"),
+    "threshold-too-low": Advice("the authorised threshold is too low", _SHOW),
+    "core-dumps": Advice("a crash would write memory to the disk", "LimitCORE=0 in the unit; then restart"),
+    "retention-not-authorised": Advice("alerts are not kept as was authorised", "retention.profile; edge-lfr doctor"),
+    "oversight-failed": Advice("a duty of the overseer fails, and is tried again", "the log says which; the disk"),
+}
+"""What keeps a deployment from running, and what is said while it does."""
+
 ADVICE: Final[Mapping[str, Advice]] = {
     "no-watchlist": Advice("no watchlist is loaded: nobody is compared", "edge-lfr watchlist load FILE"),
+    **DEPLOYMENT,
     "threshold-extrapolated": Advice(
         "nobody has measured false alerts for a watchlist of this size",
         "training only; a shorter list may have a measured threshold",

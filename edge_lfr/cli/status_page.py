@@ -51,7 +51,8 @@ def _line(name: str, value: str) -> str:
 def _mode(status: Facts) -> str:
     words = str(status.get("mode", "-"))
     words += f", authority {status['authority_id']}" if status.get("authority_id") else ""
-    return words + (f" until {status['window_ends_at']}" if status.get("window_ends_at") else "")
+    words += f" until {status['window_ends_at']}" if status.get("window_ends_at") else ""
+    return words + (f", clock {status['clock']}" if status.get("clock") else "")
 
 
 def _camera(camera: Facts) -> str:
@@ -70,6 +71,7 @@ def _watchlist(watchlist: Facts, floor: Facts) -> str:
     if not watchlist.get("references"):
         return "none"
     long = f"{watchlist['references']} references, {watchlist.get('templates', '-')} templates"
+    long += f", until {watchlist['expires_at']}" if watchlist.get("expires_at") else ""
     if watchlist.get("threshold") is None:
         return long
     evidence = watchlist.get("threshold_evidence", "-")

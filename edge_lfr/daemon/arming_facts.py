@@ -106,6 +106,14 @@ class StepFound:
     refusal: ArmingRefusal | None = None
     fault: Fault | None = None
 
+    def facts(self) -> dict[str, object]:
+        """As JSON says it."""
+        said: dict[str, object] = {"number": self.number, "step": self.step.value, "verdict": self.verdict.value}
+        if self.fault is None:
+            return {**said, "detail": self.detail}
+        fault = {"field": self.fault.field, "problem": self.fault.problem, "remedy": self.fault.remedy}
+        return {**said, "reason": self.refusal, **fault}
+
 
 @dataclass(frozen=True, slots=True)
 class Permission:

@@ -134,7 +134,7 @@ class Health:
             if camera.status.state is CameraState.DOWN
         )
         found.extend(f"stalled-{name}" for name in self.stalled)
-        return tuple(found[:MAX_REASONS])
+        return tuple(dict.fromkeys(found))[:MAX_REASONS]
 
     def in_words(self) -> str:
         """One line for `systemctl status`; from memory: who says it feeds the watchdog, and must wait for no disk."""

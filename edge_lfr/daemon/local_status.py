@@ -3,11 +3,13 @@
 from dataclasses import asdict
 from typing import Any, Final
 
+from edge_lfr.daemon.arming import judge_arming
 from edge_lfr.daemon.health import Health
 from edge_lfr.governance.ledger_lines import read_time
 from edge_lfr.pipeline.capture.source import CameraStatus
 from edge_lfr.pipeline.reporting.link import MqttLink
 from edge_lfr.pipeline.reporting.link_status import LinkState
+from edge_lfr.terms import Category
 
 STATUS_SCHEMA: Final = "lfr.local-status/1"
 
@@ -30,6 +32,7 @@ def local_status(health: Health) -> dict[str, Any]:
         "in_words": health.in_words(),
         "watchlist": health.watchlist().model_dump(mode="json", by_alias=True),
         "floor": None if floor is None else floor.model_dump(mode="json"),
+        "arming": _arming(health),
         "cameras": camera_facts(health),
         "broker": _link_facts(health.link),
         "ledger": _ledger_facts(health),
@@ -43,6 +46,17 @@ def local_status(health: Health) -> dict[str, Any]:
         "counters": health.all_counters(),
         "uptime_s": round(health.uptime_s, 1),
     }
+
+
+def _arming(health: Health) -> list[dict[str, object]]:
+    """Every step of the arming as of now; none in training, which asks nobody."""
+    mandate, armament = health.mandate, health.armament
+    if mandate is None or not mandate.is_needed:
+        return []
+    watchlist = None if armament is None else armament.watchlist
+    categories = frozenset[Category]() if armament is None else armament.listed.categories
+    facts = mandate.facts(health.pack.entry, watchlist=watchlist, categories=categories)
+    return [found.facts() for found in judge_arming(facts).steps]
 
 
 def camera_facts(health: Health) -> list[dict[str, Any]]:

@@ -10,9 +10,11 @@ import pytest
 
 from edge_lfr.cli.reasons import ADVICE, NAMED, UNKNOWN, WHY_THIS_INDEX, advice_on
 from edge_lfr.cli.status_page import status_page
+from edge_lfr.daemon.arming_facts import ArmingRefusal
 from edge_lfr.daemon.health import Health
 from edge_lfr.daemon.latency import LatencyPart
 from edge_lfr.daemon.local_status import local_status
+from edge_lfr.daemon.standing import Notice
 from edge_lfr.pipeline.reporting import down, link
 from edge_lfr.pipeline.reporting.link_status import LinkState
 from edge_lfr.watchlist.index_report import IndexReason
@@ -65,7 +67,8 @@ def test_every_reason_has_a_remedy() -> None:
     assert {"camera-*-down", "stalled-*", "no-watchlist"} <= codes_of_health()
     assert {"alert.refused", "outbox.unsealable"} <= codes_of_link()
     refusals = {down.ACK_REFUSED, down.REVOCATION_REFUSED}
-    assert (codes_of_health() - {"broker-*"}) | codes_of_link() | refusals | brokers == set(ADVICE)
+    deployment = {each.value for each in (*ArmingRefusal, *Notice)}
+    assert (codes_of_health() - {"broker-*"}) | codes_of_link() | refusals | brokers | deployment == set(ADVICE)
     assert all(advice.meaning and advice.remedy for advice in ADVICE.values())
 
 
