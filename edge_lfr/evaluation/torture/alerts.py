@@ -87,6 +87,7 @@ class AlertStoring:
         Law.SELF,
     )
     span_s = 0.3
+    mark = None
 
     def __init__(self) -> None:
         self._history: AlertHistory | None = None

@@ -40,13 +40,19 @@ class EndCase:
 
     def judge(self, told: Sequence[Sequence[str]]) -> Verdict:
         clock, (lines,) = SystemClock(), told
-        ends = [datetime.fromisoformat(line.split()[1]) for line in lines if line.startswith("ends")]
+        ends = [datetime.fromisoformat(line.split()[1]) for line in lines if line.startswith("ends ")]
         late = [Broken(Law.END, f"opened by the child {line}") for line in lines if line.startswith("late")]
         wipe_at = ends[0] if ends else None
         if wipe_at is not None:
             clock.sleep(max(0.0, (wipe_at - clock.utc_now()).total_seconds()))
         look = look_into(store_in(self.folder), self.keys)
-        found = "a list that is not opened" if look.is_ended else "no list" if look.content is None else "a list"
+        found = (
+            "a list that is not opened"
+            if look.is_ended
+            else "no list"
+            if look.content is None
+            else "one without an end"
+        )
         wiped = wipe_what_is_due(self.folder)
         after = look_into(store_in(self.folder), self.keys)
         kept = (
@@ -74,6 +80,7 @@ class Ending:
     name = "end of a list"
     laws: tuple[Law, ...] = (*LAWS[1:], Law.WIPE, Law.END)
     span_s = None
+    mark = "ended"
 
     def prepare(self, folder: Path, chance: random.Random) -> EndCase:
         begin(folder, chance, is_empty=chance.random() < 1 / 2)
@@ -99,6 +106,7 @@ def work(teller: Teller, words: Sequence[str]) -> None:
             with store.open():
                 if before > wipe_at + MARGIN:
                     teller.tell("late", before.isoformat())
+    teller.tell("ended")
     with suppress(WatchlistMissingError):
         wipe_what_is_due(Path(folder))
     teller.tell("gone")

@@ -138,6 +138,7 @@ class LedgerWriting:
     name = "ledger"
     laws: tuple[Law, ...] = (Law.CHAIN, Law.LINES, Law.TORN, Law.SELF)
     span_s = 0.2
+    mark = None
 
     def __init__(self) -> None:
         self._history: History | None = None

@@ -1,7 +1,7 @@
 """Made watchlists, and a look into a store as the next process takes it: what is live, and what else lies about."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -62,11 +62,14 @@ def store_in(state_directory: Path, *, create: bool = False) -> SealedStore:
     return SealedStore(directory / WATCHLIST, KeyEncryptingKey.load(directory, create=create))
 
 
-def load(store: SealedStore, made: MadeList, wipe_at: datetime | None = None) -> str:
-    """Make it the live list."""
+def load(
+    store: SealedStore, made: MadeList, wipe_at: datetime | None = None, *, on_sealed: Callable[[], None] = lambda: None
+) -> str:
+    """Make it the live list; *on_sealed* is called when every row is, before anything is live."""
     with store.create(pack_digest=PACK_DIGEST, dimension=DIMENSION, wipe_at=wipe_at) as new:
         for entry, rows, picture in made.references():
             new.add(entry, rows, picture)
+        on_sealed()
         return new.activate()
 
 

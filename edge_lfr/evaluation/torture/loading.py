@@ -18,6 +18,7 @@ class Loading:
     name = "load"
     laws: tuple[Law, ...] = LAWS
     span_s = None
+    mark = "sealed"
 
     def prepare(self, folder: Path, chance: random.Random) -> ListCase:
         has_end = chance.random() < 1 / 2
@@ -40,4 +41,5 @@ def work(teller: Teller, words: Sequence[str]) -> None:
     folder, seed, count, end = words
     teller.wait_for_go()
     wipe_at = None if end == "never" else datetime.fromisoformat(end)
-    teller.tell("live", load(store_in(Path(folder)), MadeList(int(seed), int(count)), wipe_at))
+    made = MadeList(int(seed), int(count))
+    teller.tell("live", load(store_in(Path(folder)), made, wipe_at, on_sealed=lambda: teller.tell("sealed")))

@@ -21,5 +21,10 @@ def draw_moment(chance: random.Random, span_s: float) -> float:
     way = chance.randrange(3)
     if way == 0:
         return chance.uniform(0.0, BEYOND * span_s)
-    near_s = FIRST_S * math.pow(max(1.0, span_s / FIRST_S), chance.random())
+    near_s = draw_soon(chance, span_s)
     return near_s if way == 1 else max(0.0, span_s - near_s)
+
+
+def draw_soon(chance: random.Random, span_s: float) -> float:
+    """Give a moment within *span_s*, evenly over the orders of magnitude."""
+    return FIRST_S * math.pow(max(1.0, span_s / FIRST_S), chance.random())

@@ -16,6 +16,7 @@ class Removal:
     name = "remove"
     laws: tuple[Law, ...] = (*LAWS, Law.WIPE)
     span_s = None
+    mark = None
 
     def prepare(self, folder: Path, chance: random.Random) -> ListCase:
         has_end = chance.random() < 1 / 2

@@ -17,7 +17,7 @@ from edge_lfr.evaluation.torture.ending import Ending
 from edge_lfr.evaluation.torture.laws import Broken, Law, Verdict
 from edge_lfr.evaluation.torture.ledger import LedgerWriting
 from edge_lfr.evaluation.torture.loading import Loading
-from edge_lfr.evaluation.torture.moments import draw_moment
+from edge_lfr.evaluation.torture.moments import FIRST_S, draw_moment, draw_soon
 from edge_lfr.evaluation.torture.removal import Removal
 from edge_lfr.evaluation.torture.victim import Victim
 from edge_lfr.evaluation.torture.wipe_beside_load import WipeBesideLoad
@@ -115,8 +115,9 @@ def torture(work: Work, folder: Path, kills: int, seed: int, chronicler: Chronic
         own = folder / f"{number}"
         own.mkdir()
         case = work.prepare(own, chance)
-        moment_s = draw_moment(chance, tally.span_s)
-        is_killed, verdict = _killed(case, moment_s, folder)
+        mark = work.mark if chance.randrange(3) == 0 else None
+        moment_s = draw_moment(chance, tally.span_s) if mark is None else draw_soon(chance, tally.span_s)
+        is_killed, verdict = _killed(case, mark, moment_s, folder)
         tally.kills += is_killed
         tally.missed += not is_killed
         if is_killed:
@@ -143,12 +144,14 @@ def _measured(work: Work, folder: Path, chance: random.Random) -> float:
         return (max([victim.wait_for_end() for victim in victims]) - before_ns) / 1e9
 
 
-def _killed(case: Case, moment_s: float, folder: Path) -> tuple[bool, Verdict]:
+def _killed(case: Case, mark: str | None, moment_s: float, folder: Path) -> tuple[bool, Verdict]:
     clock = SystemClock()
     with ExitStack() as running:
         victims = _begun(running, case, folder)
         for victim in victims:
             victim.go()
+        while mark is not None and not any(victim.has_told(mark) for victim in victims):
+            clock.sleep(FIRST_S)
         clock.sleep(moment_s)
         for number in case.doomed:
             victims[number].kill()

@@ -61,6 +61,10 @@ class Victim:
         if not self._is_ready.wait(LIMIT_S) or READY not in self._lines:
             raise RehearsalError(f"a child does not begin:\n{self.last_words()}")
 
+    def has_told(self, line: str) -> bool:
+        """Whether it has told this, or tells nothing any more."""
+        return line in self._lines or self._process.poll() is not None
+
     def kill(self) -> None:
         """End it as a power cut would, unless it has ended by itself."""
         self.is_killed = self._process.poll() is None

@@ -61,6 +61,7 @@ class WipeBesideLoad:
     name = "wipe beside a load"
     laws: tuple[Law, ...] = (*LAWS, Law.WIPE)
     span_s = None
+    mark = "wiping"
 
     def prepare(self, folder: Path, chance: random.Random) -> BesideCase:
         old = begin(folder, chance, is_empty=chance.random() < 1 / 4)
@@ -95,6 +96,7 @@ def work(teller: Teller, words: Sequence[str]) -> None:
     while not _has_begun(store.directory / LISTS, live) and not teller.is_over():
         clock.sleep(POLL_S)
     clock.sleep(float(rest[0]))
+    teller.tell("wiping")
     store.wipe()
     teller.tell("wiped")
 

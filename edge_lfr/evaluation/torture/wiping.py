@@ -16,6 +16,7 @@ class Wiping:
     name = "wipe"
     laws: tuple[Law, ...] = (*LAWS, Law.WIPE)
     span_s = None
+    mark = None
 
     def prepare(self, folder: Path, chance: random.Random) -> ListCase:
         old = begin(folder, chance)

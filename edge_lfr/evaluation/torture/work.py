@@ -52,6 +52,11 @@ class Work(Protocol):
         """How long it is let live at most; None where it ends by itself, and is measured."""
         ...
 
+    @property
+    def mark(self) -> str | None:
+        """What a child tells just before its last steps: many moments are drawn from there; None: it has no such."""
+        ...
+
     def prepare(self, folder: Path, chance: random.Random) -> Case:
         """Make the next case; *folder* is empty, and only this work's."""
         ...
