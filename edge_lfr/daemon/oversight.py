@@ -8,7 +8,6 @@ that fails keeps no other one from being done, and is tried again at the next lo
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Final, Protocol
 
 import structlog
@@ -20,7 +19,7 @@ from edge_lfr.daemon.standing import Notice, age_of, bar_of, next_turn, notices_
 from edge_lfr.errors import ArmingRefusedError, EdgeLfrError
 from edge_lfr.governance.authority import VerifiedAuthority
 from edge_lfr.governance.ledger_events import Fact, LedgerEvent
-from edge_lfr.governance.ledger_lines import Actor, Part
+from edge_lfr.governance.ledger_lines import Actor, Part, written_time
 from edge_lfr.governance.trust import TrustedKey, TrustStore, shown_fingerprint
 from edge_lfr.governance.trust_folder import folder_digest
 from edge_lfr.governance.trusted_time import Doubt
@@ -202,8 +201,8 @@ class Overseer:
                 who,
                 key=shown_fingerprint(key.fingerprint),
                 role=key.role.value,
-                starts_at=_utc(key.not_before),
-                ends_at=_utc(key.not_after),
+                starts_at=written_time(key.not_before),
+                ends_at=written_time(key.not_after),
             )
         log.warning("trust.changed", keys=len(self.mandate.trust.keys))
 
@@ -229,8 +228,8 @@ class Overseer:
                 authority_sha256=after.digest,
                 key=shown_fingerprint(after.signer.fingerprint),
                 use_case=after.authority.use_case.value,
-                starts_at=_utc(after.authority.begins_at),
-                ends_at=_utc(after.authority.ends_at),
+                starts_at=written_time(after.authority.begins_at),
+                ends_at=written_time(after.authority.ends_at),
             )
         if after.countersigner is not None and (is_new or before is None or before.countersigner is None):
             key = shown_fingerprint(after.countersigner.fingerprint)
@@ -361,8 +360,3 @@ def _missing(here: TrustStore, there: TrustStore) -> list[TrustedKey]:
     others = {(key.fingerprint, key.role, key.not_before, key.not_after) for key in there.keys.values()}
     keys = sorted(here.keys.values(), key=lambda key: key.fingerprint)
     return [key for key in keys if (key.fingerprint, key.role, key.not_before, key.not_after) not in others]
-
-
-def _utc(at: datetime) -> str:
-    """As the ledger writes a time."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
