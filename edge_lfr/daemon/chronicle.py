@@ -18,7 +18,7 @@ from edge_lfr.config.appliance import ApplianceConfig
 from edge_lfr.daemon.armament import Armament
 from edge_lfr.daemon.recorder import DAEMON, Recorder
 from edge_lfr.governance.ledger_events import Fact, LedgerEvent
-from edge_lfr.governance.ledger_lines import Actor
+from edge_lfr.governance.ledger_lines import Actor, written_time
 from edge_lfr.pipeline.reporting.discard import Counters
 from edge_lfr.pipeline.reporting.messages import AlertMessage, SightingMessage
 from edge_lfr.pipeline.reporting.witness import Witness
@@ -110,6 +110,7 @@ class Chronicle(Witness):
             references=armament.gallery.references,
             templates=templates,
             threshold=armament.threshold,
+            **_right(armament),
         )
 
     def disarmed(self, watchlist_sha256: str, code: str | None = None) -> None:
@@ -210,6 +211,20 @@ class Chronicle(Witness):
             "faces_seen": counts.get(FACES_SEEN, 0) - since.counts.get(FACES_SEEN, 0),
             "seconds": round((self.clock.monotonic_ns() - since.at_ns) / 1e9, 3),
         }
+
+
+def _right(armament: Armament) -> dict[str, Fact | None]:
+    """By what right, and whose list; in training there is nothing to tell."""
+    verified, origin = armament.authority, armament.watchlist.origin
+    facts: dict[str, Fact | None] = {"list": None if origin is None else origin.list_id}
+    if verified is not None:
+        facts |= {
+            "authority_sha256": verified.digest,
+            "use_case": verified.authority.use_case.value,
+            "starts_at": written_time(verified.authority.begins_at),
+            "ends_at": written_time(verified.runs_until),
+        }
+    return facts
 
 
 def line_of(message: AlertMessage | SightingMessage) -> tuple[LedgerEvent, dict[str, Fact | None]]:
