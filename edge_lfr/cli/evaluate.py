@@ -23,7 +23,7 @@ app = new_app("Find out what a pack's scores are worth.")
 
 
 @app.command(epilog="Example: edge-lfr evaluate calibrate --quick")
-def calibrate(  # noqa: PLR0917 - options, which are named at the terminal
+def calibrate(
     shared: SharedOption = DEFAULT_SHARED,
     pack: Annotated[str, typer.Option(help="Pack of the catalogue.", metavar="ID")] = PACK,
     models: Annotated[

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
-from edge_lfr.durable_files import create_durably
+from edge_lfr.durable_files import write_durably
 from edge_lfr.errors import AgeFileError, KeyUnavailableError, SealBrokenError
 from edge_lfr.governance.age_files import AgeIdentity
-from edge_lfr.governance.keys import KeyEncryptingKey
+from edge_lfr.governance.keys import KeyEncryptingKey, folder_locked
 from edge_lfr.governance.trust import SigningKey
 
 FILE_NAME: Final = "keys.sealed"
@@ -83,10 +83,9 @@ def _create(path: Path, kek: KeyEncryptingKey) -> None:
     keys = DeviceKeys(SigningKey.generate(), AgeIdentity.generate())
     plain = {"schema": _SCHEMA, "signing": keys.signing.raw().hex(), "receiving": keys.receiving.secret()}
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        create_durably(path, kek.wrap(json.dumps(plain).encode(), context=_CONTEXT))
-    except FileExistsError:
-        return  # another process was faster, and its keys are the keys
+        with folder_locked(path.parent):
+            if not path.exists():  # else another process was faster, and its keys are the keys
+                write_durably(path, kek.wrap(json.dumps(plain).encode(), context=_CONTEXT))
     except OSError as error:
         message = f"{path}: the keys of this box cannot be written: {error.strerror}"
         raise KeyUnavailableError(message, remedy="check the disk and the owner of the state folder") from None

@@ -88,8 +88,13 @@ def _read_key(path: Path) -> bytes:
 
 
 @contextmanager
-def _folder_locked(folder: Path) -> Iterator[None]:
-    """Two processes that find no key make one: what the first one sealed, the second one's key would not open."""
+def folder_locked(folder: Path) -> Iterator[None]:
+    """
+    Let one process at a time make keys in *folder*: what the first one sealed, a second one's key would not open.
+
+    Raises:
+        OSError: The folder is not there.
+    """
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -102,7 +107,7 @@ def _write_key(path: Path, key: bytes) -> None:
     """Have the file with its mode, its bytes and its name on the disk before anything depends on it."""
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with _folder_locked(path.parent):
+        with folder_locked(path.parent):
             if not path.exists():
                 write_durably(path, key)
     except OSError as error:

@@ -36,7 +36,7 @@ class Daemon:
                     raise WatchlistReferenceError(message)
                 return {"references": 4}
             case "wipe":
-                return {"keys": 1, "lists": 1}
+                return {"keys": 0, "lists": 0, "destroyed_in_s": 0.0}
             case _:
                 return {"state": "paused"}
 
@@ -97,7 +97,7 @@ def test_a_test_alert_that_nobody_acknowledged_is_a_failure(edge_lfr: Command, d
 def test_removal_and_wipe_are_the_daemons(edge_lfr: Command, daemon: Daemon) -> None:
     """Nobody else touches the store while it runs."""
     assert 4 == edge_lfr("watchlist", "remove", "S-1", "--yes", "--json").json["remaining"]
-    assert 1 == edge_lfr("watchlist", "wipe", "--yes", "--json").json["keys"]
+    assert 0 == edge_lfr("watchlist", "wipe", "--yes", "--json").json["lists"]
     assert ["remove", "wipe"] == [verb for verb, _ in daemon.asked]
     assert not (edge_lfr.folder / "state").exists()
 

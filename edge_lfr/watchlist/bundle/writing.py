@@ -228,6 +228,12 @@ def _replacing(out: Path, *, may_replace: bool) -> Iterator[BinaryIO]:
 
 
 def require_free(out: Path, *, may_replace: bool) -> None:
+    """
+    See, before the work, that a bundle may be written there.
+
+    Raises:
+        BundleWriteError: Something has that name.
+    """
     if not may_replace and (out.exists() or out.is_symlink()):
         message = f"{out}: is there already"
         raise BundleWriteError(message, remedy="name another file, or replace it with --force")
