@@ -49,6 +49,7 @@ def test_the_key_of_the_distribution_is_taken(tmp_path: Path) -> None:
         AgeIdentity.generate().secret(),
         "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIG",
     ],
+    ids=["empty", "begun", "upper", "cut", "space-before", "space-behind", "secret", "ssh"],
 )
 def test_what_is_no_recipient_is_refused_by_field(tmp_path: Path, wrong: str) -> None:
     """Also a private key in its place; the field is named, and what stood there is not repeated."""

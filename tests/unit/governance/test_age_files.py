@@ -41,7 +41,11 @@ def test_what_was_encrypted_comes_back(length: int) -> None:
     assert PLAIN[:length] == read_all(encrypted(PLAIN[:length]))
 
 
-@pytest.mark.parametrize("length", [100, 1_000, len(ENCRYPTED) // 2, len(ENCRYPTED) - 1])
+@pytest.mark.parametrize(
+    "length",
+    [100, 1_000, len(ENCRYPTED) // 2, len(ENCRYPTED) - 1],
+    ids=["header", "first-chunk", "half", "last-byte"],
+)
 def test_a_cut_file_never_reaches_its_end(length: int) -> None:
     """However many of its bytes came out: the read that would say "that was all" raises."""
     with pytest.raises(AgeFileError):
