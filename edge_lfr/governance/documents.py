@@ -49,6 +49,7 @@ class Kind(StrEnum):
     LOAD_RECEIPT = "load-receipt"
     WIPE_CERTIFICATE = "wipe-certificate"
     LEDGER_HEAD = "ledger-head"
+    LISTED_MANIFEST = "listed-manifest"
 
 
 class DocumentRefusal(StrEnum):
