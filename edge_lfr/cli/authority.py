@@ -222,7 +222,7 @@ def take_revocation_file(
     """
     loaded = load_config(config)
     taken = take_revocation(
-        loaded.mode_directory,
+        loaded.state_directory,
         read_bounded(file),
         trust=trusted_here(loaded),
         device=device_of(loaded),

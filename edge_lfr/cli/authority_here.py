@@ -56,7 +56,7 @@ def judged_here(config: ApplianceConfig, untrusted: bytes, now: datetime) -> Jud
         device_fingerprint=own_fingerprint(config),
         now=now,
         policy=config.policy.authority,
-        revocations=Revocations.load(config.mode_directory),
+        revocations=Revocations.load(config.state_directory),
     )
     number = len(judged.steps) + 1
     if judged.authority is None:

@@ -122,7 +122,7 @@ class Mandate:
             DocumentRefusedError, RevocationError, AuthorityStorageError: As `governance.revocation`.
         """
         taken = take_revocation(
-            self.config.mode_directory,
+            self.config.state_directory,
             untrusted,
             trust=self.trust,
             device=self.device,

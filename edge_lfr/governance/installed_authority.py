@@ -38,7 +38,7 @@ def install_authority(
     passed, the one that brings it is late and refused; one that arrives for the first time is taken at its word.
 
     Args:
-        mode_directory: The state folder of the mode.
+        mode_directory: The state folder of the mode, in that of the box, where revocations lie.
 
         untrusted: The file's bytes.
 
@@ -64,7 +64,7 @@ def install_authority(
         device_fingerprint=device_fingerprint,
         now=now,
         policy=policy,
-        revocations=Revocations.load(mode_directory),
+        revocations=Revocations.load(mode_directory.parent),
     )
     if verified.state is AuthorityState.ENDED:
         raise AuthorityRefusedError(
@@ -119,7 +119,7 @@ def load_installed(
     Verify the installed authority as of *now*; ended and revoked are states, not errors.
 
     Args:
-        mode_directory: The state folder of the mode.
+        mode_directory: The state folder of the mode, in that of the box, where revocations lie.
 
         trust: The keys of this appliance.
 
@@ -144,7 +144,7 @@ def load_installed(
         device_fingerprint=device_fingerprint,
         now=now,
         policy=policy,
-        revocations=Revocations.load(mode_directory),
+        revocations=Revocations.load(mode_directory.parent),
     )
 
 

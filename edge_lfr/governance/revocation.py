@@ -1,7 +1,8 @@
 """
 The end of an authority before its time: a signed word that is taken once and never back.
 
-Untrusted bytes enter; what was verified is kept as a file, and counts from then on, whatever becomes of the key.
+Untrusted bytes enter; what was verified is kept as a file, and counts from then on, whatever becomes of the key. It is
+kept once for the box: what was revoked in training is revoked in operation.
 """
 
 import os
@@ -91,7 +92,7 @@ class Revocations:
     items: tuple[Revocation, ...] = ()
 
     @classmethod
-    def load(cls, mode_directory: Path) -> Self:
+    def load(cls, state_directory: Path) -> Self:
         """
         Read what was taken; without a folder nothing was.
 
@@ -100,7 +101,7 @@ class Revocations:
         Raises:
             RevocationError: A file is not what `take_revocation` writes: it may have ended what is now to be armed.
         """
-        return cls(tuple(_read(path) for path in _files(mode_directory / FOLDER)))
+        return cls(tuple(_read(path) for path in _files(state_directory / FOLDER)))
 
     def of(self, authority: Authority, device: str) -> Revocation | None:
         """The revocation that ends *authority* on the appliance `<force>/<device>`, if any does."""
@@ -113,7 +114,7 @@ def sign_revocation(revocation: Revocation, key: SigningKey) -> bytes:
 
 
 def take_revocation(
-    mode_directory: Path,
+    state_directory: Path,
     untrusted: bytes,
     *,
     trust: TrustStore,
@@ -127,7 +128,7 @@ def take_revocation(
     (1) a document of the kind, (2) signed by a key that may revoke or authorise, now, (3) for this appliance.
 
     Args:
-        mode_directory: The state folder of the mode.
+        state_directory: The state folder of the box, above those of its modes.
 
         untrusted: The file's or the message's bytes.
 
@@ -152,7 +153,7 @@ def take_revocation(
     if not document.content.is_for(device):
         message = f"the revocation is not for {device}"
         raise RevocationError(message, remedy="take it to the appliance that it names")
-    path = mode_directory / FOLDER / f"{document.content.authority_id}.{document.digest[:16]}.json"
+    path = state_directory / FOLDER / f"{document.content.authority_id}.{document.digest[:16]}.json"
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_durably(path, document.wire())

@@ -91,6 +91,11 @@ class Force:
         return self.folder / "trust.d"
 
     @property
+    def mode_folder(self) -> Path:
+        """The state folder of a mode, in that of the appliance, which is *folder*."""
+        return self.folder / "operational"
+
+    @property
     def trust(self) -> TrustStore:
         return TrustStore.load(self.trust_folder)
 

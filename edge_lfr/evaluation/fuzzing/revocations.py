@@ -38,7 +38,7 @@ class RevocationFiles:
     def attempt(self, mutant: Mutant, folder: Path) -> Outcome:
         try:
             taken = take_revocation(
-                folder / "training",
+                folder,
                 mutant.untrusted,
                 trust=self._trust,
                 device=DEVICE,
@@ -47,7 +47,7 @@ class RevocationFiles:
             )
         except EdgeLfrError as error:
             return refused(error)
-        (kept,) = Revocations.load(folder / "training").items
+        (kept,) = Revocations.load(folder).items
         if kept != taken.revocation:
             message = "what was kept is not what was taken"
             raise AssertionError(message)

@@ -273,6 +273,16 @@ class TestOnTheAppliance:
         assert os.EX_DATAERR == edge_lfr("authority", "verify", name).status
         assert os.EX_DATAERR == edge_lfr("authority", "install", name).status
 
+    def test_a_revocation_that_was_taken_in_training_binds_operation(self, edge_lfr: Terminal) -> None:
+        """There is one box, whatever it was set to on that day."""
+        name = signed(edge_lfr)
+        assert 0 == edge_lfr("authority", "take-revocation", revoked(edge_lfr)).status
+        operational = CONFIG.replace('mode = "training"', 'mode = "operational"')
+        (edge_lfr.folder / "operational.toml").write_text(operational)
+        shown = edge_lfr("authority", "verify", name, config="operational.toml")
+        assert os.EX_DATAERR == shown.status
+        assert "revoked: mistake" in shown.out
+
     def test_a_revocation_for_another_appliance_is_refused(self, edge_lfr: Terminal) -> None:
         """Whoever brought it must know."""
         done = edge_lfr("authority", "take-revocation", revoked(edge_lfr, "--device", "van-9"))

@@ -95,8 +95,8 @@ def test_2_authority_that_nobody_countersigned(van: Deployment) -> None:
 
 def test_2_authority_beside_a_broken_revocation(van: Deployment) -> None:
     """While nobody can say what was revoked, nothing is armed."""
-    (van.folder / "revocations").mkdir()
-    (van.folder / "revocations" / "note.txt").write_text("?")
+    (van.folder.parent / "revocations").mkdir()
+    (van.folder.parent / "revocations" / "note.txt").write_text("?")
     assert ArmingRefusal.AUTHORITY_UNREADABLE == refused(van.facts(), ArmingStep.AUTHORITY).reason
 
 
@@ -115,7 +115,7 @@ def test_3_window(van: Deployment) -> None:
 def test_3_window_of_a_revoked_one(van: Deployment) -> None:
     """A revocation is the end of the window; the list must not exist any more either."""
     take_revocation(
-        van.folder,
+        van.folder.parent,
         van.force.revocation(),
         trust=van.force.trust,
         device=DEVICE,

@@ -165,7 +165,7 @@ def test_a_revocation_by_nobody_changes_nothing(running: Overseen) -> None:
 def test_a_revocation_file_counts_at_the_next_minute_or_at_once_where_somebody_asks(running: Overseen) -> None:
     """`edge-lfr authority take-revocation` tells the daemon; where it could not, the minute does."""
     take_revocation(
-        running.folder,
+        running.folder.parent,
         running.deployment.force.revocation(),
         trust=running.mandate.trust,
         device="testshire/van-1",

@@ -58,7 +58,7 @@ def refused(force: Force, untrusted: bytes, **options: Any) -> AuthorityRefusedE
 
 def install(force: Force, untrusted: bytes) -> VerifiedAuthority:
     return install_authority(
-        force.folder,
+        force.mode_folder,
         untrusted,
         trust=force.trust,
         device=DEVICE,
@@ -69,7 +69,7 @@ def install(force: Force, untrusted: bytes) -> VerifiedAuthority:
 
 def installed(force: Force) -> VerifiedAuthority:
     return load_installed(
-        force.folder,
+        force.mode_folder,
         trust=force.trust,
         device=DEVICE,
         device_fingerprint=force.appliance.fingerprint,
@@ -313,7 +313,7 @@ class TestInstalled:
         """For its owner alone to read, and judged again at every load."""
         first = install(force, force.signed(force.content()))
         assert first == installed(force)
-        assert 0o600 == (force.folder / FILE_NAME).stat().st_mode & 0o777
+        assert 0o600 == (force.mode_folder / FILE_NAME).stat().st_mode & 0o777
         force.clock.advance(7 * 3600)
         assert AuthorityState.ENDED is installed(force).state
 
@@ -326,10 +326,10 @@ class TestInstalled:
     def test_what_does_not_verify_leaves_the_one_before(self, force: Force) -> None:
         """A wrong file on a stick ends no deployment."""
         install(force, force.signed(force.content()))
-        before = (force.folder / FILE_NAME).read_bytes()
+        before = (force.mode_folder / FILE_NAME).read_bytes()
         with pytest.raises(AuthorityRefusedError):
             install(force, force.signed(force.content(), force.revoker))
-        assert before == (force.folder / FILE_NAME).read_bytes()
+        assert before == (force.mode_folder / FILE_NAME).read_bytes()
 
     def test_one_that_has_ended_or_was_revoked_is_not_installed(self, force: Force) -> None:
         """It would let nothing run."""
@@ -343,7 +343,7 @@ class TestInstalled:
         with pytest.raises(AuthorityRefusedError) as caught:
             install(force, later)
         assert AuthorityRefusal.ENDED is caught.value.refusal
-        assert not (force.folder / FILE_NAME).exists()
+        assert not (force.mode_folder / FILE_NAME).exists()
 
     def test_a_late_countersignature_does_not_heal(self, force: Force) -> None:
         """It was here unsigned when its deadline passed; in time it is taken."""
@@ -361,7 +361,7 @@ class TestInstalled:
 
     def test_a_folder_that_cannot_be_written_is_named(self, force: Force) -> None:
         """An error of the disk is told as one."""
-        (force.folder / FILE_NAME).mkdir()
+        (force.mode_folder / FILE_NAME).mkdir(parents=True)
         with pytest.raises(AuthorityStorageError, match=FILE_NAME):
             install(force, force.signed(force.content()))
         with pytest.raises(AuthorityStorageError, match=FILE_NAME):
@@ -374,3 +374,16 @@ class TestInstalled:
         with pytest.raises(AuthorityRefusedError, match="unknown-key"):
             installed(force)
         assert Role.AUTHORISE in {key.role for key in force.trust.keys.values()}
+
+    @pytest.mark.parametrize("mode", ["training", "operational"])
+    def test_what_was_revoked_is_revoked_in_both_modes(self, force: Force, mode: str) -> None:
+        """A box that trained on the day of the revocation does not operate on the next one."""
+        folder = force.folder / mode
+        wire = force.signed(force.content())
+        known: dict[str, Any] = {"trust": force.trust, "device": DEVICE, "device_fingerprint": None, "now": force.now}
+        install_authority(folder, wire, **known)
+        take(force, force.revocation())
+        assert AuthorityState.REVOKED is load_installed(folder, **known).state
+        with pytest.raises(AuthorityRefusedError) as caught:
+            install_authority(folder, wire, **known)
+        assert AuthorityRefusal.REVOKED is caught.value.refusal

@@ -42,7 +42,7 @@ class Desk:
         force = self.force
         content = force.content(**{"watchlist__issuer_key": force.issuer.fingerprint, **changes})
         return install_authority(
-            force.folder,
+            force.mode_folder,
             force.signed(content),
             trust=force.trust,
             device=DEVICE,
@@ -53,7 +53,7 @@ class Desk:
     def installed(self, at: datetime) -> VerifiedAuthority:
         """The one that was installed, as of that time."""
         return load_installed(
-            self.force.folder,
+            self.force.mode_folder,
             trust=self.force.trust,
             device=DEVICE,
             device_fingerprint=self.force.appliance.fingerprint,
