@@ -57,7 +57,7 @@ class LiveScene:
     clip: Path
     seconds: float
     watchlist: Path | None = None
-    """A folder that `watchlist load` takes; None: made templates alone, with which everybody is compared in vain."""
+    """A folder that `watchlist build` takes; None: made templates alone, with which everybody is compared in vain."""
 
     people_in_view: float | None = None
     """Median over the frames, by the truth; None: nobody knows."""

@@ -73,7 +73,7 @@ def measure_speed(
         clip: Of one's own: played to its end three times, the last time at its own pace, so that it had better be
             short. The live part has no targets then.
 
-        watchlist: A folder that `watchlist load` takes: who is in *clip* and listed. None: nobody is, and no alert is
+        watchlist: A folder that `watchlist build` takes: who is in *clip* and listed. None: nobody is, and no alert is
             timed.
 
         is_quick: Shorter made clips, and fewer repetitions.

@@ -43,7 +43,7 @@ class Street:
     clip: Path
     truth: Truth | None = None
     watchlist: Path | None = None
-    """A folder that `watchlist load` takes: those of the clip who are listed. A clip of one's own has no truth, and a
+    """A folder that `watchlist build` takes: those of the clip who are listed. A clip of one's own has no truth, and a
     watchlist where the user gave one."""
 
 

@@ -234,7 +234,7 @@ def cast_built_in(*, mated: int, non_mated: int, rng: np.random.Generator) -> Ca
 
 
 def write_watchlist(cast: Cast, folder: Path, *, clock: Clock) -> None:
-    """Write *folder* as `edge-lfr watchlist load` takes it: `watchlist.csv` and the pictures, copied."""
+    """Write *folder* as `edge-lfr watchlist build` takes it: `watchlist.csv` and the pictures, copied."""
     folder.mkdir(parents=True, exist_ok=True)
     at = clock.utc_now()
     with (folder / CSV_NAME).open("w", encoding="utf-8", newline="") as file:
