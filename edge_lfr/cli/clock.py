@@ -22,6 +22,7 @@ WORDS = {
     Doubt.JUMPED: "it was set by more than two seconds: have it synchronised, or confirm it if it is right",
     Doubt.STEPPED_OFTEN: "it is set again and again: look at the time server, then confirm it if it is right",
     Doubt.NOTE_BROKEN: "what was remembered of it cannot be read: confirm it if it is right",
+    Doubt.NO_RTC: "this machine has no clock that goes on while it is off: have it synchronised, or confirm it",
 }
 """Why, and what to do."""
 

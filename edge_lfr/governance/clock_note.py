@@ -22,7 +22,7 @@ from edge_lfr.durable_files import write_durably
 from edge_lfr.errors import LedgerError
 from edge_lfr.governance.ledger_file import FILE_NAME as LEDGER_NAME
 from edge_lfr.governance.ledger_file import newest_time
-from edge_lfr.governance.trusted_time import SECOND_NS, Doubt, TimeNote, TimeVerdict, TimeWatch
+from edge_lfr.governance.trusted_time import BUILT_ON, SECOND_NS, Doubt, TimeNote, TimeVerdict, TimeWatch
 
 FILE_NAME: Final = "clock.json"
 
@@ -33,6 +33,9 @@ NOTE_EVERY_NS: Final = 600 * SECOND_NS
 """By so much the newest time that a power cut leaves may be too old; a file is written 144 times a day. Chosen."""
 
 BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
+
+CLOCKS: Final = Path("/sys/class/rtc")
+"""The machine's own clocks, which go on while it is off; rtc(4), and ABI/stable/sysfs-class-rtc of the kernel."""
 
 TIMEX_BYTES: Final = 256
 """`struct timex` of adjtimex(2) has 208 bytes on 64-bit Linux; the first four, when zero, ask without changing."""
@@ -57,6 +60,10 @@ class Kernel(Protocol):
         """Whether a time server holds the wall time, and nobody has set it since."""
         ...
 
+    def has_rtc(self) -> bool:
+        """Whether the wall time of this boot came from a clock that goes on while the machine is off."""
+        ...
+
 
 class SystemKernel:
     """The kernel of this machine."""
@@ -72,6 +79,19 @@ class SystemKernel:
         """
         state = ctypes.CDLL(None, use_errno=True).adjtimex(ctypes.create_string_buffer(TIMEX_BYTES))
         return _timedatectl_says_so() if state < 0 else state != TIME_ERROR
+
+    def has_rtc(self) -> bool:
+        """A container has none, nor have many small boards; one whose battery is dead is none."""
+        return any(_gave_the_time(folder) for folder in CLOCKS.glob("*"))
+
+
+def _gave_the_time(folder: Path) -> bool:
+    """Whether the kernel took its time from this clock at boot, and it is not earlier than this program."""
+    try:
+        gave_it = (folder / "hctosys").read_text(encoding="ascii").strip() == "1"
+        return gave_it and int((folder / "since_epoch").read_text(encoding="ascii")) >= BUILT_ON.timestamp()
+    except (OSError, ValueError):
+        return False
 
 
 def _timedatectl_says_so() -> bool:
@@ -127,6 +147,7 @@ class TrustedTime:
             noted,
             boot_id=kernel.boot_id(),
             is_synchronised=kernel.is_synchronised,
+            has_rtc=kernel.has_rtc,
             not_before=not_before,
         )
         return cls(path, watch, noted if isinstance(noted, TimeNote) else None)

@@ -67,6 +67,9 @@ class Doubt(StrEnum):
     NOTE_BROKEN = "note-broken"
     """What was remembered of it cannot be read."""
 
+    NO_RTC = "no-rtc"
+    """The machine was off, and has no clock that went on meanwhile: how long it was, nobody knows."""
+
 
 class TimeNote(BaseModel):
     """All that a watch remembers; on the disk it is one JSON object."""
@@ -146,6 +149,9 @@ class TimeWatch:
        time, and neither 1 nor 2 holds; or until
     6. a technician confirms the time, which then counts more than 2, and never more than 1.
     7. A note that cannot be read is a doubt.
+    8. So is a boot of a machine that has no clock of its own: what the system then shows is the time at which it was
+       switched off, or little more, which 2 does not see. The first watch of all has no earlier boot to go on from, and
+       no list that must end; it believes what 1 lets through.
     """
 
     def __init__(
@@ -155,6 +161,7 @@ class TimeWatch:
         *,
         boot_id: str,
         is_synchronised: Callable[[], bool],
+        has_rtc: Callable[[], bool],
         not_before: datetime | None = None,
     ) -> None:
         """
@@ -170,6 +177,8 @@ class TimeWatch:
 
             is_synchronised: Asks the kernel; only while the time is doubted.
 
+            has_rtc: Whether the time of this boot came from a clock that had not been off; asked after a boot only.
+
             not_before: A time that is known to have been, from a record of its own.
         """
         self._clock = clock
@@ -184,7 +193,8 @@ class TimeWatch:
             self._note = noted
             self._last = _Reading(noted.wall, noted.boottime_ns, 0)
         elif noted is not None:
-            changes = {"boot_id": boot_id, "boottime_ns": 0, "wall": self._last.wall}
+            doubt = noted.doubt or (None if has_rtc() else Doubt.NO_RTC)  # (8)
+            changes = {"boot_id": boot_id, "boottime_ns": 0, "wall": self._last.wall, "doubt": doubt}
             self._note = noted.model_copy(update=changes)
 
     @property

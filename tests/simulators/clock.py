@@ -17,6 +17,9 @@ class StoppedClock:
     synchronised: bool = False
     """Whether a time server says that the wall time is right."""
 
+    rtc: bool = True
+    """Whether the machine has a clock that goes on while it is off."""
+
     def monotonic_ns(self) -> int:
         return self.elapsed_ns
 
@@ -31,6 +34,9 @@ class StoppedClock:
 
     def is_synchronised(self) -> bool:
         return self.synchronised
+
+    def has_rtc(self) -> bool:
+        return self.rtc
 
     def sleep(self, seconds: float) -> None:
         self.advance(seconds)

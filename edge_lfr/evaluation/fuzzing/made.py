@@ -86,3 +86,6 @@ class MadeKernel:
 
     def is_synchronised(self) -> bool:
         return False
+
+    def has_rtc(self) -> bool:
+        return False

@@ -9,7 +9,7 @@ from edge_lfr.config.load import load_config
 from edge_lfr.daemon.dead_man import WATCHLIST, keyless_store, wipe_what_is_due
 from edge_lfr.daemon.lock import hold_state
 from edge_lfr.errors import WatchlistStorageError
-from edge_lfr.governance.clock_note import read_note
+from edge_lfr.governance.clock_note import glance, read_note
 from edge_lfr.governance.trusted_time import BUILT_ON, Doubt, TimeNote
 from edge_lfr.terms import Mode
 from edge_lfr.watchlist.store import SealedStore
@@ -57,7 +57,7 @@ def test_every_mode_is_looked_after(tmp_path: Path, clock: StoppedClock) -> None
     clock.advance(36_000.0)
     assert {"training": 0, "operational": 1} == look(tmp_path, clock)
     assert {"training": 0, "operational": 0} == look(tmp_path, clock)
-    training.open().close()
+    training.open(glance(tmp_path / Mode.TRAINING, clock=clock, kernel=clock)).close()
 
 
 def test_it_is_done_beside_a_daemon_that_does_not(tmp_path: Path, clock: StoppedClock) -> None:

@@ -137,6 +137,7 @@ def test_the_machine_of_these_tests_answers(tmp_path: Path) -> None:
     kernel, clock = SystemKernel(), SystemClock()
     assert kernel.boot_id() == kernel.boot_id() != ""
     assert kernel.is_synchronised() in {True, False}
+    assert kernel.has_rtc() in {True, False}
     before = clock.boottime_ns()
     time = TrustedTime.begin(tmp_path)
     verdicts = [time.look() for _ in range(100)]
@@ -155,6 +156,44 @@ def test_a_service_asks_its_manager(
     program.write_text(f"#!/bin/sh\necho {said}\nexit {status}\n")
     program.chmod(0o755)
     assert expected is clock_note._timedatectl_says_so()
+
+
+@pytest.mark.parametrize(
+    ("gave_time", "shows", "expected"),
+    [
+        ("1\n", f"{BUILT_ON.timestamp():.0f}\n", True),
+        ("0\n", f"{BUILT_ON.timestamp():.0f}\n", False),
+        ("1\n", f"{BUILT_ON.timestamp() - 1:.0f}\n", False),
+        ("1\n", "", False),
+        ("", "", False),
+    ],
+)
+def test_a_clock_of_the_machine_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gave_time: str, shows: str, *, expected: bool
+) -> None:
+    """Where the kernel took its time from it at boot, and its battery is not dead; one of several is enough."""
+    monkeypatch.setattr(clock_note, "CLOCKS", tmp_path / "rtc")
+    assert not SystemKernel().has_rtc()
+    (tmp_path / "rtc/rtc0").mkdir(parents=True)
+    assert not SystemKernel().has_rtc()
+    (tmp_path / "rtc/rtc1").mkdir()
+    (tmp_path / "rtc/rtc1/hctosys").write_text(gave_time)
+    (tmp_path / "rtc/rtc1/since_epoch").write_text(shows)
+    assert expected is SystemKernel().has_rtc()
+
+
+def test_a_boot_without_a_clock_is_a_doubt(tmp_path: Path, clock: StoppedClock) -> None:
+    """Also for whoever only glances, and until it is confirmed; a folder without a note asks for no word."""
+    clock.rtc = False
+    begin(tmp_path, clock).look()
+    clock.reboot(clock.utc_now() + timedelta(seconds=1))
+    assert Doubt.NO_RTC is glance(tmp_path, clock=clock, kernel=clock).doubt
+    time = begin(tmp_path, clock)
+    assert Doubt.NO_RTC is time.look().doubt
+    time.confirm()
+    assert glance(tmp_path, clock=clock, kernel=clock).is_trusted
+    (tmp_path / FILE_NAME).unlink()
+    assert glance(tmp_path, clock=clock, kernel=clock).is_trusted
 
 
 @pytest.mark.parametrize("field", ["boottime_ns", "spent_ns", "steps", "doubted_ns"])

@@ -35,7 +35,12 @@ def watch_of(clock: StoppedClock, before: TimeWatch | None = None, *, not_before
     """The first watch of all, or the next one after *before*."""
     noted = None if before is None else before.note
     return TimeWatch(
-        clock, noted, boot_id=clock.boot_id(), is_synchronised=clock.is_synchronised, not_before=not_before
+        clock,
+        noted,
+        boot_id=clock.boot_id(),
+        is_synchronised=clock.is_synchronised,
+        has_rtc=clock.has_rtc,
+        not_before=not_before,
     )
 
 
@@ -122,9 +127,45 @@ class TestRules:
 
     def test_7_note_broken(self, clock: StoppedClock) -> None:
         """What may have been a doubt is one."""
-        watch = TimeWatch(clock, Doubt.NOTE_BROKEN, boot_id="boot-1", is_synchronised=clock.is_synchronised)
+        watch = TimeWatch(
+            clock,
+            Doubt.NOTE_BROKEN,
+            boot_id="boot-1",
+            is_synchronised=clock.is_synchronised,
+            has_rtc=clock.has_rtc,
+        )
         assert Doubt.NOTE_BROKEN == watch.look().doubt
         assert Doubt.NOTE_BROKEN == later(watch, clock).doubt
+
+    def test_8_no_rtc(self, watch: TimeWatch, clock: StoppedClock) -> None:
+        """
+        Three days off, and the system restores the time of the last shutdown: that is no time to go by.
+
+        A daemon that starts again in the same boot goes on from what was said in it.
+        """
+        clock.rtc = False
+        assert watch_of(clock, watch).look().is_trusted
+        clock.reboot(clock.utc_now() + timedelta(seconds=1))
+        booted = watch_of(clock, watch)
+        assert Doubt.NO_RTC == booted.look().doubt
+        assert Doubt.NO_RTC == later(watch_of(clock, booted), clock, HOUR_S).doubt
+        booted.confirm()
+        assert watch_of(clock, booted).look().is_trusted
+        clock.reboot(clock.utc_now() + timedelta(seconds=1))
+        assert Doubt.NO_RTC == watch_of(clock, booted).look().doubt
+
+    def test_8_no_rtc_with_a_time_server(self, watch: TimeWatch, clock: StoppedClock) -> None:
+        """One look is enough where the time is synchronised: a virtual machine or a container asks nobody."""
+        clock.rtc = False
+        clock.reboot()
+        clock.synchronised = True
+        verdict = watch_of(clock, watch).look()
+        assert (None, 0.0) == (verdict.doubt, verdict.doubted_s)
+
+    def test_8_no_rtc_at_first(self, clock: StoppedClock) -> None:
+        """The first watch of all has nothing that it could have missed."""
+        clock.rtc = False
+        assert watch_of(clock).look().is_trusted
 
 
 @pytest.mark.parametrize("seconds", [1.0, -1.0, 1.9, -1.9])
@@ -244,7 +285,7 @@ def test_the_kernel_is_asked_in_doubt_only_and_not_often(clock: StoppedClock) ->
         asked += 1
         return False
 
-    watch = TimeWatch(clock, None, boot_id="boot-1", is_synchronised=ask)
+    watch = TimeWatch(clock, None, boot_id="boot-1", is_synchronised=ask, has_rtc=clock.has_rtc)
     for _ in range(20):
         later(watch, clock)
     assert 0 == asked
