@@ -29,6 +29,12 @@ MAX_DOCUMENT_BYTES: Final = 256 * 1024
 MAX_DEPTH: Final = 16
 """An authority nests five deep, its envelope included (chosen, not measured)."""
 
+MAX_ITEMS: Final = 256
+"""In one list. The longest of an authority has 128 (chosen, not measured)."""
+
+MAX_FAULTS: Final = 20
+"""That are told at once; nobody corrects more before asking again (chosen, not measured)."""
+
 MAX_SIGNATURES: Final = 8
 """An urgent authority has two (chosen, not measured)."""
 
@@ -240,7 +246,7 @@ def read_envelope(untrusted: bytes, kind: Kind) -> Envelope:
     if len(untrusted) > MAX_DOCUMENT_BYTES:
         raise DocumentRefusedError(DocumentRefusal.TOO_LARGE, f"at most {MAX_DOCUMENT_BYTES} bytes")
     try:
-        found = _Envelope.model_validate(read_strict_json(untrusted, max_depth=MAX_DEPTH))
+        found = _Envelope.model_validate(read_strict_json(untrusted, max_depth=MAX_DEPTH, max_items=MAX_ITEMS))
     except NotStrictJsonError as error:
         raise DocumentRefusedError(DocumentRefusal.MALFORMED, str(error)) from None
     except ValidationError as error:
@@ -345,14 +351,14 @@ def _judge(
 
 
 def faults_of(error: ValidationError) -> tuple[Fault, ...]:
-    """What a form refused, field by field; never what stood there."""
+    """The first of what a form refused, field by field; never what stood there."""
     return tuple(
         Fault(
             ".".join(_shown(part) for part in fault["loc"]) or "content",
             fault["msg"].removeprefix("Value error, "),
             "correct the field and have it signed again",
         )
-        for fault in error.errors(include_url=False, include_input=False)
+        for fault in error.errors(include_url=False, include_input=False)[:MAX_FAULTS]
     )
 
 

@@ -15,6 +15,8 @@ from pydantic import BaseModel, ConfigDict
 from edge_lfr.governance.documents import (
     MAX_DEPTH,
     MAX_DOCUMENT_BYTES,
+    MAX_FAULTS,
+    MAX_ITEMS,
     MAX_SIGNATURES,
     DocumentRefusal,
     DocumentRefusedError,
@@ -25,6 +27,7 @@ from edge_lfr.governance.documents import (
     signers,
     verified_by,
 )
+from edge_lfr.governance.strict_json import MAX_NAMES
 from edge_lfr.governance.trust import Role, SigningKey, TrustStore
 from simulators.authorities import Force
 
@@ -104,6 +107,8 @@ class TestForm:
             rewritten(more=1),
             rewritten(content=[]),
             rewritten(content={"text": json.loads("[" * MAX_DEPTH + "]" * MAX_DEPTH)}),
+            rewritten(content={"text": [0] * (MAX_ITEMS + 1)}),
+            rewritten(content=dict.fromkeys(map(str, range(MAX_NAMES + 1)))),
             rewritten(signatures=None),
             rewritten(signatures=[{"key": "AB" * 32, "signature": ""}]),
             rewritten(signatures=[{"key": "ab" * 32, "signature": "x"}]),
@@ -136,6 +141,20 @@ class TestForm:
         assert DocumentRefusal.WRONG_CONTENT is caught.value.refusal
         assert ["more\\x1b"] == [fault.field.strip("'") for fault in caught.value.faults]
         assert "hush" not in caught.value.diagnostics()
+
+    def test_faults_are_told_within_bounds(self) -> None:
+        """A file full of foreign names makes no page of them, and no long work."""
+        names = [f"{number:02}{'x' * 100}" for number in range(MAX_NAMES - 1)]
+        for untrusted in (
+            rewritten(content={"text": "one", **dict.fromkeys(names)}),
+            rewritten(**dict.fromkeys(names[: MAX_NAMES - 4])),
+            rewritten(**dict.fromkeys(map(str, range(20_000)))),
+            rewritten(signatures=[0] * 100_000),
+        ):
+            with pytest.raises(DocumentRefusedError) as caught:
+                read(untrusted)
+            assert len(caught.value.faults) <= MAX_FAULTS
+            assert len(caught.value.diagnostics()) < 4_000
 
     def test_a_key_signs_once(self) -> None:
         """Neither by adding a signature nor in a file that somebody wrote."""
