@@ -9,15 +9,14 @@ from typing import Annotated, Any
 
 import typer
 
+from edge_lfr.cli.authority_here import device_of, trusted_here
 from edge_lfr.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption
 from edge_lfr.cli.output import say, say_error, write_fields, write_json, write_table
 from edge_lfr.cli.progress import counting
 from edge_lfr.clock import SystemClock
-from edge_lfr.config.appliance import ApplianceConfig
 from edge_lfr.config.load import load_config
 from edge_lfr.governance.device_keys import DeviceKeys
-from edge_lfr.governance.trust import TrustedKey, TrustStore, shown_fingerprint
-from edge_lfr.terms import Mode
+from edge_lfr.governance.trust import TrustedKey, shown_fingerprint
 from edge_lfr.watchlist.bundle.composition import DatedPictures, compose
 from edge_lfr.watchlist.bundle.manifest import BundleManifest, parse_manifest
 from edge_lfr.watchlist.bundle.reading import BundleReader, OpenedBundle, open_bundle
@@ -50,9 +49,9 @@ def verify(bundle: BundleArgument, config: ConfigOption = DEFAULT_CONFIG, json: 
         BundleReader(
             file,
             keys.receiving,
-            _trust(loaded),
+            trusted_here(loaded),
             mode=loaded.mode,
-            device=_device(loaded),
+            device=device_of(loaded),
             device_fingerprint=keys.fingerprint,
             now=now,
         ) as reader,
@@ -93,7 +92,7 @@ def inspect(
     issuer = None
     with open_bundle(bundle) as file, OpenedBundle(file, keys.receiving) as opened:
         try:
-            issuer = opened.signer(_trust(loaded), loaded.mode, device_fingerprint=keys.fingerprint, now=now)
+            issuer = opened.signer(trusted_here(loaded), loaded.mode, device_fingerprint=keys.fingerprint, now=now)
         except BundleRefusedError as error:
             if not untrusted or error.refusal not in _UNTRUSTED:
                 raise
@@ -102,7 +101,7 @@ def inspect(
         facts = {
             "issuer": None if issuer is None else _issuer(issuer),
             **_facts(manifest, opened.manifest_digest, now),
-            "for_this_appliance": _device(loaded) in manifest.devices,
+            "for_this_appliance": device_of(loaded) in manifest.devices,
         }
     ids = [entry.reference_id for entry in manifest.entries] if references else []
     if json:
@@ -118,14 +117,6 @@ def inspect(
         say_error(refused)
         raise typer.Exit(os.EX_DATAERR)
     say("the issuer's signature is right; the pictures were not read: `edge-lfr watchlist verify` reads them")
-
-
-def _trust(config: ApplianceConfig) -> TrustStore:
-    return TrustStore.load(config.trust.directory, roots_alone=config.mode is Mode.OPERATIONAL)
-
-
-def _device(config: ApplianceConfig) -> str:
-    return f"{config.force}/{config.device}"
 
 
 def _issuer(key: TrustedKey) -> dict[str, Any]:

@@ -7,9 +7,8 @@ watchlist, the clock's own trust or locked memory belongs to the arming.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
-from typing import Final
 
 from edge_lfr.config.policy import AuthorityPolicy
 from edge_lfr.errors import AuthorityError
@@ -25,10 +24,8 @@ from edge_lfr.governance.documents import (
     with_content,
 )
 from edge_lfr.governance.revocation import Revocation, Revocations
+from edge_lfr.governance.signed import CLOCK_TOLERANCE
 from edge_lfr.governance.trust import Role, TrustedKey, TrustStore, shown_fingerprint
-
-CLOCK_TOLERANCE: Final = timedelta(seconds=30)
-"""How far the signer's clock may be ahead of ours (chosen, not measured)."""
 
 
 class Step(StrEnum):

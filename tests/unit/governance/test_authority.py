@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from edge_lfr.config.policy import AuthorityPolicy
 from edge_lfr.errors import AuthorityMissingError, AuthorityStorageError
 from edge_lfr.governance.authority import (
-    CLOCK_TOLERANCE,
     AuthorityRefusal,
     AuthorityRefusedError,
     AuthorityState,
@@ -24,6 +23,7 @@ from edge_lfr.governance.authority import (
 )
 from edge_lfr.governance.installed_authority import FILE_NAME, install_authority, load_installed
 from edge_lfr.governance.revocation import Revocations, take_revocation
+from edge_lfr.governance.signed import CLOCK_TOLERANCE
 from edge_lfr.governance.trust import Role, SigningKey
 from simulators.authorities import DEVICE, Force
 
