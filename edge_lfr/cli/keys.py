@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from edge_lfr.cli.authority_here import trusted_here
 from edge_lfr.cli.consent import require_consent
 from edge_lfr.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption, YesOption, new_app
 from edge_lfr.cli.output import say, write, write_fields, write_json, write_table
@@ -20,8 +21,8 @@ from edge_lfr.daemon.control import ControlClient
 from edge_lfr.governance.device_keys import DeviceKeys
 from edge_lfr.governance.ledger_events import Fact, LedgerEvent
 from edge_lfr.governance.ledger_lines import written_time
-from edge_lfr.governance.trust import Role, TrustedKey, TrustStore, create_key, read_trust_file, shown_fingerprint
-from edge_lfr.governance.trust_folder import add_trust, remove_trust
+from edge_lfr.governance.trust import Role, TrustedKey, create_key, shown_fingerprint
+from edge_lfr.governance.trust_folder import OfferedTrust, add_trust, find_trust, remove_trust
 
 app = new_app("Make and show the keys of this box; say whom it trusts; make keys for others.")
 
@@ -58,7 +59,7 @@ def show(
     if recipient:
         write(keys.receiving.recipient.text)
         return
-    trusted = sorted(TrustStore.load(loaded.trust.directory).keys.values(), key=lambda key: (key.role, key.not_after))
+    trusted = sorted(trusted_here(loaded).keys.values(), key=lambda key: (key.role, key.not_after))
     if json:
         write_json("keys-show/1", {"device": _device_facts(keys), "trusted": [_trusted_facts(key) for key in trusted]})
         return
@@ -107,9 +108,9 @@ def trust(
     daemon stops matching; `edge-lfr resume` goes on.
     """
     loaded = load_config(config)
-    offered = read_trust_file(file)
-    require_consent(f"{_in_words(offered)}\ntrust it?", yes=yes)
-    key = add_trust(loaded.trust.directory, file)
+    offered = OfferedTrust.read(file)
+    require_consent(f"{_in_words(offered.key)}\ntrust it?", yes=yes)
+    key = add_trust(loaded.trust.directory, offered)
     span = {"starts_at": written_time(key.not_before), "ends_at": written_time(key.not_after)}
     _note(loaded, LedgerEvent.TRUST_ADDED, key, span)
     _tell(json, "trusted", key)
@@ -126,13 +127,17 @@ def distrust(
     """
     Trust a key no longer. Only root may; what the key has signed counts no more.
 
-    A running daemon stops matching; `edge-lfr resume` goes on.
+    A running daemon stops matching; `edge-lfr resume` goes on. Other files of the folder that are broken hinder nothing
+    here, and are told.
     """
     loaded = load_config(config)
-    require_consent(f"trust {fingerprint} no longer?", yes=yes)
-    key = remove_trust(loaded.trust.directory, fingerprint)
+    found = find_trust(loaded.trust.directory, fingerprint)
+    require_consent(f"{_in_words(found.key)}\ntrust it no longer?", yes=yes)
+    key = remove_trust(loaded.trust.directory, found)
     _note(loaded, LedgerEvent.TRUST_REMOVED, key, {})
     _tell(json, "distrusted", key)
+    for error in found.unreadable:
+        say(f"warning: {error.message}; nobody is trusted while it lies there")
     tell_daemon(loaded)
 
 

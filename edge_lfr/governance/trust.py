@@ -99,8 +99,11 @@ class TrustStore:
         Raises:
             TrustError: A file (or the folder) can be changed by others, is malformed, or repeats a key.
         """
-        if not directory.is_dir():
-            return cls()
+        try:
+            if not directory.is_dir():
+                return cls()
+        except OSError as error:
+            raise TrustError(f"{directory}: cannot be read: {error.strerror}") from error
         owners = {0} if roots_alone else {0, os.geteuid()}
         _refuse_writable_by_others(directory, owners)
         paths = sorted(directory.glob("*.toml"))
@@ -236,7 +239,11 @@ def _write_new(path: Path, content: bytes, mode: int) -> None:
 
 
 def _refuse_writable_by_others(path: Path, owners: Collection[int]) -> None:
-    status = path.stat()
+    try:
+        status = path.stat()
+    except OSError as error:  # a link that leads nowhere, or a disk that fails
+        remedy = "correct or remove it"
+        raise TrustError(f"{path}: cannot be read: {error.strerror}", remedy=remedy) from error
     if stat.S_IMODE(status.st_mode) & 0o022 or status.st_uid not in owners:
         raise TrustError(f"{path}: others may change whom we trust", remedy=f"chown root {path}; chmod go-w {path}")
 
@@ -248,15 +255,41 @@ def read_trust_file(path: Path) -> TrustedKey:
     Raises:
         TrustError: It cannot be read, or is no trust file.
     """
+    return trusted_key(read_trust_bytes(path), path)
+
+
+def read_trust_bytes(path: Path) -> bytes:
+    """
+    Read what may be a trust file, once; a longer one is none.
+
+    Raises:
+        TrustError: It cannot be read, or is too long.
+    """
     try:
         with path.open("rb") as file:
-            untrusted_text = file.read(MAX_TRUST_FILE_BYTES + 1)
-        if len(untrusted_text) > MAX_TRUST_FILE_BYTES:
-            raise TrustError(f"{path}: at most {MAX_TRUST_FILE_BYTES} bytes")
-        entry = TrustFile.model_validate(read_toml(untrusted_text))
-        public = Ed25519PublicKey.from_public_bytes(base64.b64decode(entry.public_key, validate=True))
+            untrusted = file.read(MAX_TRUST_FILE_BYTES + 1)
     except OSError as error:
-        raise TrustError(f"{path}: cannot be read: {error.strerror}") from error
+        raise TrustError(f"{path}: cannot be read: {error.strerror}", remedy="correct or remove it") from error
+    if len(untrusted) > MAX_TRUST_FILE_BYTES:
+        raise TrustError(f"{path}: at most {MAX_TRUST_FILE_BYTES} bytes", remedy="correct or remove the file")
+    return untrusted
+
+
+def trusted_key(untrusted: bytes, path: Path) -> TrustedKey:
+    """
+    The key that the bytes of a trust file speak of.
+
+    Args:
+        untrusted: What was read.
+
+        path: From where, for whoever has to correct it.
+
+    Raises:
+        TrustError: They are no trust file.
+    """
+    try:
+        entry = TrustFile.model_validate(read_toml(untrusted))
+        public = Ed25519PublicKey.from_public_bytes(base64.b64decode(entry.public_key, validate=True))
     except ValidationError as error:
         fields = ", ".join(".".join(map(str, fault["loc"])) for fault in error.errors())
         raise TrustError(f"{path}: {fields}: missing or malformed", remedy="correct or remove the file") from None

@@ -2,8 +2,9 @@
 
 import hashlib
 import os
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 from edge_lfr.durable_files import create_durably, sync_folder
 from edge_lfr.errors import TrustError
@@ -13,34 +14,67 @@ from edge_lfr.governance.trust import (
     SHOWN_DIGITS,
     TrustedKey,
     TrustStore,
+    read_trust_bytes,
     read_trust_file,
     shown_fingerprint,
+    trusted_key,
 )
 
 MODE: Final = 0o644
 
 
-def add_trust(directory: Path, trusted: Path) -> TrustedKey:
+@dataclass(frozen=True, slots=True)
+class OfferedTrust:
+    """A trust file as it was read once: what a person is asked about is what is kept, whatever becomes of the file."""
+
+    key: TrustedKey
+    content: bytes
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """
+        Read what somebody brings.
+
+        Raises:
+            TrustError: It cannot be read, or is no trust file.
+        """
+        untrusted = read_trust_bytes(path)
+        return cls(trusted_key(untrusted, path), untrusted)
+
+
+@dataclass(frozen=True, slots=True)
+class FoundTrust:
+    """A key of the trust folder, and where it stands there."""
+
+    key: TrustedKey
+    paths: tuple[Path, ...]
+    """One; two where somebody copied a file: then both have to go."""
+
+    unreadable: tuple[TrustError, ...]
+    """Files that are no trust files: they let nobody be trusted until somebody looks at them."""
+
+
+def add_trust(directory: Path, offered: OfferedTrust) -> TrustedKey:
     """
-    Copy the trust file *trusted* into the trust folder, which is made where it is missing, named by role and key.
+    Keep what was offered in the trust folder, which is made where it is missing, named by role and key.
 
     Raises:
-        TrustError: It is no trust file, the key is trusted already, or this user may not change the folder.
+        TrustError: The key is trusted already, or this user may not change the folder.
     """
-    key = read_trust_file(trusted)
+    key = offered.key
     if key.fingerprint in TrustStore.load(directory).keys:
         raise TrustError(f"{shown_fingerprint(key.fingerprint)}: this key is trusted already", remedy="nothing to do")
     try:
         directory.mkdir(mode=0o755, parents=True, exist_ok=True)
-        create_durably(directory / f"{key.role}-{key.fingerprint[:SHOWN_DIGITS]}.toml", trusted.read_bytes(), mode=MODE)
+        create_durably(directory / f"{key.role}-{key.fingerprint[:SHOWN_DIGITS]}.toml", offered.content, mode=MODE)
     except OSError as error:
         raise _not_changed(directory, error) from None
     return key
 
 
-def remove_trust(directory: Path, fingerprint: str) -> TrustedKey:
+def find_trust(directory: Path, fingerprint: str) -> FoundTrust:
     """
-    Take a key out of the trust folder.
+    Look for a key in the trust folder; what cannot be read there is passed over, so that it keeps nobody trusted.
 
     Args:
         directory: The trust folder.
@@ -48,20 +82,41 @@ def remove_trust(directory: Path, fingerprint: str) -> TrustedKey:
         fingerprint: As people see it, with or without its dashes, or all 64 digits.
 
     Raises:
-        TrustError: No such key is trusted, or this user may not change the folder.
+        TrustError: No such key is trusted, or the file that has it cannot be read.
     """
     digits = fingerprint.replace("-", "").lower()
+    found: dict[Path, TrustedKey] = {}
+    unreadable: list[TrustError] = []
     for path in sorted(directory.glob("*.toml")):
-        key = read_trust_file(path)
-        if digits in {key.fingerprint, key.fingerprint[:SHOWN_DIGITS]}:
-            try:
-                path.unlink()
-                sync_folder(directory)
-            except OSError as error:
-                raise _not_changed(directory, error) from None
-            return key
+        try:
+            key = read_trust_file(path)
+        except TrustError as error:
+            unreadable.append(error)
+        else:
+            if digits in {key.fingerprint, key.fingerprint[:SHOWN_DIGITS]}:
+                found[path] = key
+    if found:
+        return FoundTrust(next(iter(found.values())), tuple(found), tuple(unreadable))
     message = f"{fingerprint}: no trusted key has this fingerprint"
+    if unreadable:
+        raise TrustError(f"{message}, and not every file can be read: {unreadable[0].message}", remedy="look at it")
     raise TrustError(message, remedy="`edge-lfr keys show` lists them")
+
+
+def remove_trust(directory: Path, found: FoundTrust) -> TrustedKey:
+    """
+    Take a key out of the trust folder, in every file that has it.
+
+    Raises:
+        TrustError: This user may not change the folder.
+    """
+    try:
+        for path in found.paths:
+            path.unlink(missing_ok=True)
+        sync_folder(directory)
+    except OSError as error:
+        raise _not_changed(directory, error) from None
+    return found.key
 
 
 def folder_digest(directory: Path) -> str:

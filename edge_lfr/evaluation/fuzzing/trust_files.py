@@ -7,8 +7,8 @@ from edge_lfr.errors import TrustError
 from edge_lfr.evaluation.fuzzing.case import Mutant, Outcome, of_unsigned, put_in, refused
 from edge_lfr.evaluation.fuzzing.made import NOW, STRANGER, made_key, trust_file
 from edge_lfr.evaluation.fuzzing.tree_changes import changed_toml
-from edge_lfr.governance.trust import Role, TrustStore, read_trust_file
-from edge_lfr.governance.trust_folder import add_trust
+from edge_lfr.governance.trust import Role, TrustStore
+from edge_lfr.governance.trust_folder import OfferedTrust, add_trust
 
 
 class TrustFiles:
@@ -27,8 +27,7 @@ class TrustFiles:
         offered = put_in(folder, "offered.toml", mutant.untrusted)
         trust_folder = folder / "trust.d"
         try:
-            key = read_trust_file(offered)
-            add_trust(trust_folder, offered)
+            key = add_trust(trust_folder, OfferedTrust.read(offered))
         except TrustError as error:
             return refused(error)
         store = TrustStore.load(trust_folder)
