@@ -76,15 +76,27 @@ def overwrite_and_unlink(path: Path) -> None:
     Overwrite a small file in place, wait until that is on the disk, and take it away; nothing happens to a missing one.
 
     Flash may keep the old block until it reuses it: what lies there must itself be encrypted, as a wrapped key is.
+
+    Raises:
+        OSError: It could not be overwritten, and its name is gone all the same; or that could not be taken away either.
     """
+    failure: OSError | None = None
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    except FileNotFoundError:
+        _overwrite(path)
+    except (FileNotFoundError, NotADirectoryError):
         return
+    except OSError as error:  # a disk that copies on write has no room, or the block is broken
+        failure = error
+    path.unlink(missing_ok=True)
+    sync_folder(path.parent)
+    if failure is not None:
+        raise failure
+
+
+def _overwrite(path: Path) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         os.pwrite(descriptor, bytes(os.fstat(descriptor).st_size), 0)
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-    path.unlink(missing_ok=True)
-    sync_folder(path.parent)

@@ -95,12 +95,14 @@ class NewList:
 
 def destroy_list(folder: Path) -> None:
     """Destroy the key of a list, then its files; the rows are left as they are, since nothing opens them any more."""
-    if not folder.is_dir():
+    if folder.is_symlink() or not folder.is_dir():
         folder.unlink(missing_ok=True)
         return
-    overwrite_and_unlink(folder / KEY_NAME)
-    shutil.rmtree(folder)
-    sync_folder(folder.parent)
+    try:
+        overwrite_and_unlink(folder / KEY_NAME)
+    finally:  # what could not be overwritten is taken away all the same
+        shutil.rmtree(folder)
+        sync_folder(folder.parent)
 
 
 def require_key(folder: Path) -> None:

@@ -1,5 +1,7 @@
 """Files that are there as a whole, or not at all."""
 
+import errno
+import os
 import resource
 import stat
 from collections.abc import Callable, Iterator
@@ -64,3 +66,25 @@ def test_a_destroyed_file_was_overwritten(tmp_path: Path) -> None:
     overwrite_and_unlink(path)
 
     assert [bytes(6)] == [one.read_bytes() for one in tmp_path.iterdir()]
+
+
+def test_what_cannot_be_overwritten_is_taken_away_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that copies on write and has no room left; whoever asked learns that the old block may still be there."""
+    path = tmp_path / "file"
+    path.write_bytes(b"secret")
+
+    def refuse(_descriptor: int, _data: bytes, _offset: int) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "pwrite", refuse)
+    with pytest.raises(OSError, match="No space left"):
+        overwrite_and_unlink(path)
+
+    assert [] == list(tmp_path.iterdir())
+
+
+def test_nothing_lies_below_a_file(tmp_path: Path) -> None:
+    """A key that would lie in a plain file is missing, like any other."""
+    (tmp_path / "file").write_bytes(b"x")
+    overwrite_and_unlink(tmp_path / "file" / "key")
+    assert b"x" == (tmp_path / "file").read_bytes()
