@@ -2,18 +2,18 @@
 
 import os
 from collections.abc import Mapping
-from contextlib import suppress
+from pathlib import Path
 
 import structlog
 
 from edge_lfr.clock import SystemClock
 from edge_lfr.config.appliance import ApplianceConfig
+from edge_lfr.daemon.caller import actor_here
 from edge_lfr.errors import EdgeLfrError
 from edge_lfr.governance.device_keys import DeviceKeys
 from edge_lfr.governance.ledger import Ledger
 from edge_lfr.governance.ledger_events import Fact, LedgerEvent
 from edge_lfr.governance.ledger_file import FILE_NAME
-from edge_lfr.governance.ledger_lines import Actor
 
 log = structlog.get_logger()
 
@@ -30,23 +30,24 @@ def note_from_command(config: ApplianceConfig, event: LedgerEvent, facts: Mappin
     if not DeviceKeys.exist(config.device_directory) or not config.mode_directory.is_dir():
         return False
     path = config.mode_directory / FILE_NAME
-    is_new = not path.exists()
     try:
         signing = DeviceKeys.load(config.device_directory).signing
         device = f"{config.force}/{config.device}/{config.mode}"
         ledger = Ledger.open(path, signing, SystemClock(), device=device)
-        if is_new:
-            _give_to_the_folders_owner(ledger)
+        _give_to_the_folders_owner(path)
         known = {name: fact for name, fact in facts.items() if fact is not None}
-        ledger.append(event, Actor.of_uid(os.getuid()), known)
+        ledger.append(event, actor_here(), known)
     except EdgeLfrError as error:
         log.error("ledger.not-noted", ledger_event=event.value, code=error.code, reason=error.message)
         return False
     return True
 
 
-def _give_to_the_folders_owner(ledger: Ledger) -> None:
-    """Root begins it for the daemon, which runs as somebody else."""
-    owner = ledger.path.parent.stat()
-    with suppress(PermissionError):  # not root: then it is the owner's already, or of one who may write there
-        os.chown(ledger.path, owner.st_uid, owner.st_gid)
+def _give_to_the_folders_owner(path: Path) -> None:
+    """Root begins it for the daemon, which runs as somebody else; a command that was killed here left it root's."""
+    try:
+        owner, file = path.parent.stat(), path.lstat()
+        if (owner.st_uid, owner.st_gid) != (file.st_uid, file.st_gid):
+            os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
+    except OSError as error:  # not root, as a rule: then it is of one who may write there
+        log.warning("ledger.owner-kept", reason=error.strerror)

@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from edge_lfr.errors import ControlError, EdgeLfrError
+from edge_lfr.governance.ledger_lines import Actor
 
 MAX_LINE_BYTES: Final = 64 * 1024
 """The longest request removes some thousand references, the longest answer describes 32 cameras; chosen."""
@@ -76,6 +77,19 @@ class Request:
 
     peer_pid: int = -1
 
+    acting_uid: int | None = None
+    """For whom the peer asks, as it says; None where it says nothing, or is nobody whose word is taken."""
+
+    @property
+    def caller_uid(self) -> int:
+        """Who asked, as far as is known."""
+        return self.peer_uid if self.acting_uid is None else self.acting_uid
+
+    @property
+    def who(self) -> Actor:
+        """Who asked, and through whom."""
+        return Actor.of_caller(self.caller_uid, through=self.peer_uid)
+
     def texts(self, name: str) -> tuple[str, ...]:
         """
         The argument *name*, which must be a list of texts that is not empty.
@@ -84,7 +98,7 @@ class Request:
             ControlError: It is something else.
         """
         value = self.args.get(name)
-        if not isinstance(value, list) or not value or not all(isinstance(item, str) for item in value):
+        if not isinstance(value, list) or not value or not all(_is_text(item) for item in value):
             raise ControlError(f"{self.verb.value}: {name}: expected a list of texts", remedy="ask with `edge-lfr`")
         return tuple(value)
 
@@ -96,7 +110,7 @@ class Request:
             ControlError: It is something else.
         """
         value = self.args.get(name)
-        if not isinstance(value, str):
+        if not isinstance(value, str) or not _is_text(value):
             raise ControlError(f"{self.verb.value}: {name}: expected a text", remedy="ask with `edge-lfr`")
         return value
 
@@ -113,6 +127,11 @@ class Request:
             message = f"{self.verb.value}: {name}: expected 0 to {longest_s:g} seconds"
             raise ControlError(message, remedy="ask with `edge-lfr`")
         return float(value)
+
+
+def _is_text(untrusted: object) -> bool:
+    """Whether it can be encoded, too: JSON may say half a surrogate pair, which no file and no digest takes."""
+    return isinstance(untrusted, str) and not any("\ud800" <= character <= "\udfff" for character in untrusted)
 
 
 class RefusedError(ControlError):

@@ -36,7 +36,8 @@ def unnoted(
     if ledger is None:
         return ()
     try:
-        missing = {(message.alert_id, message.seq): message for message in _stored(outbox)}
+        # The line alone is kept: with its pictures a message is 100 kB, and there may be a month of them.
+        missing = {(message.alert_id, message.seq): line_of(message) for message in _stored(outbox)}
         for alert_id, sequence in _noted(ledger, clock) if missing else ():
             missing.pop((alert_id, sequence), None)
             if not missing:
@@ -46,7 +47,7 @@ def unnoted(
         return ()
     if missing:
         log.warning("ledger.alerts-unnoted", alerts=len(missing))
-    return tuple(line_of(message) for message in reversed(missing.values()))
+    return tuple(reversed(missing.values()))
 
 
 def _stored(outbox: Outbox) -> Iterator[AlertMessage | SightingMessage]:

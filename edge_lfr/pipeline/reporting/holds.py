@@ -61,9 +61,11 @@ class Holds:
         Keep an alert and its sightings from now on, also those that are still to come.
 
         Raises:
-            HoldError: The alert is not here, is held for this reason already, or the note is empty or too long.
+            HoldError: The alert is not here, is held for this reason already, or the note is no text of a fair length.
             OutboxError: The disk refuses.
         """
+        _require_text("alert", alert_id)
+        _require_text("note", note)
         if not 0 < len(note.strip()) <= MAX_NOTE_CHARACTERS:
             message = f"note: expected 1 to {MAX_NOTE_CHARACTERS} characters, found {len(note.strip())}"
             raise HoldError(message, remedy="say in a line who needs it: a case or complaint number, no name")
@@ -98,6 +100,7 @@ class Holds:
             HoldError: There is no such hold, or there are several and none is named.
             OutboxError: The disk refuses.
         """
+        _require_text("alert", alert_id)
         with self._file.transaction() as db:
             found = db.execute("SELECT reason FROM holds WHERE alert_id = ?", (alert_id,)).fetchall()
             reasons = sorted(HoldReason(text) for (text,) in found)
@@ -152,6 +155,14 @@ class Holds:
             return Seal(self._kek.unwrap(wrapped, context=context)).open(sealed, context=context).decode()
         except SealBrokenError:
             return None
+
+
+def _require_text(name: str, untrusted: str) -> None:
+    """A terminal that speaks something else than UTF-8 gives bytes that stand for no character."""
+    try:
+        untrusted.encode()
+    except UnicodeEncodeError:
+        raise HoldError(f"{name}: has bytes that are no text", remedy="write it in UTF-8") from None
 
 
 def _context(alert_id: str, reason: str, held_by: int, held_at: float) -> str:

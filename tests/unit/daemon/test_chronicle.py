@@ -100,7 +100,13 @@ def test_a_hold_and_its_end_are_told_by_the_peers_uid(box: Box, tmp_path: Path) 
     assert [("legal-hold", BY_US), ("legal-hold-released", BY_US)] == told(tmp_path)
     (facts,) = facts_of(tmp_path, "legal-hold")
     assert hashlib.sha256(b"case 17/4").hexdigest() == facts["reason_sha256"]
-    for args in ({"alert_id": 7}, {"alert_id": "a", "reason": "whim", "note": "n"}, {"alert_id": "a", "note": "n"}):
+    refused: tuple[dict[str, object], ...] = (
+        {"alert_id": 7},
+        {"alert_id": "a", "reason": "whim", "note": "n"},
+        {"alert_id": "a", "note": "n"},
+        {"alert_id": alert.alert_id, "reason": "evidence", "note": "\udcff"},
+    )
+    for args in refused:
         with pytest.raises(ControlError):
             box.ask("hold", **args)
 

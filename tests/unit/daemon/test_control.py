@@ -135,7 +135,9 @@ def test_too_long_an_answer_is_an_error(path: Path) -> None:
 
 
 @pytest.mark.usefixtures("server")
-@pytest.mark.parametrize("args", [{}, {"reference_ids": "x"}, {"reference_ids": []}, {"reference_ids": [1]}])
+@pytest.mark.parametrize(
+    "args", [{}, {"reference_ids": "x"}, {"reference_ids": []}, {"reference_ids": [1]}, {"reference_ids": ["\ud800"]}]
+)
 def test_arguments_are_checked(path: Path, args: dict[str, object]) -> None:
     """A handler gets the type that it asks for, or the peer gets an error."""
     with pytest.raises(ControlError, match="expected a list of texts"):

@@ -214,6 +214,17 @@ def test_a_hold_that_cannot_be_is_refused(outbox: Outbox, clock: StoppedClock, p
     assert 1 == len(outbox.holds.all())
 
 
+def test_what_is_no_text_is_refused(outbox: Outbox, clock: StoppedClock, put: Put) -> None:
+    """A terminal in Latin-1 gives half a surrogate pair, which neither a file nor a digest takes."""
+    put("a")
+    for alert_id, note in (("a", "\udcff case"), ("\ud800", "case")):
+        with pytest.raises(HoldError, match="no text"):
+            outbox.holds.place(alert_id, HoldReason.OTHER, note=note, held_by=0, at=clock.utc_now())
+    with pytest.raises(HoldError, match="no text"):
+        outbox.holds.release("\ud800")
+    assert () == outbox.holds.all()
+
+
 def test_a_refusing_disk_holds_nothing(outbox: Outbox, clock: StoppedClock, put: Put) -> None:
     """Whoever asks is told: a hold in memory would end with the process."""
     put("a")
