@@ -57,7 +57,7 @@ def run(folder: Path, commands: str) -> str:
 
 def test_the_commands_of_the_page_make_a_bundle_that_is_believed(folder: Path) -> None:
     """Signature, archive and encryption of other tools: the reader gives the entry and the picture."""
-    _, make, open_it = blocks("sh")
+    _, make, open_it, _ = blocks("sh")
     assert hashlib.sha256((folder / "pictures" / "000001.jpg").read_bytes()).hexdigest() in run(folder, make)
     opened = run(folder, open_it)
     assert ["manifest.json", "manifest.sig", "pictures/000001.jpg"] == opened.splitlines()[:3]
