@@ -36,5 +36,5 @@ def made_entry(
         review_on=expires_at.date() + LIFE,
         born_on=date(1980, 1, 1),
         why_here="made for a test",
-        approved_by="edge-lfr" if category.needs_approval else None,
+        approved_by="the authorising officer" if category.needs_approval else None,
     )

@@ -116,12 +116,12 @@ def _categories(authority: Authority) -> Iterator[Fault]:
 
 def _staff(authority: Authority) -> Iterator[Fault]:
     staff = authority.staff
-    yield from _doubled("staff.operators", map(_same_person, staff.operators))
-    yield from _doubled("staff.engagement_officers", map(_same_person, staff.engagement_officers))
-    operators = {_same_person(name) for name in staff.operators}
-    if _same_person(authority.authorising_officer.name) in operators:
+    yield from _doubled("staff.operators", map(same_person, staff.operators))
+    yield from _doubled("staff.engagement_officers", map(same_person, staff.engagement_officers))
+    operators = {same_person(name) for name in staff.operators}
+    if same_person(authority.authorising_officer.name) in operators:
         yield Fault("staff.operators", "the authorising officer operates nothing", "name another operator")
-    if len(operators | {_same_person(name) for name in staff.engagement_officers}) == 1:
+    if len(operators | {same_person(name) for name in staff.engagement_officers}) == 1:
         remedy = "name an engagement officer who is not the operator: two people look at every alert"
         yield Fault("staff.engagement_officers", "nobody but the operator", remedy)
 
@@ -131,7 +131,7 @@ def _doubled(field: str, items: Iterable[str]) -> Iterator[Fault]:
         yield Fault(field, "the same twice", "leave one out")
 
 
-def _same_person(name: str) -> str:
+def same_person(name: str) -> str:
     """Names that a reader takes for the same are the same."""
     return " ".join(name.casefold().split())
 

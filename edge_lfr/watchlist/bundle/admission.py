@@ -49,10 +49,14 @@ class LoadTerms:
     list_id: str | None = None
     max_entries: int | None = None
     categories: tuple[Category, ...] | None = None
+    authorising_officer: str | None = None
+    """Who alone countersigns and approves entries that need it."""
+
     threshold: float | None = None
     """At or above which a look will be a hit."""
 
     authority_digest: str | None = None
+    authority_id: str | None = None
 
     @classmethod
     def of_training(cls, now: datetime) -> Self:
@@ -85,8 +89,10 @@ class LoadTerms:
             categories=tuple(
                 one for one in listed.categories if not one.needs_approval or one in listed.approved_categories
             ),
+            authorising_officer=authority.authorising_officer.name,
             threshold=authority.threshold,
             authority_digest=verified.digest,
+            authority_id=authority.authority_id,
         )
 
 
@@ -127,6 +133,8 @@ class AdmittedBundle:
             issuer_key=self.reader.issuer.fingerprint,
             extracted_at=manifest.extracted_at,
             manifest_sha256=self.reader.digest,
+            authority_id=self.terms.authority_id,
+            authority_digest=self.terms.authority_digest,
         )
 
 
@@ -186,7 +194,13 @@ def admit(
         _require_size(reader, terms)
         # (8) every entry
         listed = (DatedPictures(entry.entry(), entry.taken_on) for entry in reader.manifest.entries)
-        refused = refused_by_rules(listed, at=now, authorised_categories=terms.categories, policy=policy)
+        refused = refused_by_rules(
+            listed,
+            at=now,
+            authorised_categories=terms.categories,
+            authorising_officer=terms.authorising_officer,
+            policy=policy,
+        )
         yield AdmittedBundle(reader, refused, terms)
 
 

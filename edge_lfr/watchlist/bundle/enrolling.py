@@ -23,6 +23,7 @@ def refused_by_rules(
     *,
     at: datetime,
     authorised_categories: Collection[Category] | None,
+    authorising_officer: str | None = None,
     policy: WatchlistPolicy = POLICY,
 ) -> dict[int, tuple[str, ...]]:
     """
@@ -35,13 +36,22 @@ def refused_by_rules(
 
         authorised_categories: As in `judge`.
 
+        authorising_officer: Likewise.
+
         policy: The numbers of the rules.
 
     Returns:
         For each entry that may not be used its place, from 0, and the codes; what a source takes as `refused`.
     """
     judged = (
-        judge(one.entry, at=at, authorised_categories=authorised_categories, taken_on=one.taken_on, policy=policy)
+        judge(
+            one.entry,
+            at=at,
+            authorised_categories=authorised_categories,
+            authorising_officer=authorising_officer,
+            taken_on=one.taken_on,
+            policy=policy,
+        )
         for one in listed
     )
     return {number: tuple(reason.value for reason in reasons) for number, reasons in enumerate(judged) if reasons}

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Final
 
 from edge_lfr.config.policy import WatchlistPolicy
+from edge_lfr.governance.authority_rules import same_person
 from edge_lfr.terms import Category
 from edge_lfr.watchlist.entries import WatchlistEntry
 
@@ -37,6 +38,12 @@ class EntryReason(StrEnum):
 
     CATEGORY_APPROVAL = "category-approval"
     """An associate, witness or victim, and the authorising officer did not agree."""
+
+    APPROVED_BY_REQUESTER = "approved-by-requester"
+    """Whoever asked for the entry also countersigned or approved it."""
+
+    APPROVED_BY_ANOTHER = "approved-by-another"
+    """Countersigned or approved by somebody who is not the authorising officer of the deployment."""
 
     CATEGORY_NOT_AUTHORISED = "category-not-authorised"
     """The deployment is not for this category."""
@@ -66,6 +73,7 @@ def judge(
     *,
     at: datetime,
     authorised_categories: Collection[Category] | None,
+    authorising_officer: str | None = None,
     taken_on: Iterable[date | None] = (),
     policy: WatchlistPolicy = POLICY,
 ) -> tuple[EntryReason, ...]:
@@ -78,6 +86,8 @@ def judge(
         at: Aware; when it is asked. Days are those of UTC.
 
         authorised_categories: Of the deployment; None while there is none, as on an issuer's machine.
+
+        authorising_officer: Of the deployment, by name or number; None while there is none.
 
         taken_on: When its pictures were taken, where that is known.
 
@@ -92,6 +102,15 @@ def judge(
     age = None if born_on is None else full_years(born_on, today)
     is_child = age is not None and age < policy.adult_years
     is_young_child = age is not None and age < policy.young_child_years
+    is_approval_needed = is_young_child or entry.category.needs_approval
+    approvers = {
+        same_person(name)
+        for is_needed, name in (
+            (is_child, entry.under_18_countersigned_by),
+            (is_approval_needed, entry.approved_by),
+        )
+        if is_needed and name is not None
+    }
     taken = [day for day in taken_on if day is not None]
     reasons = (
         (entry.expires_at <= at, EntryReason.EXPIRED),
@@ -101,6 +120,11 @@ def judge(
         (is_child and entry.under_18_countersigned_by is None, EntryReason.UNDER_18_COUNTERSIGN),
         (is_young_child and entry.approved_by is None, EntryReason.UNDER_13_APPROVAL),
         (entry.category.needs_approval and entry.approved_by is None, EntryReason.CATEGORY_APPROVAL),
+        (same_person(entry.requester) in approvers, EntryReason.APPROVED_BY_REQUESTER),
+        (
+            authorising_officer is not None and bool(approvers - {same_person(authorising_officer)}),
+            EntryReason.APPROVED_BY_ANOTHER,
+        ),
         (
             authorised_categories is not None and entry.category not in authorised_categories,
             EntryReason.CATEGORY_NOT_AUTHORISED,

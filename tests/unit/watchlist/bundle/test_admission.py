@@ -93,6 +93,7 @@ def test_what_the_authority_names_is_admitted(desk: Desk) -> None:
     assert (desk.force.issuer.fingerprint, "june-01") == (origin.issuer_key, origin.list_id)
     assert desk.force.now - timedelta(hours=2) == origin.extracted_at
     assert bundle.reader.digest == origin.manifest_sha256
+    assert ("TS-2026-014", verified.digest) == (origin.authority_id, origin.authority_digest)
 
 
 def test_another_issuer_is_refused_although_it_is_trusted(desk: Desk) -> None:
@@ -124,15 +125,18 @@ def test_a_category_that_is_not_authorised_stays_off_the_list(desk: Desk) -> Non
 
 def test_an_associate_needs_the_officer_and_the_authority(desk: Desk) -> None:
     """The category must be authorised and approved there, and the entry must say who agreed."""
-    desk.say(1, category="associate", approved_by="Supt 9")
+    desk.say(1, category="associate", approved_by="officer 101")
+    desk.say(2, category="associate", approved_by="Supt 9")
     desk.say(3, category="associate")
-    assert {0: ("category-not-authorised",), 2: ("category-approval", "category-not-authorised")} == desk.admitted(
-        LoadTerms.under(desk.verified())
-    ).refused
+    assert {
+        0: ("category-not-authorised",),
+        1: ("approved-by-another", "category-not-authorised"),
+        2: ("category-approval", "category-not-authorised"),
+    } == desk.admitted(LoadTerms.under(desk.verified())).refused
     allowed = {"watchlist__categories": ["suspect", "associate"], "watchlist__approved_categories": ["associate"]}
     terms = LoadTerms.under(desk.verified(**allowed))
     assert (Category.SUSPECT, Category.ASSOCIATE) == terms.categories
-    assert {2: ("category-approval",)} == desk.admitted(terms).refused
+    assert {1: ("approved-by-another",), 2: ("category-approval",)} == desk.admitted(terms).refused
 
 
 def test_an_authority_that_is_over_allows_nothing(desk: Desk) -> None:

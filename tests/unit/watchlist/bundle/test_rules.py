@@ -28,9 +28,11 @@ DAY = timedelta(days=1)
 LAWFUL: dict[str, Any] = {"expires_at": NOW + DAY, "review_on": TODAY + DAY, "born_on": date(1990, 1, 31)}
 
 
-def judged(*, taken_on: tuple[date | None, ...] = (), **changes: Any) -> tuple[EntryReason, ...]:
+def judged(
+    *, taken_on: tuple[date | None, ...] = (), officer: str | None = None, **changes: Any
+) -> tuple[EntryReason, ...]:
     entry = made_entry("REF-1", **{**LAWFUL, **changes})
-    return judge(entry, at=NOW, authorised_categories=None, taken_on=taken_on)
+    return judge(entry, at=NOW, authorised_categories=None, authorising_officer=officer, taken_on=taken_on)
 
 
 def test_a_complete_entry_is_lawful() -> None:
@@ -89,6 +91,40 @@ def test_a_child_needs_both_words_and_a_young_child_three() -> None:
     assert (EntryReason.UNDER_13_APPROVAL,) == judged(born_on=twelve, **said)
     assert (necessity, countersign) == judged(born_on=twelve, approved_by="Supt 2")
     assert () == judged(born_on=twelve, approved_by="Supt 2", **said)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"born_on": TODAY.replace(year=2010), "under_18_necessity": "n", "under_18_countersigned_by": " dc  1234"},
+        {
+            "born_on": TODAY.replace(year=2015),
+            "under_18_necessity": "n",
+            "under_18_countersigned_by": "Supt 2",
+            "approved_by": "DC 1234",
+        },
+        {"category": Category.WITNESS, "approved_by": "Dc 1234"},
+    ],
+)
+def test_nobody_agrees_with_a_request_of_their_own(changes: dict[str, Any]) -> None:
+    """However the name is written; where nobody has to agree, it does not matter who did."""
+    assert (EntryReason.APPROVED_BY_REQUESTER,) == judged(**changes)
+    assert () == judged(**{**changes, "requester": "DC 9"})
+    assert () == judged(**{**changes, "born_on": date(1990, 1, 31), "category": Category.SUSPECT})
+
+
+def test_in_operation_the_authorising_officer_agrees() -> None:
+    """Who that is says the authority; on an issuer's machine nobody knows."""
+    said: dict[str, Any] = {"under_18_necessity": "n", "under_18_countersigned_by": "Supt 2", "approved_by": "Supt 2"}
+    child: dict[str, Any] = {"born_on": TODAY.replace(year=2015), **said}
+    assert () == judged(**child)
+    assert () == judged(officer="SUPT  2", **child)
+    assert (EntryReason.APPROVED_BY_ANOTHER,) == judged(officer="Supt 3", **child)
+    assert (EntryReason.APPROVED_BY_ANOTHER,) == judged(officer="Supt 2", **{**child, "approved_by": "Insp 1"})
+    assert (EntryReason.APPROVED_BY_ANOTHER,) == judged(
+        officer="Supt 2", **{**child, "under_18_countersigned_by": "Insp 1"}
+    )
+    assert () == judged(officer="Supt 3", under_18_countersigned_by="Insp 1", approved_by="Insp 1")
 
 
 def test_a_child_of_the_future_is_refused() -> None:
