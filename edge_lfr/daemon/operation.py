@@ -138,7 +138,7 @@ class Operation:
 
     def mute(self) -> None:
         """Compare nobody from the next pass on, and wait for nothing else; what must be destroyed still is there."""
-        self.loop.swap(None)
+        self.loop.end_path()
 
     def disarm(self) -> None:
         """Search nothing, and destroy the vectors."""
@@ -212,7 +212,10 @@ class Operation:
         self, armament: Armament | None, path: Path | None, meanwhile: Callable[[], None] = lambda: None
     ) -> None:
         try:
-            self.loop.swap(path, meanwhile)
+            if path is None:
+                self.loop.end_path()
+            else:
+                self.loop.swap(path, meanwhile)
         finally:
             old, self.health.armament = self.health.armament, armament
             if old is not None:
@@ -226,8 +229,12 @@ class Operation:
             camera_id: threading.Thread(target=_stop, args=(camera_id, camera), name="camera-stop", daemon=True)
             for camera_id, camera in self.cameras.items()
         }
-        for thread in stops.values():
-            thread.start()
+        for camera_id, thread in tuple(stops.items()):
+            try:
+                thread.start()
+            except RuntimeError as error:  # no thread left: the next camera may have one again
+                log.error("camera.not-stopped", camera=camera_id, error=type(error).__name__)
+                del stops[camera_id]
         deadline_s = time.monotonic() + CAMERAS_STOP_S
         for camera_id, thread in stops.items():
             thread.join(max(deadline_s - time.monotonic(), 0.0))

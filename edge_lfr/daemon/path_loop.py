@@ -18,6 +18,9 @@ log = structlog.get_logger()
 WAIT_S: Final = 0.25
 """Longest wait for a frame; a turn that waited in vain still counts as progress, and ends tracks of silent cameras."""
 
+END_PATIENCE_S: Final = 1.0
+"""Longest wait for the pass under way where nobody may be compared any more, and a wipe has two seconds; chosen."""
+
 MAX_FAILURES_IN_A_ROW: Final = 10
 """One bad frame is one lost frame; so many failures in a row mean that the appliance no longer sees (chosen)."""
 
@@ -106,6 +109,27 @@ class PathLoop:
             finally:
                 meanwhile()
 
+    def end_path(self, patience_s: float = END_PATIENCE_S) -> bool:
+        """
+        Compare nobody from the next pass on, also where the pass under way does not end.
+
+        Its tracks end like those of any path: now, or in the loop's thread as soon as that comes back from the pass.
+
+        Returns:
+            Whether it has ended.
+        """
+        if not self._between_passes.acquire(timeout=patience_s):
+            self._path = None  # a name for the next pass, which one may set while this one runs
+            log.error("path.lingers", waited_s=patience_s)
+            return False
+        try:
+            old, self._path = self._path, None
+            if old is not None:
+                self._retire(old)
+        finally:
+            self._between_passes.release()
+        return True
+
     def end_tracks(self) -> None:
         """Forget everybody who is being followed: the cameras are paused."""
         with self._between_passes:
@@ -150,15 +174,17 @@ class PathLoop:
     def _turn(self, *, is_idle: bool) -> None:
         """One pass over what waits; when nothing came for a while, what is left of the last frames is overwritten."""
         with self._between_passes:
-            frames = self._newest_frames()
-            if self._path is None:
+            frames, path = self._newest_frames(), self._path
+            if path is None:
                 for frame in frames:
                     frame.destroy()
                 return
             try:
-                self._pass(self._path, frames, is_idle=is_idle)
+                self._pass(path, frames, is_idle=is_idle)
             finally:
-                self._path.settle(self._clock.monotonic_ns())
+                path.settle(self._clock.monotonic_ns())
+                if self._path is not path:  # its end came meanwhile, and did not wait
+                    self._retire(path)
 
     def _pass(self, path: Path, frames: list[Frame], *, is_idle: bool) -> None:
         if frames:

@@ -25,7 +25,7 @@ from edge_lfr.daemon.health import Health
 from edge_lfr.daemon.heartbeat import Heartbeat
 from edge_lfr.daemon.housekeeping import catch_up
 from edge_lfr.daemon.latency import LatencyLog
-from edge_lfr.daemon.lock import hold_state
+from edge_lfr.daemon.lock import START_PATIENCE_S, hold_state
 from edge_lfr.daemon.mandate import Mandate
 from edge_lfr.daemon.metrics import CONTENT_TYPE, Metrics
 from edge_lfr.daemon.metrics_server import MetricsServer
@@ -108,7 +108,7 @@ def run_daemon(
     """
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a crash writes no memory to the disk
     notifier = Notifier.from_environment(os.environ)  # before anything starts a child
-    with hold_state(config.mode_directory):
+    with hold_state(config.mode_directory, patience_s=START_PATIENCE_S):
         clock = SystemClock() if clock is None else clock
         may_be_replaced = replace is not None and not once
         daemon = Daemon(config, clock, notifier, keep_track_ends=once, may_be_replaced=may_be_replaced)

@@ -103,3 +103,32 @@ def test_an_exchange_is_whole_though_the_old_path_fails(box: Box) -> None:
     assert box.camera.push(PICTURE)
     box.loop._turn(is_idle=False)
     assert 0 == box.loop.frames_processed["north"]
+
+
+def test_a_pass_that_hangs_keeps_no_path_alive(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever ends it goes on after a moment; the path ends as soon as the loop comes back, and nobody is compared."""
+    is_passing, may_go_on = threading.Event(), threading.Event()
+    path = box.loop._path
+    assert path is not None
+    retired: list[object] = []
+
+    def hang(_frames: object) -> None:
+        is_passing.set()
+        may_go_on.wait(30)
+
+    monkeypatch.setattr(type(path), "identify", lambda _, frames: hang(frames))
+    monkeypatch.setattr(box.loop, "_retire", retired.append)
+    assert box.camera.push(PICTURE)
+    turn = threading.Thread(target=lambda: box.loop._turn(is_idle=False))
+    turn.start()
+    assert is_passing.wait(30)
+    assert not box.loop.end_path(0.05)
+    assert not box.loop.is_searching
+    assert [] == retired
+    may_go_on.set()
+    turn.join(30)
+    assert [path] == retired
+    assert box.camera.push(PICTURE)
+    box.loop._turn(is_idle=False)
+    assert 1 == box.loop.frames_processed["north"]
+    assert box.loop.end_path(0.05)

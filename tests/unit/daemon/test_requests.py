@@ -50,6 +50,20 @@ def test_a_wipe_waits_for_no_camera_that_hangs(box: Box, monkeypatch: pytest.Mon
     assert DeviceState.DISARMED is box.health.state
 
 
+def test_a_machine_without_threads_ends_what_it_can(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The list goes, and whoever asked has the answer; the camera is told."""
+    box.run()
+
+    def refuse(_: threading.Thread) -> None:
+        message = "can't start new thread"
+        raise RuntimeError(message)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        box.operation.fall_silent()
+    assert (None, DeviceState.DISARMED) == (box.health.armament, box.health.state)
+
+
 def test_a_wipe_that_the_disk_refuses_disarms_all_the_same(box: Box) -> None:
     """Nobody is searched for any more, and the technician learns that the files are still there."""
     box.run()
