@@ -1,6 +1,5 @@
 """Alerts past their time: hold, release and list them, and purge the rest while no daemon runs."""
 
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from edge_lfr.cli.output import say, write_fields, write_json, write_table
 from edge_lfr.clock import SystemClock
 from edge_lfr.config.appliance import ApplianceConfig
 from edge_lfr.config.load import load_config
+from edge_lfr.daemon.caller import caller_uid
 from edge_lfr.daemon.command_notes import note_from_command
 from edge_lfr.daemon.control import ControlClient, Verb
 from edge_lfr.daemon.hold_requests import hold_facts
@@ -54,7 +54,7 @@ def hold(
     else:
         kek = KeyEncryptingKey.load(loaded.mode_directory)
         with _rows(loaded, kek) as file:
-            Holds(file, kek).place(alert_id, reason, note=words, held_by=os.getuid(), at=SystemClock().utc_now())
+            Holds(file, kek).place(alert_id, reason, note=words, held_by=caller_uid(), at=SystemClock().utc_now())
         note_from_command(loaded, LedgerEvent.LEGAL_HOLD, hold_facts(alert_id, reason, words))
     if json:
         write_json("alerts-hold/1", {"alert_id": alert_id, "reason": reason.value})

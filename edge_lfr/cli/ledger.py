@@ -15,13 +15,14 @@ from edge_lfr.cli.output import say, write_fields, write_json, write_table
 from edge_lfr.clock import SystemClock
 from edge_lfr.config.appliance import ApplianceConfig
 from edge_lfr.config.load import load_config
+from edge_lfr.daemon.caller import actor_here
 from edge_lfr.errors import EdgeLfrError
 from edge_lfr.governance.device_keys import DeviceKeys
 from edge_lfr.governance.ledger import Ledger
 from edge_lfr.governance.ledger_errors import LedgerMissingError
 from edge_lfr.governance.ledger_events import LedgerEvent
 from edge_lfr.governance.ledger_file import FILE_NAME, Piece, pieces_of
-from edge_lfr.governance.ledger_lines import Actor, LedgerLine, read_line, written_time
+from edge_lfr.governance.ledger_lines import LedgerLine, read_line, written_time
 from edge_lfr.governance.ledger_published import PublishedHead, read_published
 from edge_lfr.governance.ledger_report import LedgerReport
 from edge_lfr.governance.ledger_verify import verify_ledger
@@ -111,7 +112,7 @@ def export(
 
     Works beside a running daemon. `edge-lfr ledger verify --file FILE` verifies the copy, on any machine.
     """
-    exported = _own_ledger(load_config(config)).export(target, Actor.of_uid(os.getuid()))
+    exported = _own_ledger(load_config(config)).export(target, actor_here())
     head = exported.head.content
     result = {"file": os.fspath(target), "bytes": exported.size, "line": head.n, "digest": head.digest}
     if json:

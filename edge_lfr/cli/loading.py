@@ -17,6 +17,7 @@ from edge_lfr.cli.output import say, write_fields, write_json
 from edge_lfr.cli.progress import counting
 from edge_lfr.clock import SystemClock
 from edge_lfr.config.appliance import ApplianceConfig
+from edge_lfr.daemon.caller import actor_here
 from edge_lfr.daemon.command_notes import note_from_command
 from edge_lfr.daemon.control import ControlClient, Verb
 from edge_lfr.daemon.lock import hold_state
@@ -197,7 +198,7 @@ def _receipt(
         bundle,
         report,
         device=f"{device_of(config)}/{config.mode}",
-        by=f"uid {os.getuid()}",
+        by=str(actor_here()),
         loaded_at=SystemClock().utc_now(),
         list_digest=digest,
         pack_digest=pack.entry.digest,

@@ -12,6 +12,7 @@ from edge_lfr.cli.consent import require_consent
 from edge_lfr.cli.output import say, write_fields, write_json
 from edge_lfr.clock import SystemClock
 from edge_lfr.config.appliance import ApplianceConfig
+from edge_lfr.daemon.caller import actor_here
 from edge_lfr.daemon.control import ControlClient, Verb
 from edge_lfr.daemon.dead_man import keyless_store
 from edge_lfr.daemon.lock import hold_state
@@ -136,7 +137,7 @@ def _by_ourselves(config: ApplianceConfig, *, json: bool) -> None:
         return
     ended = EndedList(
         cause=WipeCause.COMMAND,
-        by=f"uid {os.getuid()}",
+        by=str(actor_here()),
         begun_at=begun_at,
         begun_ns=begun_ns,
         evidence=evidence,

@@ -1,6 +1,8 @@
 """
 The local socket: one bounded JSON line asks, one answers, and the peer's uid is who did it.
 
+Root and the daemon's own user also act for others: whom they name is noted beside them. Nobody else's word is taken.
+
 The socket file's mode and group decide who may ask. A peer that is slow, silent, endless or talks nonsense costs one of
 a few threads for a few seconds and gets an error or nothing; it never reaches a handler.
 """
@@ -18,6 +20,7 @@ from typing import Any, Final, Self, TypeAlias
 
 import structlog
 
+from edge_lfr.daemon.caller import acting_uid, checked_uid
 from edge_lfr.daemon.control_protocol import (
     MAX_LINE_BYTES,
     NOTHING_SAID,
@@ -190,13 +193,19 @@ class ControlServer:
                 log.warning("control.request-refused", code=error.code, reason=error.message)
             return refusal(error)
         if request.verb not in READING:
-            log.info("control.request", verb=request.verb.value, uid=request.peer_uid, pid=request.peer_pid)
+            log.info(
+                "control.request",
+                verb=request.verb.value,
+                uid=request.peer_uid,
+                pid=request.peer_pid,
+                by=str(request.who),
+            )
         try:
             result = dict(self._handlers[request.verb](request))
             if len(line({"ok": True, "result": result})) > MAX_LINE_BYTES:
                 return refusal(ControlError(f"{request.verb.value}: the answer is larger than {MAX_LINE_BYTES} bytes"))
         except EdgeLfrError as error:
-            log.warning("control.refused", verb=request.verb.value, uid=request.peer_uid, code=error.code)
+            log.warning("control.refused", verb=request.verb.value, by=str(request.who), code=error.code)
             return refusal(error)
         except Exception as error:
             log.exception("control.failed", verb=request.verb.value)
@@ -214,7 +223,10 @@ class ControlServer:
             raise ControlError(f"unknown verb; known: {known}", remedy="use the `edge-lfr` of the same version")
         if not isinstance(args, dict):
             raise ControlError(f"{verb}: args: expected an object", remedy="ask with `edge-lfr`")
-        return Request(verb=Verb(verb), args=args, peer_uid=uid, peer_pid=pid)
+        acting = (
+            checked_uid(untrusted["acting_uid"]) if "acting_uid" in untrusted and uid in {0, os.geteuid()} else None
+        )
+        return Request(verb=Verb(verb), args=args, peer_uid=uid, peer_pid=pid, acting_uid=acting)
 
 
 class ControlClient:
@@ -238,10 +250,12 @@ class ControlClient:
             ControlError: The daemon refused; code, exit status and remedy are its own.
         """
         patience_s = PATIENCE_S.get(Verb(verb), PATIENCE_OTHERWISE_S)
+        acting = acting_uid(os.environ)
+        whose = {} if acting is None else {"acting_uid": acting}
         with _connected(self._path) as peer:
             peer.settimeout(patience_s)
             try:
-                peer.sendall(line({"verb": verb, "args": args}))
+                peer.sendall(line({"verb": verb, "args": args, **whose}))
                 answer = parsed(read_line(peer, time.monotonic() + patience_s))
             except OSError as error:
                 message = f"{verb}: the daemon broke off: {error.strerror or error}"

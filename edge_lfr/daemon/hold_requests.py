@@ -10,14 +10,13 @@ from edge_lfr.daemon.control import Handler
 from edge_lfr.daemon.control_protocol import Request, Verb
 from edge_lfr.errors import ControlError
 from edge_lfr.governance.ledger_events import Fact
-from edge_lfr.governance.ledger_lines import Actor
 from edge_lfr.pipeline.reporting.holds import HoldReason
 from edge_lfr.pipeline.reporting.outbox import Outbox
 
 
 @dataclass(frozen=True, slots=True)
 class HoldRequests:
-    """The peer's uid is who holds."""
+    """Whoever asked is who holds."""
 
     outbox: Outbox
     chronicle: Chronicle
@@ -29,15 +28,15 @@ class HoldRequests:
     def _hold(self, request: Request) -> Mapping[str, object]:
         alert_id, note, reason = request.text("alert_id"), request.text("note"), _reason_of(request.text("reason"))
         at = self.clock.utc_now()
-        self.outbox.holds.place(alert_id, reason, note=note, held_by=request.peer_uid, at=at)
-        self.chronicle.held(hold_facts(alert_id, reason, note), Actor.of_uid(request.peer_uid))
+        self.outbox.holds.place(alert_id, reason, note=note, held_by=request.caller_uid, at=at)
+        self.chronicle.held(hold_facts(alert_id, reason, note), request.who)
         return {"alert_id": alert_id, "reason": reason.value}
 
     def _release(self, request: Request) -> Mapping[str, object]:
         alert_id = request.text("alert_id")
         named = None if request.args.get("reason") is None else _reason_of(request.text("reason"))
         reason = self.outbox.holds.release(alert_id, named)
-        self.chronicle.released(alert_id, reason.value, Actor.of_uid(request.peer_uid))
+        self.chronicle.released(alert_id, reason.value, request.who)
         return {"alert_id": alert_id, "reason": reason.value}
 
 

@@ -192,5 +192,5 @@ class Requests:
 
 
 def by_peer(request: Request) -> Actor:
-    """Who asked, as the kernel names them."""
-    return Actor.of_uid(request.peer_uid)
+    """Who asked, as the kernel names them, and for whom."""
+    return request.who

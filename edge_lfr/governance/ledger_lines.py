@@ -54,12 +54,16 @@ class ActorKind(StrEnum):
     """By what somebody is known."""
 
     UID = "uid"
+    CALLER = "caller"
+    """A user for whom another one's process asked: that process said for whom, and the kernel knows only its user."""
+
     KEY = "key"
     CERTIFICATE = "certificate"
     PART = "part"
 
 
 _TEXTS: Final[Mapping[ActorKind, re.Pattern[str]]] = {
+    ActorKind.CALLER: re.compile(r"(0|[1-9][0-9]{0,9}) through (0|[1-9][0-9]{0,9})"),
     ActorKind.KEY: re.compile(r"[0-9a-f]{4}(-[0-9a-f]{4}){7}"),
     ActorKind.CERTIFICATE: re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}"),
     ActorKind.PART: re.compile("|".join(Part)),
@@ -77,6 +81,15 @@ class Actor:
     def of_uid(cls, uid: int) -> Self:
         """The peer of the control socket as the kernel names it, or the caller of a command."""
         return cls._checked(ActorKind.UID, uid)
+
+    @classmethod
+    def of_caller(cls, uid: int, *, through: int) -> Self:
+        """Whom a process of the user *through* asked for; itself where that is the same user."""
+        if uid == through:
+            return cls.of_uid(uid)
+        for one in (uid, through):
+            cls.of_uid(one)
+        return cls._checked(ActorKind.CALLER, f"{uid} through {through}")
 
     @classmethod
     def of_key(cls, fingerprint: str) -> Self:
