@@ -2,7 +2,7 @@
 
 import os
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -87,6 +87,7 @@ def verify(
     Find any line that was edited, removed, moved, inserted or cut off, and say which.
 
     What was cut off at the end shows only against heads that were published before: take them from the control room.
+    They know of nothing behind the last line that they name, which is told; a file without heads is no proof, either.
     Exit status 0 when the ledger is whole, 65 when it is not.
     """
     expected = _expected_key(config) if device_key is None and file is None else device_key
@@ -129,12 +130,12 @@ def _pieces(file: Path | None, config: Path) -> Iterator[Iterator[Piece]]:
 
 
 @contextmanager
-def _published(path: Path | None) -> Iterator[Iterator[PublishedHead]]:
+def _published(path: Path | None) -> Iterator[Iterable[PublishedHead] | None]:
     if path is None:
-        yield iter(())
+        yield None
         return
     with path.open("rb") as file:
-        yield iter(read_published(file))
+        yield read_published(file)
 
 
 def _own_ledger(config: ApplianceConfig) -> Ledger:
@@ -193,6 +194,8 @@ def _say_verdict(report: LedgerReport, *, has_heads: bool, has_key: bool) -> Non
         say(f"note: the last {report.lines_after} lines have no signed head behind them yet")
     if not has_heads:
         say("note: not compared with published heads (--heads): what was cut off at the end would not show")
+    elif report.published_line is not None:
+        say(f"note: compared with published heads up to line {report.published_line}: a cut behind it would not show")
     if not has_key:
         say("note: no key was expected (--device-key): this is the word of the key that the ledger itself names")
     say("the ledger is whole" if report.is_whole else "the ledger is NOT the one that was written")

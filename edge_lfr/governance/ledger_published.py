@@ -56,13 +56,28 @@ class Published:
     """What others know of this ledger, and what of it was found."""
 
     compared: int = 0
+    last_n: int | None = None
+    """The last line of which one was compared."""
+
     _expected: dict[int, set[str]] = field(default_factory=dict)
 
     def believe(
-        self, heads: Iterable[PublishedHead], ledger: str | None, public: Ed25519PublicKey | None, findings: Remarks
+        self,
+        heads: Iterable[PublishedHead] | None,
+        ledger: str | None,
+        public: Ed25519PublicKey | None,
+        findings: Remarks,
     ) -> None:
-        """Keep those of this ledger that its key signed; where the ledger names no key, none can be."""
+        """
+        Keep those of this ledger that its key signed; where the ledger names no key, none can be.
+
+        None says that none are to be compared; whoever gives an empty file wanted them to be.
+        """
+        if heads is None:
+            return
+        is_empty = True
         for each in heads:
+            is_empty = False
             if each.head is None or public is None or not each.head.is_signed_by(public):
                 findings.add(0, Finding.FOREIGN_HEAD, f"published head {each.row}: not one of this ledger's key")
             elif each.head.content.ledger != ledger:
@@ -74,7 +89,10 @@ class Published:
                 )
             else:
                 self.compared += 1
+                self.last_n = max(self.last_n or 0, each.head.content.n)
                 self._expected.setdefault(each.head.content.n, set()).add(each.head.content.digest)
+        if is_empty:
+            findings.add(0, Finding.NO_HEADS, "not one published head was given: what was cut off would not show")
 
     def compare(self, row: int, n: int, digest: str, findings: Remarks) -> None:
         """Line *n* is here, with that digest."""

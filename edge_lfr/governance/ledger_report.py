@@ -46,6 +46,9 @@ class Finding(StrEnum):
     OTHER_LEDGER = "other-ledger"
     """Somebody has a head of another ledger of the same key."""
 
+    NO_HEADS = "no-heads"
+    """Published heads were to be compared, and there is none among what is offered as such."""
+
     FOREIGN_HEAD = "foreign-head"
     """What is offered as a published head is not one that the ledger's key signed."""
 
@@ -123,6 +126,9 @@ class LedgerReport:
     published: int
     """Published heads that were compared."""
 
+    published_line: int | None
+    """The last line that one of them vouches for, with all before; of what was cut off behind it they know nothing."""
+
     findings: Remarks
     notes: Remarks
 
@@ -145,6 +151,7 @@ class LedgerReport:
             "signed_at": None if self.signed_at is None else self.signed_at.isoformat(),
             "lines_after": self.lines_after,
             "published": self.published,
+            "published_line": self.published_line,
             "finding_count": self.findings.count,
             "findings": [remark.as_json() for remark in self.findings.told],
             "note_count": self.notes.count,

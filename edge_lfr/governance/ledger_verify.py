@@ -33,7 +33,7 @@ _KNOWN: Final = frozenset(event.value for event in LedgerEvent)
 
 
 def verify_ledger(
-    pieces: Iterable[Piece], *, expected_key: str | None = None, published: Iterable[PublishedHead] = ()
+    pieces: Iterable[Piece], *, expected_key: str | None = None, published: Iterable[PublishedHead] | None = None
 ) -> LedgerReport:
     """
     Verify a ledger from its first line to its end.
@@ -43,7 +43,7 @@ def verify_ledger(
 
         expected_key: The device key's fingerprint, 64 hex digits or as it is shown; None takes the ledger's word.
 
-        published: Heads that somebody else kept.
+        published: Heads that somebody else kept; None compares with none, and no head at all is a finding.
 
     Returns:
         Everything that was found; a broken ledger is a result, not an error.
@@ -91,7 +91,7 @@ class _Junk:
 class _Verification:
     """One pass over one ledger."""
 
-    def __init__(self, expected_key: str | None, published: Iterable[PublishedHead]) -> None:
+    def __init__(self, expected_key: str | None, published: Iterable[PublishedHead] | None) -> None:
         self._expected_key = expected_key
         self._offered = published
         self._published = Published()
@@ -253,6 +253,7 @@ class _Verification:
             signed_at=None if self._head is None else self._head.at,
             lines_after=self._lines_after,
             published=self._published.compared,
+            published_line=self._published.last_n,
             findings=self._findings,
             notes=self._notes,
         )

@@ -48,10 +48,14 @@ def append(ledger: Ledger, *events: LedgerEvent) -> None:
 
 
 def verified(
-    data: bytes, *, published: Iterable[bytes] = (), expected_key: str | None = signing_key().fingerprint
+    data: bytes,
+    *,
+    published: Iterable[bytes] | None = None,
+    expected_key: str | None = signing_key().fingerprint,
 ) -> LedgerReport:
     """What a verification of these bytes finds."""
-    heads = read_published(io.BytesIO(b"".join(head + b"\n" for head in published)))
+    kept = None if published is None else b"".join(head + b"\n" for head in published)
+    heads = None if kept is None else read_published(io.BytesIO(kept))
     return verify_ledger(split(io.BytesIO(data), len(data)), expected_key=expected_key, published=heads)
 
 

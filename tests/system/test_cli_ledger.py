@@ -88,7 +88,12 @@ def test_a_whole_ledger_is_verified(edge_lfr: Command, ledger: Ledger) -> None:
     done = edge_lfr("ledger", "verify", "--heads", "heads")
     assert 0 == done.status
     assert "published: 1" in done.out
-    assert ["the ledger is whole"] == done.err.splitlines()
+    told = "note: compared with published heads up to line 8: a cut behind it would not show"
+    assert [told, "the ledger is whole"] == done.err.splitlines()
+    (edge_lfr.folder / "empty").touch()
+    done = edge_lfr("ledger", "verify", "--heads", "empty")
+    assert os.EX_DATAERR == done.status
+    assert "no-heads" in done.err
 
 
 def test_an_edit_is_reported_with_its_line(edge_lfr: Command, ledger: Ledger) -> None:

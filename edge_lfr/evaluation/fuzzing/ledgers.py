@@ -39,9 +39,9 @@ def made_ledger(steps: int) -> tuple[bytes, tuple[bytes, ...]]:
         return ledger.path.read_bytes(), tuple(heads)
 
 
-def verified(data: bytes, heads: Sequence[bytes]) -> LedgerReport:
+def verified(data: bytes, heads: Sequence[bytes] | None) -> LedgerReport:
     """What a verification finds."""
-    published = read_published(io.BytesIO(b"".join(head + b"\n" for head in heads)))
+    published = None if heads is None else read_published(io.BytesIO(b"".join(head + b"\n" for head in heads)))
     pieces = split(io.BytesIO(data), len(data))
     return verify_ledger(pieces, expected_key=APPLIANCE.fingerprint, published=published)
 
@@ -67,7 +67,7 @@ class Ledgers:
 
     def attempt(self, mutant: Mutant, folder: Path) -> Outcome:
         data = mutant.untrusted
-        reports = [verified(data, () if mutant.is_signed_anew else heads) for heads in self._heads]
+        reports = [verified(data, None if mutant.is_signed_anew else heads) for heads in self._heads]
         report = next((each for each in reports if each.is_whole), reports[0])
         self._append(data, folder)
         if not report.is_whole:

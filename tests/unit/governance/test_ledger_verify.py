@@ -147,6 +147,25 @@ def test_a_published_head_shows_what_was_cut_off(ledger: Ledger) -> None:
     assert {"no-beginning", "foreign-head"} == set(codes(verified(b"", published=[head])))
 
 
+@pytest.mark.parametrize("kept", [b"", b"\n", b" \n\n\t\n"])
+def test_no_published_head_is_no_proof(ledger: Ledger, kept: bytes) -> None:
+    """Whoever wanted the heads compared and gave an empty file is not told that nothing was cut off."""
+    assert ["no-heads"] == codes(verified(b"".join(lines_of(ledger)[:5]), published=[kept]))
+    assert ["no-heads"] == codes(verified(ledger.path.read_bytes(), published=[]))
+    assert {"no-heads", "no-beginning"} == set(codes(verified(b"", published=[])))
+    assert verified(ledger.path.read_bytes()).is_whole
+
+
+def test_it_is_told_how_far_published_heads_reach(ledger: Ledger, tmp_path: Path) -> None:
+    """What comes behind the last of them could have been cut off; heads of others reach nowhere."""
+    early, other = ledger.head(), new_ledger(tmp_path / "other").head()
+    append(ledger, LedgerEvent.ALERT)
+    report = verified(ledger.path.read_bytes(), published=[early, early])
+    assert (True, 2, 9) == (report.is_whole, report.published, report.published_line)
+    assert None is verified(ledger.path.read_bytes(), published=[other]).published_line
+    assert None is verified(ledger.path.read_bytes()).published_line
+
+
 def test_a_published_head_shows_another_history(tmp_path: Path) -> None:
     """Even with the stolen device key, the past cannot be written anew where its heads were published."""
     ledger = new_ledger(tmp_path)
