@@ -1,6 +1,7 @@
 """`edge-lfr watchlist was-listed` for the data protection officer, and `edge-lfr watchlist manifests` beforehand."""
 
 import os
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -13,12 +14,18 @@ from edge_lfr.config.load import load_config
 from edge_lfr.daemon.command_notes import note_from_command
 from edge_lfr.errors import AgeFileError
 from edge_lfr.governance.age_files import AgeIdentity
+from edge_lfr.governance.device_signer import FingerprintError, read_fingerprint
 from edge_lfr.governance.ledger_events import LedgerEvent
+from edge_lfr.governance.trust import shown_fingerprint
+from edge_lfr.watchlist.fields import REFERENCE_ID_PATTERN
 from edge_lfr.watchlist.listed_when import Answer, Broken, was_listed
 from edge_lfr.watchlist.records import copy_records, kept_records
 
 MAX_KEY_BYTES: Final = 64 * 1024
 """A file of `age-keygen` has some 200; chosen, not measured."""
+
+MAX_FINGERPRINTS_BYTES: Final = 64 * 1024
+"""Of a file with a line for each appliance; chosen, not measured."""
 
 NOT_LISTED: Final = 1
 
@@ -27,7 +34,8 @@ def add_to(app: typer.Typer) -> None:
     """Add the commands to those of the watchlist."""
     app.command(
         "was-listed",
-        epilog="Example: edge-lfr watchlist was-listed SUSP-0042 --on 2026-06-01 --key officer.age records/",
+        epilog="Example: edge-lfr watchlist was-listed SUSP-0042 --on 2026-06-01 --key officer.age"
+        " --device-key vans.txt records/",
     )(ask)
     app.command(epilog="Example: edge-lfr watchlist manifests --copy-to /media/stick/records")(manifests)
 
@@ -44,43 +52,77 @@ def ask(
         Path,
         typer.Option("--key", metavar="FILE", envvar="EDGE_LFR_OFFICER_KEY", help="The officer's private age key."),
     ],
+    device_key: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--device-key",
+            metavar="FINGERPRINT|FILE",
+            help="An appliance's key, as its `edge-lfr keys show` has it; or a file whose lines begin with one. Only "
+            "what these keys signed counts.",
+        ),
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """
     Say whether somebody was on a list on a day, after the list is gone; runs on the officer's own machine.
 
     The officer's key is an ordinary one of `age-keygen`; its public line stands in the appliances' configuration
-    (`[trust] protection_officer`). Wipe certificates are looked for in the folder `certificates` beside the manifests;
-    their signatures are not checked here. Nobody else's id is shown. Exit status 0 when listed, 1 when not, 65 when a
-    file cannot be read: then an answer of no is none.
+    (`[trust] protection_officer`). Anybody can encrypt a file to it: name the appliances' keys (--device-key), noted
+    when they were set up, or nothing is verified. Wipe certificates are looked for in the folder `certificates` beside
+    the manifests; one counts when the key that signed the list's manifest signed it. Nobody else's id is shown. Exit
+    status 0 when listed, 1 when not, 65 when a file says nothing: then an answer of no is none; 66 when there was no
+    manifest at all.
     """
-    answers, broken = was_listed(reference_id, on.date(), files, _identity(key))
+    if REFERENCE_ID_PATTERN.fullmatch(reference_id) is None:
+        message = "REFERENCE_ID: no list has such an id: at most 64 of letters, digits and . _ / -"
+        raise typer.BadParameter(message)
+    keys = None if device_key is None else _fingerprints(device_key)
+    answers, broken = was_listed(reference_id, on.date(), files, _identity(key), keys or ())
     is_yes = any(answer.is_yes for answer in answers)
+    is_whole = bool(answers) and not broken
     if json:
         write_json(
             "watchlist-was-listed/1",
             {
                 "on": on.date().isoformat(),
-                "listed": is_yes,
+                "listed": is_yes if is_yes or is_whole else None,
+                "verified": keys is not None,
                 "manifests": [_as_json(answer) for answer in answers],
                 "broken": [_broken_as_json(one) for one in broken],
             },
         )
     elif answers:
-        write_table(("list", "device", "searched from", "until", "known by", "that day", "listed"), map(_row, answers))
+        head = ("list", "device", "signed by", "searched from", "until", "known by", "that day", "listed")
+        write_table(head, map(_row, answers))
     for one in broken:
         say(f"{one.path}: {one.reason}")
+    _say_doubts(answers, is_verified=keys is not None)
     _say_verdict(on, answers, is_yes=is_yes)
     if broken:
-        say(f"{len(broken)} files could not be read, so this is no whole answer")
+        say(f"{len(broken)} files say nothing, so this is no whole answer")
         raise typer.Exit(os.EX_DATAERR)
+    if not answers:
+        raise typer.Exit(os.EX_NOINPUT)
     if not is_yes:
         raise typer.Exit(NOT_LISTED)
 
 
+def _say_doubts(answers: tuple[Answer, ...], *, is_verified: bool) -> None:
+    contested = sorted({answer.manifest.list_id for answer in answers if answer.is_contested})
+    for list_id in contested:
+        say(f"warning: of the list {list_id} there are manifests that differ; a yes of any counts")
+    if answers and not is_verified:
+        say(
+            "warning: nothing was verified: without --device-key these files are the word of whoever wrote them, who "
+            "may have added, and kept back, any"
+        )
+
+
 def _say_verdict(on: datetime, answers: tuple[Answer, ...], *, is_yes: bool) -> None:
     day = f"{on:%Y-%m-%d} (UTC)"
-    if is_yes:
+    if not answers:
+        say("no answer: there was no manifest that could be asked")
+    elif is_yes:
         say(f"yes: on a list that was searched on {day}, as the lines above say")
     elif any(answer.was_live for answer in answers):
         say(f"no: on none of the lists that were searched on {day}, as far as these manifests go")
@@ -138,12 +180,46 @@ def _identity(key: Path) -> AgeIdentity:
     return AgeIdentity.parse(untrusted.decode("ascii", errors="replace"))
 
 
+def _fingerprints(named: Iterable[str]) -> frozenset[str]:
+    """Of fingerprints and of files with one at the begin of each line; empty lines and those with # are passed over."""
+    found = set()
+    for one in named:
+        try:
+            found.add(read_fingerprint(one))
+        except FingerprintError:
+            found |= _fingerprints_in(Path(one))
+    return frozenset(found)
+
+
+def _fingerprints_in(path: Path) -> set[str]:
+    try:
+        with path.open("rb") as file:
+            untrusted = file.read(MAX_FINGERPRINTS_BYTES + 1)
+    except OSError as error:
+        raise FingerprintError(f"{path}: neither a fingerprint nor a file that can be read: {error.strerror}") from None
+    if len(untrusted) > MAX_FINGERPRINTS_BYTES:
+        raise FingerprintError(f"{path}: at most {MAX_FINGERPRINTS_BYTES} bytes")
+    found = set()
+    for number, line in enumerate(untrusted.decode("utf-8", errors="replace").splitlines(), 1):
+        words = line.split()
+        if not words or words[0].startswith("#"):
+            continue
+        try:
+            found.add(read_fingerprint(words[0]))
+        except FingerprintError:
+            raise FingerprintError(f"{path}: line {number}: does not begin with a fingerprint") from None
+    if not found:
+        raise FingerprintError(f"{path}: has no fingerprint")
+    return found
+
+
 def _row(answer: Answer) -> tuple[str, ...]:
     manifest = answer.manifest
     name = manifest.list_id if manifest.bundle is None else f"{manifest.bundle.list_id} ({manifest.list_id})"
     return (
         name,
         manifest.device,
+        shown_fingerprint(answer.signed_by),
         _shown(manifest.live_from),
         "-" if answer.until is None else _shown(answer.until),
         answer.ended_by.value,
@@ -166,6 +242,8 @@ def _as_json(answer: Answer) -> dict[str, Any]:
         "device": manifest.device,
         "list_id": manifest.list_id,
         "list_digest": manifest.list_digest,
+        "signed_by": shown_fingerprint(answer.signed_by),
+        "contested": answer.is_contested,
         "bundle": None if manifest.bundle is None else manifest.bundle.model_dump(),
         "from": manifest.live_from.isoformat(),
         "until": None if answer.until is None else answer.until.isoformat(),

@@ -4,9 +4,11 @@ Who was on a list, under pseudonyms and for one officer: a file of each list tha
     <mode folder>/manifests/<UTC time>-<list id>.age            of the list that is live, and of those before
     <mode folder>/manifests/<UTC time>-<list id>.age.pending    of one that is about to become live
 
-Inside stands a keyed digest of every reference id; no label, no picture, no template, no category. It is encrypted to
-the data protection officer alone. Digests of short ids can be guessed by whoever has the salt: it is the encryption
-that keeps them from everybody else.
+Inside stand a document on one line, which the appliance signed, and then a line for each reference, sorted: a keyed
+digest of its id. The document fixes how many lines there are, and their bytes. No label, no picture, no template, no
+category. It is encrypted to the data protection officer alone. Digests of short ids can be guessed by whoever has the
+salt: it is the encryption that keeps them from everybody else. Anybody can encrypt to the officer: it is the signature
+that says who did.
 
 The store writes a manifest, under its lock, before it names the list as the live one, and takes `.pending` away after
 that. Whoever holds the lock next settles what an interruption left between the two: the pending manifest of the list
@@ -20,18 +22,22 @@ import os
 import re
 import secrets
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, BinaryIO, Final, Literal
+from typing import Annotated, BinaryIO, Final, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, FailFast, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from edge_lfr.config.appliance import ApplianceConfig
 from edge_lfr.durable_files import create_durably, sync_folder
 from edge_lfr.errors import ConfigError, WatchlistFormatError
 from edge_lfr.governance.age_files import AgeIdentity, AgeReader, AgeRecipient, encrypt
-from edge_lfr.governance.strict_json import NotStrictJsonError, read_strict_json
+from edge_lfr.governance.device_keys import DeviceKeys
+from edge_lfr.governance.device_signer import DeviceSigner
+from edge_lfr.governance.documents import Document, DocumentRefusedError, Kind, read_document, sign_document
+from edge_lfr.governance.ledger_head import public_text
+from edge_lfr.governance.trust import SigningKey
 from edge_lfr.terms import Mode
 from edge_lfr.watchlist.sealed_list import Manifest
 from edge_lfr.watchlist.source import MAX_ROWS
@@ -46,10 +52,15 @@ TIME_FORMAT: Final = "%Y%m%dT%H%M%S.%fZ"
 SALT_BYTES: Final = 32
 """As many as the digest has: RFC 2104, section 3."""
 
-MAX_PLAIN_BYTES: Final = 8 << 20
-"""60,000 digests take 4 MB."""
+MAX_DOCUMENT_BYTES: Final = 4 << 10
+"""Of the document alone, so little that no JSON in it can take much memory; it has some 1,000. Chosen, not measured."""
 
-MAX_DEPTH: Final = 3
+LINE_BYTES: Final = 65
+"""A digest and its end."""
+
+MAX_PLAIN_BYTES: Final = MAX_DOCUMENT_BYTES + MAX_ROWS * LINE_BYTES
+
+LINES: Final = re.compile(rb"(?:[0-9a-f]{64}\n)++")
 
 READ_BYTES: Final = 1 << 16
 """At a time; chosen, not measured."""
@@ -74,10 +85,15 @@ class BundleName(BaseModel):
 
 
 class PseudonymousManifest(BaseModel):
-    """What one file says."""
+    """What the appliance signed."""
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", hide_input_in_errors=True, validate_by_name=True, serialize_by_alias=True
+        frozen=True,
+        extra="forbid",
+        strict=True,
+        hide_input_in_errors=True,
+        validate_by_name=True,
+        serialize_by_alias=True,
     )
 
     schema_version: Literal["lfr.pseudonyms/1"] = Field("lfr.pseudonyms/1", alias="schema")
@@ -98,12 +114,35 @@ class PseudonymousManifest(BaseModel):
     """After this time nothing opened the list any more, whatever else happened; None for a list without an end."""
 
     salt: Digest
-    references: Annotated[tuple[Digest, ...], FailFast(), Field(min_length=1, max_length=MAX_ROWS)] = Field(repr=False)
-    """HMAC-SHA-256 of each reference id under the salt, sorted: not in the order of the list."""
+    references: Annotated[int, Field(ge=1, le=MAX_ROWS)]
+    """How many lines follow: HMAC-SHA-256 of each reference id under the salt, sorted by it."""
+
+    references_sha256: Digest
+    """Of these lines."""
+
+    public_key: Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]{43}=$")]
+    """Of the appliance that signed this; the officer knows its fingerprint from elsewhere."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedManifest:
+    """What one file says, and the holder of the key that it names, who signed it."""
+
+    document: Document[PseudonymousManifest]
+    lines: bytes = field(repr=False)
+    signer: DeviceSigner
+
+    @property
+    def content(self) -> PseudonymousManifest:
+        return self.document.content
 
     def has(self, reference_id: str) -> bool:
         """Whether *reference_id* was on the list."""
-        return pseudonym(bytes.fromhex(self.salt), reference_id) in self.references
+        return _line(bytes.fromhex(self.content.salt), reference_id) in self.lines
+
+    def is_same(self, other: Self) -> bool:
+        """Whether the same appliance said the same."""
+        return (self.signer, self.document.digest) == (other.signer, other.document.digest)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +152,9 @@ class ProtectionOfficer:
     recipient: AgeRecipient
     device: str
     """`<force>/<device>/<mode>`, of which the lists are."""
+
+    signing: SigningKey
+    """The appliance's own."""
 
     def note(self, folder: Path, list_id: str, manifest: Manifest, live_from: datetime) -> None:
         """
@@ -132,18 +174,24 @@ class ProtectionOfficer:
         """
         salt = secrets.token_bytes(SALT_BYTES)
         origin = manifest.origin
+        lines = b"".join(sorted(_line(salt, reference_id) for reference_id in manifest.reference_ids))
         content = PseudonymousManifest(
             device=self.device,
             list_id=list_id,
             list_digest=manifest.digest,
-            bundle=origin and BundleName(list_id=origin.list_id, manifest_sha256=origin.manifest_sha256),
+            bundle=None
+            if origin is None
+            else BundleName(list_id=origin.list_id, manifest_sha256=origin.manifest_sha256),
             live_from=live_from,
             must_end_at=manifest.wipe_at,
             salt=salt.hex(),
-            references=tuple(sorted(pseudonym(salt, reference_id) for reference_id in manifest.reference_ids)),
+            references=len(manifest.reference_ids),
+            references_sha256=hashlib.sha256(lines).hexdigest(),
+            public_key=public_text(self.signing.public),
         )
         out = io.BytesIO()
-        encrypt(io.BytesIO(content.model_dump_json().encode()), out, [self.recipient])
+        document = sign_document(Kind.LISTED_MANIFEST, content, self.signing)
+        encrypt(io.BytesIO(document + lines), out, [self.recipient])
         if not folder.is_dir():
             folder.mkdir(mode=0o700)
             sync_folder(folder.parent)
@@ -152,12 +200,18 @@ class ProtectionOfficer:
 
 
 def officer_of(config: ApplianceConfig) -> ProtectionOfficer | None:
-    """Whom this appliance tells; None where nobody is configured."""
+    """
+    Whom this appliance tells, and the key that it signs with; None where nobody is configured.
+
+    Raises:
+        KeyUnavailableError: The keys of this box do not open, and can not be made.
+    """
     recipient = config.trust.protection_officer
     if recipient is None:
         return None
     device = f"{config.force}/{config.device}/{config.mode}"
-    return ProtectionOfficer(recipient=AgeRecipient.parse(recipient), device=device)
+    signing = DeviceKeys.load(config.device_directory, create=True).signing
+    return ProtectionOfficer(recipient=AgeRecipient.parse(recipient), device=device, signing=signing)
 
 
 def require_officer(config: ApplianceConfig) -> None:
@@ -215,13 +269,13 @@ def time_in_name(text: str) -> datetime | None:
         return None
 
 
-def read_manifest(untrusted_file: BinaryIO, identity: AgeIdentity) -> PseudonymousManifest:
+def read_manifest(untrusted_file: BinaryIO, identity: AgeIdentity) -> ListedManifest:
     """
-    Decrypt and read one manifest; who wrote it is not known by that.
+    Decrypt and read one manifest, whole under the signature of the key that it names; whose key that is, is not asked.
 
     Raises:
         AgeFileError: It is no age file for this key, or was changed or cut off.
-        ListedManifestError: What is inside is no manifest.
+        ListedManifestError: What is inside is no manifest, or was changed.
     """
     untrusted = bytearray()
     with AgeReader(untrusted_file, identity) as plain:
@@ -229,16 +283,37 @@ def read_manifest(untrusted_file: BinaryIO, identity: AgeIdentity) -> Pseudonymo
             untrusted += piece
             if len(untrusted) > MAX_PLAIN_BYTES:
                 raise ListedManifestError(f"larger than {MAX_PLAIN_BYTES} bytes")
+    end = untrusted.find(b"\n", 0, MAX_DOCUMENT_BYTES) + 1
     try:
-        return PseudonymousManifest.model_validate(read_strict_json(bytes(untrusted), max_depth=MAX_DEPTH))
-    except (NotStrictJsonError, ValidationError):
+        # (1) a document that is short enough to be looked at   [without an end it is empty]
+        document = read_document(bytes(untrusted[:end]), Kind.LISTED_MANIFEST, PseudonymousManifest)
+        # (2) signed by the key that it names
+        signer = DeviceSigner.of(document.content.public_key)
+    except (DocumentRefusedError, ValueError):
         message = "what is encrypted there is no manifest of a list"
         raise ListedManifestError(message) from None
+    if not signer.has_signed(document):
+        message = "not signed by the appliance that it names: changed, or made up"
+        raise ListedManifestError(message)
+    # (3) and exactly the lines that it speaks of
+    lines = bytes(untrusted[end:])
+    if (
+        len(lines) != document.content.references * LINE_BYTES
+        or hashlib.sha256(lines).hexdigest() != document.content.references_sha256
+        or LINES.fullmatch(lines) is None
+    ):
+        message = "its references are not the ones that were signed"
+        raise ListedManifestError(message)
+    return ListedManifest(document=document, lines=lines, signer=signer)
 
 
 def pseudonym(salt: bytes, reference_id: str) -> str:
     """What stands for *reference_id*, hex."""
     return hmac.new(salt, reference_id.encode(), hashlib.sha256).hexdigest()
+
+
+def _line(salt: bytes, reference_id: str) -> bytes:
+    return f"{pseudonym(salt, reference_id)}\n".encode("ascii")
 
 
 def _files(folder: Path) -> Iterable[Path]:

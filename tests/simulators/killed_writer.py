@@ -18,6 +18,7 @@ from pathlib import Path
 
 from edge_lfr.errors import WatchlistMissingError, WatchlistWipedError
 from edge_lfr.governance.age_files import AgeIdentity
+from edge_lfr.governance.trust import SigningKey
 from edge_lfr.watchlist.pseudonyms import FOLDER, ProtectionOfficer, kept_manifests
 from edge_lfr.watchlist.store import SealedStore
 from simulators.watchlists import DIMENSION, PACK_DIGEST, entry, load, new_store, picture, templates
@@ -90,7 +91,9 @@ def main(directory: Path, verb: str) -> None:
         step += 1
         folder = directory / str(step)
         folder.mkdir(parents=True)
-        officer = ProtectionOfficer(recipient=AgeIdentity.generate().recipient, device="anytown/van-1/training")
+        officer = ProtectionOfficer(
+            recipient=AgeIdentity.generate().recipient, device="anytown/van-1/training", signing=SigningKey.generate()
+        )
         store = new_store(folder, officer)
         load(store, OLD)
         child = os.fork()

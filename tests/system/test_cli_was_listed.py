@@ -24,6 +24,8 @@ class Records:
     command: Command
     key: Path
     folder: Path
+    device_key: str
+    """As the appliance itself shows it."""
 
     def ask(self, reference_id: str, *options: str, on: str = TODAY) -> Finished:
         """Away from the appliance: without its configuration."""
@@ -44,7 +46,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Records:
     command.config.write_text(CONFIG + f'protection_officer = "{public}"\n')
     store = new_store(tmp_path / "state/training", officer_of(load_config(command.config, {})))
     load(store, range(3))
-    records = Records(command, key, tmp_path / "stick")
+    shown = command("keys", "show", "--json", environ={"EDGE_LFR_CONFIG": str(command.config)})
+    records = Records(command, key, tmp_path / "stick", shown.json["device"]["fingerprint"])
     assert 0 == records.here("remove", REMOVED, "--yes").status
     wiped = records.here("wipe", "--yes", "--json")
     assert (0, 1) == (wiped.status, wiped.json["lists"])
@@ -65,17 +68,72 @@ def test_the_answer_after_the_wipe(records: Records) -> None:
     """Yes for who stayed and for who was removed, from when and until when, and no for everybody else."""
     yes = records.ask(LISTED)
     assert 0 == yes.status, yes.err
-    assert "yes" in yes.err
+    assert "yes: on a list" in yes.err
     assert 0 == records.ask(REMOVED).status
     no = records.ask(ABSENT)
     assert 1 == no.status
-    assert no.err.startswith("no: on none of the lists")
+    assert "\nno: on none of the lists" in no.err
     told = records.ask(REMOVED, "--json")
     first, second = told.json["manifests"]
     assert (True, True, False) == (told.json["listed"], first["listed"], second["listed"])
     assert ("next-list", second["from"]) == (first["ended_by"], first["until"])
     assert "wipe-certificate" == second["ended_by"]
     assert "anytown/van-1/training" == first["device"]
+
+
+def test_without_the_appliances_key_nothing_is_verified_and_that_is_said(records: Records) -> None:
+    """With it, once or in a file, the same files are the appliance's word, and those of any other say nothing."""
+    unverified = records.ask(LISTED, "--json")
+    assert (False, True) == (unverified.json["verified"], unverified.json["listed"])
+    assert "nothing was verified" in unverified.err
+    keys = records.folder / "vans.txt"
+    keys.write_text(f"# noted when they were set up\n\n{records.device_key}  van 1\n")
+    for named in (records.device_key, str(keys)):
+        for reference_id, status in ((LISTED, 0), (REMOVED, 0), (ABSENT, 1)):
+            verified = records.ask(reference_id, "--device-key", named, "--json")
+            assert (status, True) == (verified.status, verified.json["verified"]), verified.err
+            assert "nothing was verified" not in verified.err
+        assert {records.device_key} == {one["signed_by"] for one in verified.json["manifests"]}
+        assert "wipe-certificate" == verified.json["manifests"][-1]["ended_by"]
+    other = records.ask(LISTED, "--device-key", "-".join(["0123"] * 8), "--json")
+    assert (65, None, []) == (other.status, other.json["listed"], other.json["manifests"])
+    assert {"watchlist.manifest-key"} == {one["code"] for one in other.json["broken"]}
+    assert "no answer" in other.err
+
+
+@pytest.mark.parametrize("content", [None, b"", b"\xff\xfe", b"van 1\n", b"0" * 70_000], ids=str)
+def test_a_device_key_that_is_none_is_told(records: Records, content: bytes | None) -> None:
+    """A slip of the pen must not turn into a verification of nothing."""
+    path = records.folder / "vans.txt"
+    if content is not None:
+        path.write_bytes(content)
+    answer = records.ask(LISTED, "--device-key", str(path))
+    assert answer.status not in {0, 1}
+    assert "keys show" in answer.err
+    assert "yes" not in answer.err
+
+
+def test_where_there_was_nothing_to_ask_the_answer_is_not_no(records: Records) -> None:
+    """An empty folder: exit status 66; one with nothing but junk: 65. Neither says that nobody was listed."""
+    for path in records.folder.glob("*.age"):
+        path.unlink()
+    answer = records.ask(LISTED, "--json")
+    assert (66, None) == (answer.status, answer.json["listed"])
+    assert answer.err.startswith("no answer")
+    (records.folder / "junk.age").write_bytes(b"junk")
+    answer = records.ask(LISTED, "--json")
+    assert (65, None) == (answer.status, answer.json["listed"])
+
+
+@pytest.mark.parametrize("reference_id", ["", " ", "SUSP 1", f"{LISTED} ", f"{LISTED}\n", "a" * 65, "-"])
+def test_an_id_that_no_list_has_is_a_slip_and_not_a_no(records: Records, reference_id: str) -> None:
+    """A space too many from the clipboard: the answer would be no for everybody."""
+    answer = records.command(
+        *("watchlist", "was-listed", "--on", TODAY, "--key", str(records.key), "--", reference_id),
+        str(records.folder),
+    )
+    assert 64 == answer.status, answer.err
+    assert "REFERENCE_ID" in answer.err
 
 
 def test_a_day_without_a_list_is_told_as_such(records: Records) -> None:

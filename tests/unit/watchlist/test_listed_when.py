@@ -1,5 +1,6 @@
 """Was somebody on a list that day? The answer after the wipe, from manifests and certificates alone."""
 
+import hashlib
 import io
 import json
 import os
@@ -10,13 +11,16 @@ from pathlib import Path
 import pytest
 
 from edge_lfr.governance.age_files import AgeIdentity, encrypt
+from edge_lfr.governance.device_signer import read_fingerprint
 from edge_lfr.governance.documents import Kind, sign_document
-from edge_lfr.governance.trust import SigningKey
-from edge_lfr.watchlist.listed_when import MAX_FILE_BYTES, SpanEnd, was_listed
+from edge_lfr.governance.ledger_head import public_text
+from edge_lfr.governance.trust import SigningKey, shown_fingerprint
+from edge_lfr.watchlist.listed_when import MAX_FILE_BYTES, UNEXPECTED_KEY, UNPROVED_CERTIFICATE, SpanEnd, was_listed
 from edge_lfr.watchlist.pseudonyms import PseudonymousManifest, pseudonym
 from edge_lfr.watchlist.wipe_certificate import WipeCause, WipeCertificate
 
 KEY = AgeIdentity.generate()
+VAN, STRANGER = SigningKey.generate(), SigningKey.generate()
 DEVICE = "anytown/van-1/operational"
 SALT = bytes(range(32))
 DAY = date(2026, 6, 2)
@@ -24,9 +28,16 @@ MORNING = datetime(2026, 6, 1, 8, tzinfo=UTC)
 
 
 def manifest(
-    folder: Path, number: int, *ids: str, at: datetime, end: datetime | None = None, device: str = DEVICE
+    folder: Path,
+    number: int,
+    *ids: str,
+    at: datetime,
+    end: datetime | None = None,
+    device: str = DEVICE,
+    signing: SigningKey = VAN,
 ) -> Path:
     """The manifest of a list of these references, as an appliance would have written it."""
+    lines = "".join(sorted(f"{pseudonym(SALT, one)}\n" for one in ids)).encode()
     content = PseudonymousManifest(
         device=device,
         list_id=f"{number:016x}",
@@ -35,17 +46,28 @@ def manifest(
         live_from=at,
         must_end_at=end,
         salt=SALT.hex(),
-        references=tuple(sorted(pseudonym(SALT, one) for one in ids)),
+        references=len(ids),
+        references_sha256=hashlib.sha256(lines).hexdigest(),
+        public_key=public_text(signing.public),
     )
     out = io.BytesIO()
-    encrypt(io.BytesIO(content.model_dump_json().encode()), out, [KEY.recipient])
+    plain = sign_document(Kind.LISTED_MANIFEST, content, signing) + lines
+    encrypt(io.BytesIO(plain), out, [KEY.recipient])
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"list-{number}-{device.partition('/')[0]}.age"
+    path = folder / f"list-{number}-{device.partition('/')[0]}-{signing.fingerprint[:4]}.age"
     path.write_bytes(out.getvalue())
     return path
 
 
-def certificate(folder: Path, number: int, *, at: datetime, is_named: bool = True, device: str = DEVICE) -> Path:
+def certificate(
+    folder: Path,
+    number: int,
+    *,
+    at: datetime,
+    is_named: bool = True,
+    device: str = DEVICE,
+    signing: SigningKey = VAN,
+) -> Path:
     """What the wipe of that list left: with its id, or with the digest that only a list which opened gives."""
     content = WipeCertificate(
         device=device,
@@ -67,7 +89,7 @@ def certificate(folder: Path, number: int, *, at: datetime, is_named: bool = Tru
     )
     path = folder / "certificates" / f"wipe-{number}-{at:%H%M}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(sign_document(Kind.WIPE_CERTIFICATE, content, SigningKey.generate()))
+    path.write_bytes(sign_document(Kind.WIPE_CERTIFICATE, content, signing))
     return path
 
 
@@ -135,6 +157,52 @@ def test_the_same_manifest_twice_is_one_answer(tmp_path: Path) -> None:
     shutil.copytree(tmp_path / "one", tmp_path / "two")
     answers, _ = was_listed("A", DAY, [tmp_path / "one", path, tmp_path / "two"], KEY)
     assert 1 == len(answers)
+
+
+def test_what_somebody_else_signed_ends_no_list(tmp_path: Path) -> None:
+    """Neither a certificate nor a next list of another key makes a span shorter; the certificate is told of."""
+    manifest(tmp_path, 1, "A", at=MORNING)
+    path = certificate(tmp_path, 1, at=MORNING + timedelta(hours=1), signing=STRANGER)
+    manifest(tmp_path, 2, "B", at=MORNING + timedelta(hours=2), signing=STRANGER)
+    answers, broken = was_listed("A", DAY, [tmp_path], KEY)
+    assert [SpanEnd.UNKNOWN] * 2 == [answer.ended_by for answer in answers]
+    assert [True, False] == [answer.is_yes for answer in answers]
+    assert [(path, UNPROVED_CERTIFICATE)] == [(one.path, one.code) for one in broken]
+
+
+def test_a_certificate_with_a_changed_time_ends_no_list(tmp_path: Path) -> None:
+    """The signature is over the moment, too."""
+    manifest(tmp_path, 1, "A", at=MORNING)
+    path = certificate(tmp_path, 1, at=MORNING + timedelta(days=3))
+    path.write_bytes(path.read_bytes().replace(b"2026-06-04", b"2026-06-01"))
+    answers, broken = was_listed("A", DAY, [tmp_path], KEY)
+    assert [True] == [answer.is_yes for answer in answers]
+    assert [UNPROVED_CERTIFICATE] == [one.code for one in broken]
+
+
+@pytest.mark.parametrize("names", ["first", "last"])
+def test_a_twin_takes_the_place_of_no_manifest(tmp_path: Path, names: str) -> None:
+    """Both stay, whichever is read first; any yes counts, and the contest is told."""
+    honest = manifest(tmp_path, 1, "A", at=MORNING)
+    forged = manifest(tmp_path, 1, "B", at=MORNING, signing=STRANGER)
+    forged.rename(tmp_path / ("aaa.age" if names == "first" else "zzz.age"))
+    answers, broken = was_listed("A", MORNING.date(), [tmp_path], KEY)
+    assert () == broken
+    assert {honest: True} == {answer.path: True for answer in answers if answer.is_yes}
+    assert [True, True] == [answer.is_contested for answer in answers]
+
+
+def test_only_what_the_named_appliances_signed_counts(tmp_path: Path) -> None:
+    """By the fingerprint in either form; what another key signed is told of and says neither yes nor no."""
+    manifest(tmp_path, 1, "A", at=MORNING)
+    forged = manifest(tmp_path, 2, "C", at=MORNING + timedelta(minutes=1), signing=STRANGER)
+    for shown in (VAN.fingerprint, shown_fingerprint(VAN.fingerprint)):
+        for reference_id, expected in (("A", True), ("C", False)):
+            answers, broken = was_listed(
+                reference_id, MORNING.date(), [tmp_path], KEY, {read_fingerprint(shown), "0" * 64}
+            )
+            assert [(VAN.fingerprint, expected)] == [(answer.signed_by, answer.is_yes) for answer in answers]
+            assert [(forged, UNEXPECTED_KEY)] == [(one.path, one.code) for one in broken]
 
 
 def test_what_cannot_be_read_is_named_and_hides_nothing(tmp_path: Path) -> None:

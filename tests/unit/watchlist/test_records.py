@@ -7,6 +7,7 @@ import pytest
 
 from edge_lfr.config.retention import load_profile
 from edge_lfr.governance.age_files import AgeIdentity
+from edge_lfr.governance.trust import SigningKey
 from edge_lfr.watchlist.pseudonyms import FOLDER, PENDING, ProtectionOfficer
 from edge_lfr.watchlist.records import (
     RECEIPTS,
@@ -24,7 +25,9 @@ from simulators.watchlists import load, new_store
 
 NOW = datetime.now(UTC)
 PROFILE = load_profile("alerts-24h")
-OFFICER = ProtectionOfficer(recipient=AgeIdentity.generate().recipient, device="anytown/van-1/training")
+OFFICER = ProtectionOfficer(
+    recipient=AgeIdentity.generate().recipient, device="anytown/van-1/training", signing=SigningKey.generate()
+)
 
 
 def put(mode_directory: Path, at: datetime) -> None:
