@@ -159,6 +159,14 @@ class WatchlistReferenceError(WatchlistError):
     remedy = "list the loaded references with `edge-lfr watchlist show`"
 
 
+class WatchlistReplacedError(WatchlistError):
+    """Something was to be done to one list, and another one is live."""
+
+    code = "watchlist.replaced"
+    exit_status = os.EX_TEMPFAIL
+    remedy = "ask again: it is done to the list that is live then"
+
+
 class WatchlistStorageError(WatchlistError):
     """The sealed store could not be written; the list that was live before still is."""
 

@@ -69,7 +69,9 @@ def judge_here(config: ApplianceConfig) -> ArmingJudgement:
         watchlist: StoredWatchlist | EdgeLfrError
         categories: frozenset[Category] = frozenset()
         try:
-            store = SealedStore(config.watchlist_directory, KeyEncryptingKey.load(config.mode_directory))
+            store = SealedStore(
+                config.watchlist_directory, KeyEncryptingKey.load(config.mode_directory), mode=config.mode
+            )
             watchlist = held.enter_context(store.open(time))
             categories = Listed.on(watchlist).categories
         except EdgeLfrError as error:

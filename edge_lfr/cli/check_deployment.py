@@ -133,7 +133,7 @@ def _watchlist(config: ApplianceConfig) -> Iterator[Check]:
     if not config.watchlist_directory.is_dir():
         yield warn("watchlist", "none is loaded", WatchlistMissingError.remedy)
         return
-    store = SealedStore(config.watchlist_directory, KeyEncryptingKey.load(config.mode_directory))
+    store = SealedStore(config.watchlist_directory, KeyEncryptingKey.load(config.mode_directory), mode=config.mode)
     if store.is_empty():
         yield warn("watchlist", "none is loaded", WatchlistMissingError.remedy)
         return

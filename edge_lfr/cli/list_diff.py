@@ -39,7 +39,7 @@ def diff(
         if not loaded.watchlist_directory.is_dir():
             message = "no watchlist is loaded that the bundle could be compared with"
             raise WatchlistMissingError(message)
-        store = SealedStore(loaded.watchlist_directory, KeyEncryptingKey.load(loaded.mode_directory))
+        store = SealedStore(loaded.watchlist_directory, KeyEncryptingKey.load(loaded.mode_directory), mode=loaded.mode)
         with store.open() as stored:
             before = [stored.entry(reference_id) for reference_id in stored.reference_ids]
         pictures = admitted.reader.manifest.picture_count

@@ -82,7 +82,7 @@ def load_bundle(
         # A lane a core with nets of one thread enrols more pictures than one lane with nets of all threads.
         pack = open_configured(config.models.model_copy(update={"threads": 1}), config.models_directory)
         kek = KeyEncryptingKey.load(config.mode_directory, create=True)
-        store = SealedStore(config.watchlist_directory, kek, officer=officer_of(config))
+        store = SealedStore(config.watchlist_directory, kek, mode=config.mode, officer=officer_of(config))
         before = _references_of(store)
         report = _enrol(config, bundle, store, pack, accept_partial=accept_partial)
         facts = _facts(bundle, report, before)

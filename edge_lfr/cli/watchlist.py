@@ -164,4 +164,4 @@ def _store(config: ApplianceConfig) -> SealedStore:
         message = "no watchlist is loaded"
         raise WatchlistMissingError(message)
     kek = KeyEncryptingKey.load(config.mode_directory)
-    return SealedStore(config.watchlist_directory, kek, officer=officer_of(config))
+    return SealedStore(config.watchlist_directory, kek, mode=config.mode, officer=officer_of(config))

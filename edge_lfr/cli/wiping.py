@@ -126,7 +126,9 @@ def _by_ourselves(config: ApplianceConfig, *, json: bool) -> None:
     """
     with hold_state(config.mode_directory):
         try:
-            store = SealedStore(config.watchlist_directory, KeyEncryptingKey.load(config.mode_directory))
+            store = SealedStore(
+                config.watchlist_directory, KeyEncryptingKey.load(config.mode_directory), mode=config.mode
+            )
         except KeyUnavailableError:  # destroying asks for none, and ours may be lost
             store = keyless_store(config.mode_directory)
         clock = SystemClock()

@@ -24,7 +24,8 @@ from edge_lfr.governance.seal import Seal, new_key
 from edge_lfr.governance.trusted_time import TimeNote, TimeVerdict
 from edge_lfr.terms import Mode
 from edge_lfr.watchlist.ended_list import seconds_since
-from edge_lfr.watchlist.store import SealedStore, Wiped
+from edge_lfr.watchlist.ending import Wiped
+from edge_lfr.watchlist.store import SealedStore
 from edge_lfr.watchlist.wipe_certificate import WipeCause
 
 WATCHLIST: Final = "watchlist"

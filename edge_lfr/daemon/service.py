@@ -142,7 +142,7 @@ class Daemon:
         run_selftest(pack)
         nets = open_nets(pack, config)
         kek = KeyEncryptingKey.load(config.mode_directory, create=True)
-        store = SealedStore(config.watchlist_directory, kek, clock=clock, officer=officer_of(config))
+        store = SealedStore(config.watchlist_directory, kek, mode=config.mode, clock=clock, officer=officer_of(config))
         keys = DeviceKeys.load(config.device_directory, create=True)
         identity = Identity(force=config.force, device=config.device, mode=config.mode)
         mandate = Mandate(

@@ -13,7 +13,8 @@ from edge_lfr.daemon.chronicle import Chronicle
 from edge_lfr.daemon.operation import Operation
 from edge_lfr.governance.ledger_lines import Actor
 from edge_lfr.watchlist.ended_list import EndedList, evidence_of, take_evidence
-from edge_lfr.watchlist.store import SealedStore, Wiped
+from edge_lfr.watchlist.ending import Wiped
+from edge_lfr.watchlist.store import SealedStore
 from edge_lfr.watchlist.wipe_certificate import WipeCause
 
 

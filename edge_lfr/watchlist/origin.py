@@ -1,4 +1,4 @@
-"""Which bundle a sealed list was loaded from: what an authority that names a list is compared with."""
+"""Which bundle a sealed list was loaded from, and under what: what an authority that names a list is compared with."""
 
 from typing import Annotated
 
@@ -27,3 +27,9 @@ class Origin(BaseModel):
 
     manifest_sha256: Sha256
     """Of the bundle's manifest, byte for byte."""
+
+    authority_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")] | None = None
+    """The authority that allowed the load, as revocations name it; None in training. It stands in clear, too."""
+
+    authority_digest: Sha256 | None = None
+    """Of that authority, as the ledger and receipts name it."""

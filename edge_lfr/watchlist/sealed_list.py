@@ -24,12 +24,14 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 from edge_lfr.biometrics.locking import locked_zeros
 from edge_lfr.errors import SealBrokenError, WatchlistReferenceError, WatchlistSealError
 from edge_lfr.governance.seal import OVERHEAD_BYTES, Seal
+from edge_lfr.terms import Mode
 from edge_lfr.watchlist.entries import WatchlistEntry
 from edge_lfr.watchlist.entry_json import EntryFields, said_of
 from edge_lfr.watchlist.origin import Origin
 
-FORMAT: Final = 3
-"""1 knew only id, label, category and response code of an entry; 2 did not say which bundle it came from."""
+FORMAT: Final = 4
+"""1 knew only id, label, category and response code of an entry; 2 did not say which bundle it came from, 3 not under
+which authority, and its key was wrapped for every mode."""
 
 LITTLE_FLOAT32: Final = np.dtype("<f4")
 
@@ -240,7 +242,8 @@ class StoredWatchlist:
     def _position(self, reference_id: str) -> int:
         number = self._number.get(reference_id)
         if number is None:
-            raise WatchlistReferenceError(f"{reference_id} is not in the watchlist")
+            message = "the reference is not in the watchlist"
+            raise WatchlistReferenceError(message)
         return number
 
     def _fill(self, matrix: NDArray[np.float32]) -> tuple[str, ...]:
@@ -326,6 +329,11 @@ def _seal_errors() -> Iterator[None]:
 def _other_templates() -> WatchlistSealError:
     message = "the templates are not as many as the manifest says"
     return WatchlistSealError(message)
+
+
+def key_context(mode: Mode, list_id: str) -> str:
+    """What a list's key is wrapped for: a folder that is carried into another mode does not open there."""
+    return f"watchlist-key:{mode.value}:{list_id}"
 
 
 def row_context(list_id: str, kind: RowKind, number: int) -> str:

@@ -19,22 +19,22 @@ import secrets
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 import structlog
 
 from edge_lfr.clock import Clock, SystemClock
-from edge_lfr.durable_files import overwrite_and_unlink, sync_folder, write_durably, write_partial
+from edge_lfr.durable_files import sync_folder, write_durably, write_partial
 from edge_lfr.errors import (
     DaemonBusyError,
-    SealBrokenError,
     WatchlistEndedError,
     WatchlistError,
     WatchlistMissingError,
     WatchlistReferenceError,
+    WatchlistReplacedError,
     WatchlistSealError,
     WatchlistStorageError,
 )
@@ -42,12 +42,15 @@ from edge_lfr.governance.clock_note import glance
 from edge_lfr.governance.keys import KeyEncryptingKey
 from edge_lfr.governance.seal import Seal, new_key
 from edge_lfr.governance.trusted_time import TimeVerdict
-from edge_lfr.watchlist.ending import has_key, is_due, require_before_end, write_end
+from edge_lfr.terms import Mode
+from edge_lfr.watchlist.destruction import destroy_lists
+from edge_lfr.watchlist.ending import Wiped, has_key, is_due, is_revoked, write_end
 from edge_lfr.watchlist.list_writer import ListWriter
 from edge_lfr.watchlist.new_list import DATABASE_NAME, KEY_NAME, NewList, Publish, destroy_list, require_key
+from edge_lfr.watchlist.opening import open_list
 from edge_lfr.watchlist.origin import Origin
 from edge_lfr.watchlist.pseudonyms import FOLDER, ProtectionOfficer, settle
-from edge_lfr.watchlist.sealed_list import ListHead, Manifest, StoredWatchlist
+from edge_lfr.watchlist.sealed_list import ListHead, Manifest, StoredWatchlist, key_context
 from edge_lfr.watchlist.storage import exclusive_lock, read_list_id, storage_errors
 
 LISTS: Final = "lists"
@@ -66,16 +69,6 @@ PATIENCE_S: Final = 10.0
 takes; chosen, not measured."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wiped:
-    """What a wipe destroyed; all zero when there was nothing."""
-
-    keys: int
-    lists: int
-    live: str | None = field(default=None, compare=False)
-    """The id of the list that was live, where it was among them."""
-
-
 class SealedStore:
     """The watchlist of one mode's state folder."""
 
@@ -84,10 +77,13 @@ class SealedStore:
         directory: Path,
         kek: KeyEncryptingKey,
         *,
+        mode: Mode = Mode.TRAINING,
         clock: Clock | None = None,
         officer: ProtectionOfficer | None = None,
     ) -> None:
+        """*mode* is what lists' keys are wrapped for: an operational one opens for nobody who does not say so."""
         self.directory = directory
+        self.mode = mode
         self.clock = SystemClock() if clock is None else clock
         self._kek = kek
         self._officer = officer
@@ -97,6 +93,10 @@ class SealedStore:
     def is_empty(self) -> bool:
         """Whether no list is live."""
         return not (self.directory / CURRENT).exists()
+
+    def live_list_id(self) -> str | None:
+        """The id of the list that is live now; None where none is; raises WatchlistSealError where nobody can say."""
+        return self._current()
 
     @contextmanager
     def create(
@@ -131,7 +131,7 @@ class SealedStore:
                     self._finish_wipe()
                     self._destroy_others()
                 head = ListHead(pack_digest=pack_digest, dimension=dimension, wipe_at=wipe_at, origin=origin)
-                new = self._begin(self._publish, head)
+                new = self._begin(partial(self._publish, self._current()), head)
             try:
                 yield new
             finally:
@@ -166,14 +166,24 @@ class SealedStore:
         message = "no watchlist is loaded"
         raise WatchlistMissingError(message)
 
-    def remove(self, reference_ids: Collection[str], verdict: TimeVerdict | None = None) -> int:
+    def remove(
+        self, reference_ids: Collection[str], verdict: TimeVerdict | None = None, *, of_list: str | None = None
+    ) -> int:
         """
         Rebuild the list without some references, under a new data key, and give the number that remain.
 
         The list before is destroyed with its key, so that the removed rows cannot be opened again by anybody. Removing
         the last reference is a wipe. Where the list came from, and its end, stay as they are.
 
+        Args:
+            reference_ids: Who shall be on the list no more.
+
+            verdict: As in `open`.
+
+            of_list: The list that is meant; without, the live one.
+
         Raises:
+            WatchlistReplacedError: Another list than the one that is meant is live; nothing has changed.
             WatchlistReferenceError: An id is not in the list; nothing has changed.
             WatchlistError, DaemonBusyError: As in `open`, `create`.
         """
@@ -185,6 +195,9 @@ class SealedStore:
             if list_id is None:
                 message = "no watchlist is loaded"
                 raise WatchlistMissingError(message)
+            if of_list not in {None, list_id}:
+                message = "another list has become the live one"
+                raise WatchlistReplacedError(message)
             with self._open(list_id, verdict) as old:
                 unknown = sorted(removed.difference(old.reference_ids))
                 if unknown:
@@ -210,22 +223,32 @@ class SealedStore:
             return self._wipe()
 
     def due(self, verdict: TimeVerdict) -> bool:
-        """Whether there is a list that must not exist any more; asks for no key."""
+        """Whether there is a list whose time is over; asks for no key."""
         return any(is_due(folder, verdict) for folder in self._list_folders())
 
-    def wipe_if_due(self, verdict: TimeVerdict) -> Wiped:
+    def is_revoked(self, authority_ids: Collection[str]) -> bool:
+        """Whether there is a list that was loaded under one of these authorities; asks for no key."""
+        return any(is_revoked(folder, authority_ids) for folder in self._list_folders())
+
+    def wipe_if_due(self, verdict: TimeVerdict, *, revoked: Collection[str] = ()) -> Wiped:
         """
         Destroy the lists that must not exist any more, and leave the others; asks for no key.
 
         A list that is being made is left too, unless it is due itself: it may be the one for tomorrow.
 
+        Args:
+            verdict: What is to be thought of the time.
+
+            revoked: Ids of authorities under which no list may exist.
+
         Raises:
             DaemonBusyError, WatchlistStorageError: As in `wipe`.
         """
-        if not self.due(verdict):
+        if not self.due(verdict) and not self.is_revoked(revoked):
             return Wiped(keys=0, lists=0)
         with self._locked(), storage_errors():
-            return self._wipe([folder for folder in self._list_folders() if is_due(folder, verdict)])
+            folders = self._list_folders()
+            return self._wipe([each for each in folders if is_due(each, verdict) or is_revoked(each, revoked)])
 
     def clear_leftovers(self) -> None:
         """Destroy what no live list needs and nobody is making, unless somebody is writing just now."""
@@ -259,20 +282,23 @@ class SealedStore:
             with storage_errors():
                 folder.parent.mkdir(mode=0o700, exist_ok=True)
                 folder.mkdir(mode=0o700)
-                write_end(folder, head.wipe_at)
-                write_durably(folder / KEY_NAME, self._kek.wrap(data_key, context=list_id))
+                write_end(folder, head.wipe_at, None if head.origin is None else head.origin.authority_id)
+                write_durably(folder / KEY_NAME, self._kek.wrap(data_key, context=key_context(self.mode, list_id)))
             writer = ListWriter(folder / DATABASE_NAME, list_id, Seal(data_key), head)
         except BaseException:
             destroy_list(folder)
             raise
         return NewList(folder, writer, self.clock, publish)
 
-    def _publish(self, folder: Path, manifest: Manifest) -> None:
-        """Make a loader's list the live one, unless a wipe has come or begun."""
+    def _publish(self, before: str | None, folder: Path, manifest: Manifest) -> None:
+        """Make a loader's list the live one, unless a wipe has come or begun, or a removal that it knows nothing of."""
         with self._locked():
             with storage_errors():
                 self._finish_wipe()
             require_key(folder)
+            if self._current() not in {None, before}:
+                message = "somebody was removed from the live list meanwhile; nothing was loaded"
+                raise WatchlistReplacedError(message, remedy="load the watchlist again, without who was removed")
             self._make_current(folder, manifest, self._destroy_others)
 
     def _make_current(self, folder: Path, manifest: Manifest, clear: Callable[[], None]) -> None:
@@ -294,25 +320,9 @@ class SealedStore:
 
     def _open(self, list_id: str, verdict: TimeVerdict | None) -> StoredWatchlist:
         folder = self.directory / LISTS / list_id
-        wipe_at = require_before_end(
-            folder, lambda: glance(self.directory.parent, clock=self.clock) if verdict is None else verdict
+        return open_list(
+            folder, self._kek, self.mode, lambda: verdict or glance(self.directory.parent, clock=self.clock)
         )
-        try:
-            data_key = self._kek.unwrap((folder / KEY_NAME).read_bytes(), context=list_id)
-        except OSError as error:
-            raise WatchlistSealError(f"the data key of the live list cannot be read: {error.strerror}") from None
-        except SealBrokenError:
-            message = "the data key of the live list does not open"
-            raise WatchlistSealError(
-                message,
-                remedy="restore the key-encrypting key it was made with, or wipe the store and load the list again",
-            ) from None
-        stored = StoredWatchlist(folder / DATABASE_NAME, list_id, Seal(data_key))
-        if stored.wipe_at != wipe_at:
-            stored.close()
-            message = "the end of the live list is not the one that it was sealed with"
-            raise WatchlistSealError(message)
-        return stored
 
     def _rebuild(self, old: StoredWatchlist, kept: list[str]) -> None:
         matrix, owners = old.vectors()
@@ -347,19 +357,18 @@ class SealedStore:
         everything = self._list_folders()
         # The live key first: from then on, whoever opens the store finishes the wipe.
         folders = sorted(everything if doomed is None else doomed, key=lambda folder: folder.name != live)
-        keys = 0
-        for folder in folders:
-            keys += (folder / KEY_NAME).exists()
-            overwrite_and_unlink(folder / KEY_NAME)
-        with suppress(OSError):  # keeps nobody from destroying the rest
-            settle(self._manifests, live)
-        if live not in {folder.name for folder in everything if folder not in folders}:
-            (self.directory / CURRENT).unlink(missing_ok=True)
-            sync_folder(self.directory)
-        for folder in folders:
-            destroy_list(folder)
+
+        def forget() -> None:
+            with suppress(OSError):  # keeps nobody from destroying the rest
+                settle(self._manifests, live)
+            if live not in {folder.name for folder in everything if folder not in folders}:
+                (self.directory / CURRENT).unlink(missing_ok=True)
+                sync_folder(self.directory)
+
+        lists = sum(folder.is_dir() and not folder.is_symlink() for folder in folders)
+        keys = destroy_lists(folders, between=forget)
         ended = live if live in {folder.name for folder in folders} else None
-        return Wiped(keys=keys, lists=len(folders), live=ended)
+        return Wiped(keys=keys, lists=lists, live=ended)
 
     def _finish_wipe(self) -> None:
         """A live list whose key is gone was being wiped, and is wiped to the end, with whatever is being made."""
@@ -379,9 +388,7 @@ class SealedStore:
     def _destroy_others(self) -> None:
         """Destroy every list but the live one; only while holding the loader's lock."""
         live = self._current()
-        for folder in self._list_folders():
-            if folder.name != live:
-                destroy_list(folder)
+        destroy_lists([folder for folder in self._list_folders() if folder.name != live])
         (self.directory / f"{CURRENT}.partial").unlink(missing_ok=True)
 
     def _list_folders(self) -> list[Path]:

@@ -20,9 +20,10 @@ from edge_lfr.governance.keys import KeyEncryptingKey
 from edge_lfr.governance.seal import KEY_BYTES, OVERHEAD_BYTES, Seal
 from edge_lfr.process_figures import children_of
 from edge_lfr.process_memory import PIECE_BYTES, MemoryReader
+from edge_lfr.terms import Mode
 from edge_lfr.watchlist.fragments import OVERLAP, Fragments
 from edge_lfr.watchlist.gallery import Gallery
-from edge_lfr.watchlist.sealed_list import RowKind, StoredWatchlist, row_context
+from edge_lfr.watchlist.sealed_list import RowKind, StoredWatchlist, key_context, row_context
 
 MAX_FILE_BYTES: Final = 1 << 30
 """Of all files together; an outbox of the design load has some 100 MB. Chosen, not measured."""
@@ -209,8 +210,16 @@ def _opens(path: Path, before: BeforeWipe, kek: KeyEncryptingKey) -> bool:
     try:
         if path.stat().st_size != KEY_BYTES + OVERHEAD_BYTES:
             return False
-        seal = Seal(kek.unwrap(path.read_bytes(), context=before.list_id))
+        untrusted = path.read_bytes()
+    except OSError:
+        return False
+    return any(_opens_in(mode, untrusted, before, kek) for mode in Mode)
+
+
+def _opens_in(mode: Mode, untrusted: bytes, before: BeforeWipe, kek: KeyEncryptingKey) -> bool:
+    try:
+        seal = Seal(kek.unwrap(untrusted, context=key_context(mode, before.list_id)))
         seal.open(before.sealed_row, context=row_context(before.list_id, RowKind.MANIFEST, 0))
-    except (OSError, SealBrokenError):
+    except SealBrokenError:
         return False
     return True

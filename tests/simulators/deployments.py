@@ -12,7 +12,7 @@ from edge_lfr.governance.installed_authority import FILE_NAME, load_installed
 from edge_lfr.governance.trusted_time import Doubt, TimeVerdict
 from edge_lfr.inference.calibrated_conditions import Conditions
 from edge_lfr.inference.catalogue import CalibrationRow, PackEntry
-from edge_lfr.terms import Category
+from edge_lfr.terms import Category, Mode
 from edge_lfr.watchlist.new_list import NewList
 from edge_lfr.watchlist.origin import Origin
 from edge_lfr.watchlist.sealed_list import StoredWatchlist
@@ -44,7 +44,7 @@ class Deployment:
         self.begins_at = self.force.now + timedelta(hours=1)
         self.ends_at = self.force.now + timedelta(hours=6)
         self.wipe_at = self.ends_at + timedelta(minutes=60)
-        self.store: SealedStore = new_store(self.folder)
+        self.store: SealedStore = new_store(self.folder, mode=Mode.OPERATIONAL)
         self.store.clock = self.clock
 
     def begin(self) -> None:

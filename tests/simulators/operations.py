@@ -137,7 +137,7 @@ class Box:
         cameras: Any = {"north": self.camera}
         self.loop = PathLoop(cameras, self.clock, self.health.latency, warm_up=lambda: None, on_broken=lambda: None)
         self.health.pack, self.health.cameras, self.health.loop = pack, cameras, self.loop
-        self.store = new_store(folder)
+        self.store = new_store(folder, mode=self.config.mode)
         self.store.clock = self.clock
         self.mandate = Mandate(
             config=self.config,

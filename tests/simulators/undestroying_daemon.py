@@ -7,7 +7,8 @@ The list stays in memory and on the disk, and the process does not give its plac
 from edge_lfr.cli import main as command
 from edge_lfr.daemon.armament import Armament
 from edge_lfr.daemon.wiping import Wiping
-from edge_lfr.watchlist.store import SealedStore, Wiped
+from edge_lfr.watchlist.ending import Wiped
+from edge_lfr.watchlist.store import SealedStore
 
 KEPT: list[Armament] = []
 

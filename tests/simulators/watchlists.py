@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_lfr.governance.keys import KeyEncryptingKey
-from edge_lfr.terms import Category, ResponseCode
+from edge_lfr.terms import Category, Mode, ResponseCode
 from edge_lfr.watchlist.entries import WatchlistEntry
 from edge_lfr.watchlist.pseudonyms import ProtectionOfficer
 from edge_lfr.watchlist.source_columns import Column, csv_fields
@@ -68,10 +68,10 @@ def picture(number: int) -> bytes:
     return b"\xff\xd8 picture of subject %d" % number
 
 
-def new_store(directory: Path, officer: ProtectionOfficer | None = None) -> SealedStore:
+def new_store(directory: Path, officer: ProtectionOfficer | None = None, *, mode: Mode = Mode.TRAINING) -> SealedStore:
     """A store with a key file beside it."""
     kek = KeyEncryptingKey.load(directory, create=True)
-    return SealedStore(directory / "watchlist", kek, officer=officer)
+    return SealedStore(directory / "watchlist", kek, mode=mode, officer=officer)
 
 
 def load(store: SealedStore, numbers: range, *, lookalikes: tuple[tuple[int, int], ...] = ()) -> str:

@@ -1,10 +1,12 @@
 """The end of a list: after it, nothing opens the list, and whoever looks destroys it, without any key."""
 
+import errno
 import json
 import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -21,9 +23,10 @@ from edge_lfr.governance.clock_note import TrustedTime
 from edge_lfr.governance.keys import KeyEncryptingKey, KeyOrigin
 from edge_lfr.governance.seal import Seal, new_key
 from edge_lfr.governance.trusted_time import Doubt, TimeVerdict
-from edge_lfr.watchlist.ending import END_NAME, SEALED_IN_DOUBT, ListEnd, is_due, read_end, write_end
+from edge_lfr.watchlist.ending import END_NAME, SEALED_IN_DOUBT, ListEnd, Wiped, is_due, read_end, write_end
 from edge_lfr.watchlist.new_list import NewList
-from edge_lfr.watchlist.store import SealedStore, Wiped
+from edge_lfr.watchlist.origin import Origin
+from edge_lfr.watchlist.store import SealedStore
 from simulators.clock import StoppedClock
 from simulators.watchlists import DIMENSION, PACK_DIGEST, entry, new_store, picture, templates
 
@@ -31,6 +34,14 @@ NOW = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
 END = NOW + timedelta(hours=10)
 DAY_S = SEALED_IN_DOUBT.total_seconds()
 NOTHING = Wiped(keys=0, lists=0)
+ORIGIN = Origin(
+    list_id="june-01",
+    issuer_key="ab" * 32,
+    extracted_at=NOW,
+    manifest_sha256="cd" * 32,
+    authority_id="TS-2026-014",
+    authority_digest="ef" * 32,
+)
 
 
 @pytest.fixture
@@ -50,9 +61,9 @@ def keyless(store: SealedStore) -> SealedStore:
     return SealedStore(store.directory, KeyEncryptingKey(KeyOrigin.FILE, Seal(new_key())))
 
 
-def load(store: SealedStore, wipe_at: datetime | None = END) -> Path:
+def load(store: SealedStore, wipe_at: datetime | None = END, origin: Origin | None = None) -> Path:
     """Load two references with that end, and give the folder of the list."""
-    with store.create(pack_digest=PACK_DIGEST, dimension=DIMENSION, wipe_at=wipe_at) as new:
+    with store.create(pack_digest=PACK_DIGEST, dimension=DIMENSION, wipe_at=wipe_at, origin=origin) as new:
         fill(new)
         return store.directory / "lists" / new.activate()
 
@@ -102,6 +113,31 @@ class TestIsDue:
         shutil.copy(other / END_NAME, folder / END_NAME)
         assert is_due(folder, verdict(NOW))
 
+    @pytest.mark.parametrize(
+        ("number", "failures", "expected"),
+        [
+            (errno.EIO, 1, False),
+            (errno.EIO, 1_000, True),
+            (errno.EMFILE, 1_000, False),
+            (errno.ENOMEM, 1_000, False),
+            (errno.EACCES, 1_000, True),
+        ],
+    )
+    def test_2_what_passes_costs_no_list(
+        self, store: SealedStore, monkeypatch: pytest.MonkeyPatch, number: int, failures: int, *, expected: bool
+    ) -> None:
+        """A disk that fails once, or a process without descriptors, is no end; a disk that goes on failing is."""
+        folder, left, real = load(store), [failures], Path.open
+
+        def fail(path: Path, *arguments: Any, **named: Any) -> Any:
+            if path.name == END_NAME and left[0]:
+                left[0] -= 1
+                raise OSError(number, "refused")
+            return real(path, *arguments, **named)
+
+        monkeypatch.setattr(Path, "open", fail)
+        assert expected is is_due(folder, verdict(NOW))
+
     def test_3_a_list_without_an_end_is_never_due(self, store: SealedStore) -> None:
         """Whatever the clock says, or does not."""
         folder = load(store, None)
@@ -127,13 +163,33 @@ def test_the_end_is_on_the_disk_before_the_key(store: SealedStore, monkeypatch: 
     wrap = KeyEncryptingKey.wrap
 
     def look_and_wrap(self: KeyEncryptingKey, key: bytes, *, context: str) -> bytes:
-        seen.append(read_end(store.directory / "lists" / context))
+        seen.append(read_end(store.directory / "lists" / context.rpartition(":")[2]))
         return wrap(self, key, context=context)
 
     monkeypatch.setattr(KeyEncryptingKey, "wrap", look_and_wrap)
     folder = load(store)
     assert [ListEnd(list_id=folder.name, wipe_at=END)] == seen
     assert json.loads((folder / END_NAME).read_bytes())["wipe_at"] == "2026-07-01T22:00:00Z"
+
+
+def test_a_revoked_authority_ends_its_lists_without_a_key(store: SealedStore) -> None:
+    """The id stands in clear beside the list: whoever knows what was revoked destroys it, and no other list."""
+    folder = load(store, origin=ORIGIN)
+    assert not keyless(store).is_revoked(["TS-2026-099"])
+    assert NOTHING == keyless(store).wipe_if_due(verdict(NOW), revoked=["TS-2026-099"])
+    assert Wiped(keys=1, lists=1) == keyless(store).wipe_if_due(verdict(NOW), revoked=["TS-2026-014"])
+    assert not folder.exists()
+    assert not store.is_revoked(["TS-2026-014"])
+
+
+@pytest.mark.parametrize("said", ["TS-2026-099", None])
+def test_a_list_whose_authority_was_changed_in_clear_does_not_open(store: SealedStore, said: str | None) -> None:
+    """The same is sealed in the list, so that nobody takes a list away from its revocation."""
+    folder = load(store, origin=ORIGIN)
+    (folder / END_NAME).unlink()
+    write_end(folder, END, said)
+    with pytest.raises(WatchlistSealError, match="not the one that it was sealed with"):
+        store.open(verdict(NOW))
 
 
 def test_a_list_opens_before_its_end_only(store: SealedStore, clock: StoppedClock) -> None:

@@ -2,6 +2,7 @@
 
 import errno
 import gc
+import os
 import resource
 import shutil
 import stat
@@ -21,16 +22,19 @@ from edge_lfr.errors import (
     DaemonBusyError,
     WatchlistMissingError,
     WatchlistReferenceError,
+    WatchlistReplacedError,
     WatchlistSealError,
     WatchlistStorageError,
     WatchlistWipedError,
 )
+from edge_lfr.terms import Mode
 from edge_lfr.watchlist import sealed_list
 from edge_lfr.watchlist import store as store_module
+from edge_lfr.watchlist.ending import Wiped
 from edge_lfr.watchlist.list_writer import ListWriter
 from edge_lfr.watchlist.new_list import NewList
 from edge_lfr.watchlist.storage import exclusive_lock
-from edge_lfr.watchlist.store import SealedStore, Wiped
+from edge_lfr.watchlist.store import SealedStore
 from simulators.watchlists import DIMENSION, PACK_DIGEST, entry, load, new_store, picture, templates
 
 
@@ -357,9 +361,54 @@ def test_nobody_clears_away_what_is_being_loaded(store: SealedStore) -> None:
         assert new.list_id in list_folders(store)
         with store.open() as stored:
             assert ("REF-00000", "REF-00002") == stored.reference_ids
-        new.activate()
 
-    assert [new.list_id] == list_folders(store)
+
+def test_a_load_that_began_before_a_removal_does_not_undo_it(store: SealedStore) -> None:
+    """Who was taken out meanwhile may stand in what is being loaded: it is loaded again, and the removal stays."""
+    load(store, range(3))
+    with being_made(store) as new:
+        new_like(store).remove({"REF-00001"})
+        with pytest.raises(WatchlistReplacedError, match="removed") as caught:
+            new.activate()
+    assert "load the watchlist again" in caught.value.advice
+    with store.open() as stored:
+        assert ("REF-00000", "REF-00002") == stored.reference_ids
+        assert [stored.list_id] == list_folders(store)
+
+
+def test_a_stray_file_among_the_lists_keeps_none_alive(store: SealedStore) -> None:
+    """It goes with them, and a list is loaded beside one."""
+    folder = store.directory / "lists" / load(store, range(3))
+    (store.directory / "lists/.stray").write_text("x")
+    (store.directory / "lists/link").symlink_to(folder)
+    assert Wiped(keys=1, lists=1) == store.wipe()
+    assert [] == list_folders(store)
+    (store.directory / "lists/.stray").write_text("x")
+    second = load(store, range(3))
+    assert [second] == list_folders(store)
+
+
+def test_a_key_that_cannot_be_overwritten_ends_all_the_same(
+    store: SealedStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every list is gone, also the one whose key the disk did not let be overwritten; whoever wiped learns of it."""
+    live = load(store, range(3))
+    other = store.directory / "lists" / "0123456789abcdef"
+    shutil.copytree(store.directory / "lists" / live, other)
+    inode = (store.directory / "lists" / live / "key.wrapped").stat().st_ino
+    real = os.pwrite
+
+    def refuse_the_live_one(descriptor: int, data: bytes, offset: int) -> int:
+        if os.fstat(descriptor).st_ino == inode:
+            raise OSError(errno.EIO, "Input/output error")
+        return real(descriptor, data, offset)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pwrite", refuse_the_live_one)
+        with pytest.raises(WatchlistStorageError, match="Input/output"):
+            store.wipe()
+    assert [] == list_folders(store)
+    assert store.is_empty()
 
 
 @pytest.mark.parametrize("step", ["sync_folder", "destroy_list"])
@@ -494,6 +543,29 @@ def test_another_key_does_not_open_the_list(store: SealedStore, tmp_path: Path) 
 
     with pytest.raises(WatchlistSealError, match="data key"):
         stranger.open()
+
+
+def test_a_list_of_one_mode_opens_in_no_other(tmp_path: Path) -> None:
+    """One credential may serve both modes: an operational folder that is carried into training stays shut."""
+    operational = new_store(tmp_path, mode=Mode.OPERATIONAL)
+    load(operational, range(2))
+    operational.open().close()
+
+    with pytest.raises(WatchlistSealError, match="another mode"):
+        new_store(tmp_path).open()
+
+
+def test_a_removal_from_a_list_that_was_replaced_changes_nothing(store: SealedStore) -> None:
+    """Whoever means the list that they have open is told that another one is live."""
+    before = load(store, range(2))
+    load(store, range(3))
+
+    with pytest.raises(WatchlistReplacedError):
+        store.remove({entry(0).reference_id}, of_list=before)
+
+    assert store.live_list_id() != before
+    with store.open() as stored:
+        assert 3 == stored.references
 
 
 def test_lists_cannot_be_exchanged_between_ids(store: SealedStore) -> None:
