@@ -85,7 +85,7 @@ def kept_records(mode_directory: Path) -> tuple[Record, ...]:
 
 def copy_records(mode_directory: Path, records: Iterable[Record], target: Path, *, delete: bool) -> tuple[int, int]:
     """
-    Copy records into *target*, on the disk there when this returns.
+    Copy records into *target*; each was read back from the medium, and is the same, when this returns.
 
     Args:
         mode_directory: Whose they are.
@@ -100,7 +100,8 @@ def copy_records(mode_directory: Path, records: Iterable[Record], target: Path, 
         How many were copied, and deleted.
 
     Raises:
-        RecordCopyError: Something there has a name of ours, or the medium does not take one; nothing was deleted.
+        RecordCopyError: Something there has a name of ours, or the medium does not take one, or gives back something
+            else; nothing was deleted.
     """
     copied = [record for record in records if _copy(record, target / PLACES[record.kind].copied_to)]
     return len(copied), _delete(mode_directory, copied) if delete else 0
@@ -149,11 +150,28 @@ def _copy(record: Record, folder: Path) -> bool:
         try:
             create_durably(copy, data)
         except FileExistsError:
-            if copy.read_bytes() != data:
+            if _read_back(copy, len(data)) != data:
                 raise RecordCopyError(f"{copy}: exists already, and is something else") from None
+        else:
+            _require_same(copy, data)
     except OSError as error:
         raise RecordCopyError(f"{copy}: cannot be made of {record.path}: {error.strerror}") from None
     return True
+
+
+def _require_same(copy: Path, data: bytes) -> None:
+    """See that what the medium took is what it has; what it spoiled is no copy, and goes."""
+    if _read_back(copy, len(data)) != data:
+        copy.unlink()
+        message = f"{copy}: reads back as something else than was written"
+        raise RecordCopyError(message, remedy="copy to another medium: this one spoils what it takes")
+
+
+def _read_back(path: Path, expected_bytes: int) -> bytes:
+    """What the medium has, not what the system remembers of the writing; of a longer file only that it is longer."""
+    with path.open("rb") as file:
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+        return file.read(expected_bytes + 1)
 
 
 def _records_in(mode_directory: Path, kind: RecordKind, place: _Place) -> Iterator[Record]:

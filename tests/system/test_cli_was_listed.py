@@ -93,8 +93,8 @@ def test_without_the_appliances_key_nothing_is_verified_and_that_is_said(records
             verified = records.ask(reference_id, "--device-key", named, "--json")
             assert (status, True) == (verified.status, verified.json["verified"]), verified.err
             assert "nothing was verified" not in verified.err
-        assert {records.device_key} == {one["signed_by"] for one in verified.json["manifests"]}
-        assert "wipe-certificate" == verified.json["manifests"][-1]["ended_by"]
+            assert {records.device_key} == {one["signed_by"] for one in verified.json["manifests"]}
+            assert "wipe-certificate" == verified.json["manifests"][-1]["ended_by"]
     other = records.ask(LISTED, "--device-key", "-".join(["0123"] * 8), "--json")
     assert (65, None, []) == (other.status, other.json["listed"], other.json["manifests"])
     assert {"watchlist.manifest-key"} == {one["code"] for one in other.json["broken"]}

@@ -1,5 +1,7 @@
 """Records of ended lists: which there are, what a copy needs, and when they end."""
 
+import os
+import stat
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -10,6 +12,7 @@ from edge_lfr.governance.age_files import AgeIdentity
 from edge_lfr.governance.trust import SigningKey
 from edge_lfr.watchlist.pseudonyms import FOLDER, PENDING, ProtectionOfficer
 from edge_lfr.watchlist.records import (
+    PLACES,
     RECEIPTS,
     STORE,
     RecordCopyError,
@@ -101,6 +104,41 @@ def test_nothing_is_deleted_when_a_copy_fails(tmp_path: Path) -> None:
     for target in (tmp_path / "stick", tmp_path / "file", Path("/proc/none")):
         with pytest.raises(RecordCopyError):
             copy_records(tmp_path, kept_records(tmp_path), target, delete=True)
+    assert 3 == len(names(tmp_path))
+
+
+def test_a_medium_that_spoils_what_it_takes_costs_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stick that says yes and keeps something else: found by reading back, before anything is deleted here."""
+    put(tmp_path, NOW)
+    target = tmp_path / "stick"
+    sync = os.fsync
+
+    def spoiling(descriptor: int) -> None:
+        sync(descriptor)
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.pwrite(descriptor, b"\0", 0)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", spoiling)
+        with pytest.raises(RecordCopyError, match="reads back as something else"):
+            copy_records(tmp_path, kept_records(tmp_path), target, delete=True)
+    assert 3 == len(names(tmp_path))
+    assert [] == [path for path in target.rglob("*") if path.is_file()]
+    assert (3, 3) == copy_records(tmp_path, kept_records(tmp_path), target, delete=True)
+
+
+def test_a_file_that_only_begins_like_the_record_is_no_copy(tmp_path: Path) -> None:
+    """Nor is one that lacks its end."""
+    put(tmp_path, NOW)
+    (record, *_) = kept_records(tmp_path)
+    whole = record.path.read_bytes()
+    for other in (whole + b"x", whole[:-1], b""):
+        target = tmp_path / f"stick-{len(other)}"
+        copy = target / PLACES[record.kind].copied_to / record.path.name
+        copy.parent.mkdir(parents=True)
+        copy.write_bytes(other)
+        with pytest.raises(RecordCopyError, match="exists already"):
+            copy_records(tmp_path, [record], target, delete=True)
     assert 3 == len(names(tmp_path))
 
 
