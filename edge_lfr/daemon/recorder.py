@@ -16,7 +16,7 @@ import structlog
 
 from edge_lfr.clock import Clock
 from edge_lfr.config.appliance import ApplianceConfig
-from edge_lfr.daemon.refusal_limit import RefusalLimit
+from edge_lfr.daemon.refusal_limit import MAX_SOURCES, RefusalLimit
 from edge_lfr.errors import LedgerError
 from edge_lfr.governance.ledger import Ledger
 from edge_lfr.governance.ledger_errors import LedgerDamagedError, LedgerFactError, LedgerOwnerError
@@ -149,7 +149,7 @@ class Recorder:
         except LedgerFactError as error:
             log.error("ledger.defect", ledger_event=event.value, reason=error.message)
             return
-        if event in _LIMITED and not self._limit.admits():
+        if event in _LIMITED and not self._limit.admits(who):
             return
         with self._changed:
             if len(self._kept) >= MAX_KEPT:
@@ -182,7 +182,7 @@ class Recorder:
             if thread.is_alive():
                 log.error("ledger.lingers", waited_s=STOP_LIMIT_S)
                 return
-        self._tell_untold(at_once=True)
+        self._tell_untold()
         self._write()
         self._sign()
         if self._kept:
@@ -211,11 +211,14 @@ class Recorder:
         self._noted_n += 1
         self._changed.notify_all()
 
-    def _tell_untold(self, *, at_once: bool = False) -> None:
-        untold = self._limit.take_untold(at_once=at_once)
-        if untold:
+    def _tell_untold(self) -> None:
+        """With the head of each minute, in the name of whoever caused them; of several that share a line, in ours."""
+        if len(self._kept) + MAX_SOURCES >= MAX_KEPT:
+            return  # they stay counted
+        for source, untold in self._limit.take_untold().items():
             with self._changed:
-                self._keep(LedgerEvent.REFUSED, DAEMON, {"code": FURTHER, "refusals": untold})
+                who = DAEMON if source is None else source
+                self._keep(LedgerEvent.REFUSED, who, {"code": FURTHER, "refusals": untold})
 
     def _write(self) -> None:
         """Write everything that is kept, in order, until the disk refuses."""

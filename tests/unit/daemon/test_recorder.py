@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from edge_lfr.daemon.recorder import DAEMON, MAX_KEPT, Recorder
-from edge_lfr.daemon.refusal_limit import LINES_AN_HOUR
+from edge_lfr.daemon.refusal_limit import LINES_AN_HOUR, MAX_SOURCES, RefusalLimit
 from edge_lfr.governance.ledger_errors import LedgerDamagedError
 from edge_lfr.governance.ledger_events import LedgerEvent
 from edge_lfr.governance.ledger_file import FILE_NAME
@@ -186,7 +186,11 @@ def test_a_head_comes_at_the_start_each_interval_and_with_weight(tmp_path: Path)
 
 
 def test_nobody_fills_the_disk_with_refusals(tmp_path: Path) -> None:
-    """So many an hour have their line; the others are one line with their number, and no other event is held back."""
+    """
+    So many an hour have their line, the others one with their number at the next head; no other event is held back.
+
+    After the hour there is room again; before, further ones are counted again.
+    """
     clock = StoppedClock()
     recorder = recorder_in(tmp_path, clock, head_every_s=0.05)
     for _ in range(LINES_AN_HOUR + 40):
@@ -194,12 +198,44 @@ def test_nobody_fills_the_disk_with_refusals(tmp_path: Path) -> None:
     recorder.note(LedgerEvent.PAUSED, TECHNICIAN)
     assert [*["refused"] * LINES_AN_HOUR, "paused"] == events(tmp_path)
     recorder.start()
-    clock.sleep(3600.0)
     until(lambda: lines(tmp_path)[-1]["facts"].get("refusals") == 40)
+    assert {"uid": 1000} == lines(tmp_path)[-1]["who"]
     recorder.note(LedgerEvent.REFUSED, TECHNICIAN, code="control", verb="stop")
+    until(lambda: lines(tmp_path)[-1]["facts"].get("refusals") == 1)
+    clock.sleep(3600.0)
     recorder.note(LedgerEvent.REFUSED, TECHNICIAN, code="control", verb="stop")
     recorder.stop()
-    assert ["refused"] * 3 == events(tmp_path)[-3:]
+    assert {"code": "control", "verb": "stop"} == lines(tmp_path)[-1]["facts"]
+
+
+def test_nobody_hides_the_refusals_of_another(tmp_path: Path) -> None:
+    """Whoever may send messages and sends them without end leaves every user of the box his own lines."""
+    recorder = recorder_in(tmp_path)
+    for _ in range(LINES_AN_HOUR * 3):
+        recorder.note(LedgerEvent.REFUSED, DAEMON, code="signed", verb="ack")
+    recorder.note(LedgerEvent.REFUSED, TECHNICIAN, code="control", verb="wipe")
+    recorder.note(LedgerEvent.REFUSED, Actor.of_uid(1001), code="control", verb="remove")
+    assert [{"uid": 1000}, {"uid": 1001}] == [line["who"] for line in lines(tmp_path)[-2:]]
+    recorder.stop()
+    last = lines(tmp_path)[-1]
+    assert ({"part": "daemon"}, LINES_AN_HOUR * 2) == (last["who"], last["facts"]["refusals"])
+
+
+def test_the_sources_of_refusals_are_bounded() -> None:
+    """Whoever comes with ever new names shares one budget with all who do, and takes no memory."""
+    clock = StoppedClock()
+    limit = RefusalLimit(clock)
+    for uid in range(MAX_SOURCES):
+        assert limit.admits(Actor.of_uid(uid))
+    admitted = [limit.admits(Actor.of_uid(uid)) for uid in range(MAX_SOURCES, 10 * MAX_SOURCES)]
+    assert LINES_AN_HOUR == sum(admitted)
+    assert limit.admits(Actor.of_uid(0))
+    assert {None: 9 * MAX_SOURCES - LINES_AN_HOUR} == limit.take_untold()
+    assert {} == limit.take_untold()
+    clock.sleep(3600.0)
+    limit.take_untold()
+    assert limit.admits(Actor.of_uid(10 * MAX_SOURCES))
+    assert [Actor.of_uid(10 * MAX_SOURCES)] == list(limit._budgets)
 
 
 def test_a_fact_that_may_not_be_there_is_a_defect_and_no_line(tmp_path: Path) -> None:
