@@ -85,13 +85,13 @@ class WipeProof:
     memory_bytes: int
     memory_hits: int
     processes_unread: int
-    """Children whose memory this process may not read."""
+    """Whose memory could not be read: children that let nobody in, or this process where the kernel refuses."""
 
     file_bytes: int
     file_hits: int
     files_unread: int
     paths_left: int
-    """Files and folders of any list in the store."""
+    """Files and folders of the list in the store; another one may have begun meanwhile."""
 
     deleted_files_open: int
     """Files of the state folder without a name that this process or a child still holds open."""
@@ -105,7 +105,8 @@ class WipeProof:
     def is_clean(self) -> bool:
         """Whether nothing was found, and everything could be looked at."""
         found = self.memory_hits + self.file_hits + self.paths_left + self.deleted_files_open + self.keys_that_open
-        return not found and not self.files_unread and not self.processes_unread and self.fragments > 0
+        unread = self.files_unread + self.processes_unread
+        return not found and not unread and self.fragments > 0 and self.memory_bytes > 0
 
 
 def prove(before: BeforeWipe, *, lists: Path, folder: Path, kek: KeyEncryptingKey | None) -> WipeProof:
@@ -135,7 +136,7 @@ def prove(before: BeforeWipe, *, lists: Path, folder: Path, kek: KeyEncryptingKe
         file_bytes=file_bytes,
         file_hits=file_hits,
         files_unread=files_unread,
-        paths_left=sum(1 for _ in lists.rglob("*")) if lists.is_dir() else 0,
+        paths_left=_paths_left(lists / before.list_id),
         deleted_files_open=sum(1 for _ in _deleted_and_open(folder)),
         keys_that_open=0 if kek is None else sum(_opens(path, before, kek) for path in _files_below(folder)),
         seconds=time.monotonic() - began_s,
@@ -150,11 +151,14 @@ def _search_memory(fragments: Fragments) -> tuple[int, int, int]:
             for piece in reader.pieces(pid):
                 searched += len(piece)
                 hits += fragments.count_in(piece)
-        except PermissionError:  # a decoder lets nobody in; after a wipe none is left that was there before
-            unread += 1
-        except OSError:
-            continue  # it has ended meanwhile, and its memory with it
+        except OSError as error:  # a decoder lets nobody in; after a wipe none is left that was there before
+            has_ended = isinstance(error, (FileNotFoundError, ProcessLookupError)) and pid != os.getpid()
+            unread += not has_ended  # the memory of one that has ended meanwhile went with it
     return searched, hits, unread
+
+
+def _paths_left(folder: Path) -> int:
+    return 1 + sum(1 for _ in folder.rglob("*")) if os.path.lexists(folder) else 0
 
 
 def _descendants(pid: str) -> Iterator[int]:

@@ -1,10 +1,15 @@
 """What a wipe leaves is found by its proof; here on the disk, in tests/system in memory too."""
 
+import errno
+import sqlite3
 from pathlib import Path
 
 import pytest
 
+from edge_lfr import process_memory
 from edge_lfr.governance.keys import KeyEncryptingKey
+from edge_lfr.process_memory import Mapping
+from edge_lfr.watchlist.ended_list import evidence_of, take_evidence
 from edge_lfr.watchlist.store import LISTS
 from edge_lfr.watchlist.wipe_proof import BeforeWipe, WipeProof, prove
 from simulators.watchlists import load, new_store, picture
@@ -89,3 +94,57 @@ def test_junk_is_not_taken_over(junk: bytes) -> None:
     """Whatever a descriptor gave."""
     with pytest.raises(ValueError):  # noqa: PT011 - several are right
         BeforeWipe.from_bytes(junk)
+
+
+@pytest.mark.parametrize("number", [errno.ENOSYS, errno.EPERM, errno.ESRCH])
+def test_a_memory_that_cannot_be_read_proves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """A kernel that refuses the search, however it says so, of this very process."""
+    before = taken(tmp_path)
+    new_store(tmp_path).wipe()
+
+    def refuse(_pid: int) -> list[Mapping]:
+        raise OSError(number, "refused")
+
+    monkeypatch.setattr(process_memory, "mappings_of", refuse)
+    proof = proved(tmp_path, before)
+    assert (0, 1) == (proof.memory_bytes, proof.processes_unread)
+    assert not proof.is_clean
+
+
+def test_a_memory_of_which_nothing_was_read_proves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No page let itself be read, and no call failed."""
+    before = taken(tmp_path)
+    new_store(tmp_path).wipe()
+    monkeypatch.setattr(process_memory, "mappings_of", lambda _: [])
+    proof = proved(tmp_path, before)
+    assert (0, 0) == (proof.memory_bytes, proof.processes_unread)
+    assert not proof.is_clean
+
+
+def test_a_list_that_is_loaded_meanwhile_is_not_what_was_wiped(tmp_path: Path) -> None:
+    """Its paths are its own."""
+    before = taken(tmp_path)
+    store = new_store(tmp_path)
+    store.wipe()
+    load(store, range(3))
+    assert 0 == proved(tmp_path, before).paths_left
+
+
+@pytest.mark.parametrize("error", [MemoryError, sqlite3.DatabaseError, RuntimeError])
+def test_evidence_never_keeps_a_list_from_being_destroyed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
+    """Whatever fails while it is taken, there is none."""
+    store = new_store(tmp_path)
+    load(store, range(3))
+
+    def fail(*_: object) -> None:
+        raise error
+
+    assert take_evidence(store) is not None
+    monkeypatch.setattr(BeforeWipe, "of", fail)
+    assert take_evidence(store) is None
+    with store.open() as watchlist:
+        assert evidence_of(watchlist) is None
