@@ -19,7 +19,7 @@ from pydantic import ValidationError
 
 from edge_lfr.clock import Clock, SystemClock
 from edge_lfr.durable_files import write_durably
-from edge_lfr.errors import LedgerError
+from edge_lfr.errors import EdgeLfrError, LedgerError
 from edge_lfr.governance.ledger_file import FILE_NAME as LEDGER_NAME
 from edge_lfr.governance.ledger_file import newest_time
 from edge_lfr.governance.trusted_time import BUILT_ON, SECOND_NS, Doubt, TimeNote, TimeVerdict, TimeWatch
@@ -47,6 +47,14 @@ TIMEDATECTL: Final = "/usr/bin/timedatectl"
 
 ASKING_LIMIT_S: Final = 2.0
 """`timedatectl` asks a service that may have to be started; chosen, not measured."""
+
+
+class ClockNoteError(EdgeLfrError):
+    """What is to be remembered of the clock cannot be written."""
+
+    code = "clock.note"
+    exit_status = os.EX_IOERR
+    remedy = "see that the disk of the state folder has room and can be written, then confirm the time again"
 
 
 class Kernel(Protocol):
@@ -176,10 +184,15 @@ class TrustedTime:
 
         Raises:
             ClockError: It is earlier than this program.
-            OSError: It cannot be noted.
+            ClockNoteError: It cannot be noted, so that everything is as before.
         """
+        before = self._watch.note
         verdict = self._watch.confirm()
-        self._write()
+        try:
+            self._write()
+        except OSError as error:
+            self._watch.take_back(before)
+            raise ClockNoteError(f"{self._path}: cannot be written: {error.strerror}") from error
         return verdict
 
     def _is_worth_noting(self) -> bool:

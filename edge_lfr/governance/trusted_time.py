@@ -258,6 +258,10 @@ class TimeWatch:
         self._last = reading
         return self._verdict(0)
 
+    def take_back(self, note: TimeNote) -> None:
+        """Remember again what was so before a confirmation that nobody could keep."""
+        self._note = note
+
     def _impossible(self, wall: datetime) -> Doubt | None:
         if wall < BUILT_ON:
             return Doubt.BEFORE_BUILD

@@ -1,6 +1,8 @@
 """What is remembered of the clock on the disk, and what the kernel says of it."""
 
 import json
+import re
+import shutil
 import stat
 from datetime import timedelta
 from pathlib import Path
@@ -12,7 +14,15 @@ from hypothesis import strategies as st
 
 from edge_lfr.clock import SystemClock
 from edge_lfr.governance import clock_note
-from edge_lfr.governance.clock_note import FILE_NAME, MAX_NOTE_BYTES, SystemKernel, TrustedTime, glance, read_note
+from edge_lfr.governance.clock_note import (
+    FILE_NAME,
+    MAX_NOTE_BYTES,
+    ClockNoteError,
+    SystemKernel,
+    TrustedTime,
+    glance,
+    read_note,
+)
 from edge_lfr.governance.trusted_time import BUILT_ON, Doubt, TimeNote
 from simulators.clock import StoppedClock
 from simulators.ledgers import new_ledger
@@ -71,6 +81,26 @@ def test_a_confirmation_is_on_the_disk(tmp_path: Path, clock: StoppedClock) -> N
     assert not time.look().is_trusted
     time.confirm()
     assert begin(tmp_path, clock).look().is_trusted
+
+
+def test_a_confirmation_that_cannot_be_kept_is_none(tmp_path: Path, clock: StoppedClock) -> None:
+    """The disk refuses: whoever confirmed is told, and the time is doubted as before, for as long as before."""
+    folder = tmp_path / "state"
+    folder.mkdir()
+    time = begin(folder, clock)
+    time.look()
+    clock.step(86_400.0)
+    clock.advance(1.0)
+    time.look()
+    shutil.rmtree(folder)
+    with pytest.raises(ClockNoteError, match=re.escape("clock.json")):
+        time.confirm()
+    clock.advance(1.0)
+    verdict = time.look()
+    assert (Doubt.JUMPED, 2.0) == (verdict.doubt, verdict.doubted_s)
+    folder.mkdir()
+    assert time.confirm().is_trusted
+    assert time.look().is_trusted
 
 
 def test_no_time_is_earlier_than_the_ledger(tmp_path: Path, clock: StoppedClock) -> None:
