@@ -12,7 +12,7 @@ from edge_lfr.cli.authority_here import create_new, device_of, judged_here, own_
 from edge_lfr.cli.authority_notes import note_installed, note_revoked
 from edge_lfr.cli.authority_page import facts_of, key_in_words, moment, page_of, state_in_words, step_lines
 from edge_lfr.cli.consent import require_consent
-from edge_lfr.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption, YesOption, new_app
+from edge_lfr.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption, PolicyOption, YesOption, new_app
 from edge_lfr.cli.output import say, write, write_json
 from edge_lfr.cli.telling import tell_daemon
 from edge_lfr.clock import SystemClock
@@ -44,15 +44,18 @@ def sign(
     file: Annotated[Path, typer.Argument(metavar="DRAFT", help="From `edge-lfr authority draft`.")],
     out: OutArgument,
     key: KeyOption,
+    config: PolicyOption = None,
     yes: YesOption = False,
     json: JsonOption = False,
 ) -> None:
     """
     Read a draft aloud, ask, date it and sign it.
 
-    Exit status 65 while a field is open or says what policy does not allow; every such field is named.
+    With --config by the policy of the force, without by published practice. Exit status 65 while a field is open or
+    says what policy does not allow; every such field is named.
     """
-    document = ready_to_sign(read_bounded(file), SystemClock().utc_now(), AuthorityPolicy())
+    policy = AuthorityPolicy() if config is None else load_config(config).policy.authority
+    document = ready_to_sign(read_bounded(file), SystemClock().utc_now(), policy)
     _sign(document, document.content, key, out, json=json, yes=yes, verb="sign")
 
 
@@ -126,14 +129,16 @@ def verify(
 @app.command(epilog="Example: edge-lfr authority install /media/stick/friday.signed.json")
 def install(file: FileArgument, config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False) -> None:
     """
-    Verify an authority and keep it on this appliance, in place of the one before; a running daemon arms by it.
+    Verify an authority, also against the model pack, and keep it here in place of the one before; a daemon arms by it.
 
     Exit status 65 with the field and what to do where it does not verify here; the one before stays then.
     """
     loaded, now = load_config(config), SystemClock().utc_now()
+    untrusted = read_bounded(file)
+    judged_here(loaded, untrusted, now).believed()  # asks the model pack besides
     verified = install_authority(
         loaded.mode_directory,
-        read_bounded(file),
+        untrusted,
         trust=trusted_here(loaded),
         device=device_of(loaded),
         device_fingerprint=own_fingerprint(loaded),

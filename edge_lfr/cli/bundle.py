@@ -9,10 +9,12 @@ import typer
 from pydantic import ValidationError
 
 from edge_lfr.cli.enrolment_report import MAX_SHOWN
-from edge_lfr.cli.options import JsonOption
+from edge_lfr.cli.options import JsonOption, PolicyOption
 from edge_lfr.cli.output import say, write, write_fields, write_json, write_table
 from edge_lfr.cli.progress import counting
 from edge_lfr.clock import SystemClock
+from edge_lfr.config.load import load_config
+from edge_lfr.config.policy import WatchlistPolicy
 from edge_lfr.errors import AgeFileError, WatchlistFormatError
 from edge_lfr.governance.age_files import AgeRecipient
 from edge_lfr.governance.trust import SigningKey, shown_fingerprint
@@ -20,7 +22,7 @@ from edge_lfr.terms import Mode
 from edge_lfr.watchlist.bundle.building import Plan, plan_bundle
 from edge_lfr.watchlist.bundle.composition import compose
 from edge_lfr.watchlist.bundle.manifest import MANIFEST_EXPECTED, MAX_DEVICES, SCHEMA, BundleHead
-from edge_lfr.watchlist.bundle.rules import stale
+from edge_lfr.watchlist.bundle.rules import POLICY, stale
 from edge_lfr.watchlist.bundle.writing import SUFFIX, WrittenBundle, require_free, write_bundle
 from edge_lfr.watchlist.fields import TIME_EXPECTED, checked_time
 from edge_lfr.watchlist.source import read_source
@@ -100,30 +102,33 @@ def build(
         bool, typer.Option("--leave-out-refused", help="Make the bundle without the rows that are refused.")
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace OUT when it is there.")] = False,
+    config: PolicyOption = None,
     json: JsonOption = False,
 ) -> None:
     """
     Make one signed and encrypted file of a folder, for the appliances that are named; only they can read it.
 
     Run it where the watchlist is made: nothing of an appliance is needed but its recipient, from `edge-lfr keys show
-    --recipient`. Every row is judged first: who is refused is told by line and reason, and then nothing is written
-    unless --leave-out-refused. Nothing is ever written in clear. An appliance takes the bundle until the extract is
-    24 h old. Exit status 65 when rows are refused or the format is broken, 73 when OUT cannot be written.
+    --recipient`. Every row is judged first, with --config by the force's policy, without by published practice: who is
+    refused is told by line and reason, and then nothing is written unless --leave-out-refused. Nothing is ever written
+    in clear. An appliance takes the bundle until the extract is 24 h old. Exit status 65 when rows are refused or the
+    format is broken, 73 when OUT cannot be written.
     """
+    policy = POLICY if config is None else load_config(config).policy.watchlist
     now = SystemClock().utc_now()
     head = _head(
         mode=Mode.TRAINING if training else Mode.OPERATIONAL,
         issuer=issuer,
         devices=tuple(device),
         list_id=list_id,
-        extracted_at=_drawn_at(extracted_at, now),
+        extracted_at=_drawn_at(extracted_at, now, policy),
     )
     signing = SigningKey.load(key)
     recipients = _recipients(to or [], to_file or [])
     require_free(out, may_replace=force)
     source = read_source(folder)
     with counting("reading", source.picture_count) as advance:
-        plan = plan_bundle(source, now, advance)
+        plan = plan_bundle(source, now, advance, policy=policy)
     written = None
     if plan.entries and (leave_out_refused or not plan.refused):
         with counting("writing", len(plan.pictures)) as advance:
@@ -142,13 +147,13 @@ def build(
         raise typer.Exit(os.EX_DATAERR)
 
 
-def _drawn_at(untrusted: str, now: datetime) -> datetime:
+def _drawn_at(untrusted: str, now: datetime, policy: WatchlistPolicy) -> datetime:
     try:
         drawn_at = checked_time(untrusted)
     except ValueError:
         message = f"--extracted-at: expected {TIME_EXPECTED}"
         raise typer.BadParameter(message) from None
-    reason = stale(drawn_at, now)
+    reason = stale(drawn_at, now, policy)
     if reason is not None:
         message = (
             f"--extracted-at: {reason}: {drawn_at.isoformat()}, and here it is {now.isoformat(timespec='seconds')}"

@@ -3,6 +3,7 @@
 import os
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,18 +11,23 @@ from typing import Annotated, Any
 import typer
 
 from edge_lfr.cli.authority_here import device_of, trusted_here
+from edge_lfr.cli.loading import admitted_here
 from edge_lfr.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption
 from edge_lfr.cli.output import say, say_error, write_fields, write_json, write_table
 from edge_lfr.cli.progress import counting
 from edge_lfr.clock import SystemClock
+from edge_lfr.config.appliance import ApplianceConfig
 from edge_lfr.config.load import load_config
+from edge_lfr.errors import AuthorityMissingError
 from edge_lfr.governance.device_keys import DeviceKeys
+from edge_lfr.governance.installed_authority import read_installed
 from edge_lfr.governance.trust import TrustedKey, shown_fingerprint
+from edge_lfr.terms import Mode
+from edge_lfr.watchlist.bundle.admission import AdmittedBundle, LoadTerms, admit
 from edge_lfr.watchlist.bundle.composition import DatedPictures, compose
 from edge_lfr.watchlist.bundle.manifest import BundleManifest, parse_manifest
-from edge_lfr.watchlist.bundle.reading import BundleReader, OpenedBundle, open_bundle
+from edge_lfr.watchlist.bundle.reading import OpenedBundle, open_bundle
 from edge_lfr.watchlist.bundle.refusals import BundleRefusal, BundleRefusedError
-from edge_lfr.watchlist.bundle.rules import judge
 
 BundleArgument = Annotated[Path, typer.Argument(metavar="FILE", help="A bundle, NAME.lfrw.")]
 
@@ -39,35 +45,29 @@ def verify(bundle: BundleArgument, config: ConfigOption = DEFAULT_CONFIG, json: 
     Read a bundle to its last byte as a load would, without enrolling or writing anything.
 
     Checked are the encryption, the issuer's signature, mode, appliance and age of the extract, and the digest of every
-    picture. Entries that a load would refuse are counted by reason. Exit status 65 when anything is wrong.
+    picture. Entries that a load would refuse are counted by reason. In operation the installed authority decides too:
+    whose list, which one, how many people of which categories. Exit status 65 when anything is wrong.
     """
     loaded = load_config(config)
-    keys = DeviceKeys.load(loaded.device_directory)
     now = SystemClock().utc_now()
-    with (
-        open_bundle(bundle) as file,
-        BundleReader(
-            file,
-            keys.receiving,
-            trusted_here(loaded),
-            mode=loaded.mode,
-            device=device_of(loaded),
-            device_fingerprint=keys.fingerprint,
-            now=now,
-        ) as reader,
-    ):
+    is_authorised = _is_authority_installed(loaded)
+    judged = admitted_here(loaded, bundle) if is_authorised else _admitted_alone(loaded, bundle, now)
+    with judged as admitted:
+        reader = admitted.reader
         pictures = reader.manifest.picture_count
         with counting("verifying", pictures) as advance:
             for picture in reader.pictures():
                 advance(picture.picture_number, pictures)
         facts = _facts(reader.manifest, reader.digest, now)
-        refused = _refused(reader.manifest, now)
+        refused = _counted_reasons(admitted.refused)
         facts = {"issuer": _issuer(reader.issuer), **facts, "entries_a_load_refuses": refused}
     if json:
         write_json("watchlist-verify/1", {"verified": True, **facts})
         return
     write_fields(facts)
     say("genuine to its last byte, and every picture is the one that was signed")
+    if loaded.mode is Mode.OPERATIONAL and not is_authorised:
+        say("no authority is installed: whose list it should be, which one and how long was not asked")
 
 
 def inspect(
@@ -119,6 +119,31 @@ def inspect(
     say("the issuer's signature is right; the pictures were not read: `edge-lfr watchlist verify` reads them")
 
 
+def _is_authority_installed(config: ApplianceConfig) -> bool:
+    """Whether a load would ask one; what it says is judged there."""
+    if config.mode is Mode.TRAINING:
+        return False
+    try:
+        read_installed(config.mode_directory)
+    except AuthorityMissingError:
+        return False
+    return True
+
+
+def _admitted_alone(config: ApplianceConfig, bundle: Path, now: datetime) -> AbstractContextManager[AdmittedBundle]:
+    """As a load of this mode would judge it that no authority decides."""
+    return admit(
+        bundle,
+        DeviceKeys.load(config.device_directory),
+        trusted_here(config),
+        mode=config.mode,
+        device=device_of(config),
+        now=now,
+        terms=LoadTerms.of_training(now),
+        policy=config.policy.watchlist,
+    )
+
+
 def _issuer(key: TrustedKey) -> dict[str, Any]:
     """Who signed, as this appliance's own trust folder names the key."""
     return {"name": key.name, "fingerprint": shown_fingerprint(key.fingerprint), "role": key.role.value}
@@ -147,14 +172,9 @@ def _facts(manifest: BundleManifest, digest: str, now: datetime) -> dict[str, An
     }
 
 
-def _refused(manifest: BundleManifest, now: datetime) -> dict[str, int]:
-    """How often each rule speaks against an entry; the deployment's own rules are asked by the load."""
-    reasons = Counter(
-        reason.value
-        for entry in manifest.entries
-        for reason in judge(entry.entry(), at=now, authorised_categories=None, taken_on=entry.taken_on)
-    )
-    return dict(reasons.most_common())
+def _counted_reasons(refused: Mapping[int, tuple[str, ...]]) -> dict[str, int]:
+    """How often each rule speaks against an entry."""
+    return dict(Counter(reason for reasons in refused.values() for reason in reasons).most_common())
 
 
 def _counted(counts: Mapping[Any, int]) -> dict[str, int]:

@@ -12,6 +12,14 @@ ConfigOption: TypeAlias = Annotated[
     typer.Option("--config", metavar="FILE", envvar="EDGE_LFR_CONFIG", help="The appliance's configuration."),
 ]
 
+PolicyOption: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        "--config", metavar="FILE", envvar="EDGE_LFR_CONFIG", help="Of an appliance, for the force's own policy."
+    ),
+]
+"""Where no appliance is, published practice holds."""
+
 JsonOption: TypeAlias = Annotated[bool, typer.Option("--json", help="Write the result as one JSON object.")]
 
 YesOption: TypeAlias = Annotated[bool, typer.Option("--yes", help="Do not ask.")]

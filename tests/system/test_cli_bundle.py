@@ -8,11 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from edge_lfr.governance.age_files import AgeRecipient
+from edge_lfr.governance.age_files import AgeIdentity, AgeRecipient
+from edge_lfr.governance.documents import Envelope, Kind, canonical
 from edge_lfr.governance.trust import Role, SigningKey
 from simulators.archives import put, tar
+from simulators.authorities import content_at
 from simulators.bundles import ARCHIVE_DEFECTS, Draft, Parties, encrypted
 from simulators.command import Command, Finished
+from simulators.packs import entry_0095
 
 NOW = datetime.now(tz=UTC)
 
@@ -83,6 +86,43 @@ def test_what_was_made_by_hand_is_verified(
     assert trainer["fingerprint"] == done.json["issuer"]["fingerprint"]
     assert "Trainer" == done.json["issuer"]["name"]
     says_no_label(done)
+
+
+def test_the_forces_own_policy_is_asked(edge_lfr: Command, bundle: Path) -> None:
+    """What a load refuses, its rehearsal counts; an extract that is too old for the force is refused by both."""
+    strict = {"EDGE_LFR__POLICY__WATCHLIST__LONGEST_LIFE_DAYS": "0.001"}
+    done = edge_lfr("watchlist", "verify", str(bundle), "--json", environ=strict)
+    assert {"expires-too-late": 3} == done.json["entries_a_load_refuses"]
+    old = edge_lfr(
+        "watchlist", "verify", str(bundle), environ={"EDGE_LFR__POLICY__WATCHLIST__MAX_EXTRACT_AGE_H": "0.000001"}
+    )
+    assert (os.EX_DATAERR, True) == (old.status, "extract" in old.err)
+
+
+def test_in_operation_the_installed_authority_is_asked(
+    edge_lfr: Command, folder: Path, draft: Draft, recipient: AgeRecipient
+) -> None:
+    """Before one is installed, that is said; then another list than it names is refused, as a load refuses it."""
+    for role, key in (("issue", "issue.key"), ("authorise", "officer.key")):
+        assert 0 == edge_lfr("keys", "new", role, key, f"trust.d/{role}.toml", "--name", role).status
+    issue, authorise = SigningKey.load(folder / "issue.key"), SigningKey.load(folder / "officer.key")
+    draft.signer = issue
+    draft.manifest["mode"] = "operational"
+    path = folder / "operational.lfrw"
+    path.write_bytes(encrypted(draft.plain(), recipient))
+    officer = AgeIdentity.generate().recipient.text
+    environ = {"EDGE_LFR__MODE": "operational", "EDGE_LFR__TRUST__PROTECTION_OFFICER": officer}
+    verify = ("watchlist", "verify", str(path))
+
+    alone = edge_lfr(*verify, environ=environ)
+    assert (0, True) == (alone.status, "no authority is installed" in alone.err), alone.err
+    content = content_at(NOW.replace(microsecond=0)) | {"force": "anytown", "pack_digest": entry_0095().digest}
+    content["watchlist"] |= {"issuer_key": issue.fingerprint, "list_id": "june-01"}
+    signed = Envelope(Kind.AUTHORITY, canonical(content), ()).with_signature(authorise)
+    (folder / "signed.json").write_bytes(signed.wire())
+    assert 0 == edge_lfr("authority", "install", "signed.json", environ=environ).status
+    other = edge_lfr(*verify, environ=environ)
+    assert (os.EX_DATAERR, True) == (other.status, "june-01" in other.err), other.err
 
 
 def test_verifying_writes_nothing(edge_lfr: Command, bundle: Path) -> None:

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 import pytest
 
-from simulators.command import ENTRY_POINT, Finished
+from simulators.command import CONFIG, ENTRY_POINT, Finished
 from simulators.watchlists import CSV_HEADER, csv_row
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -127,6 +127,17 @@ def test_refused_rows_are_told_by_line_and_reason(issuer: Issuer) -> None:
     assert (0, 4, 4) == (partial.status, *(partial.json["bundle"][name] for name in ("entries", "pictures")))
     assert "2 references are left out" in partial.err
     assert "Hush" not in f"{done}{in_words}{partial}"
+
+
+def test_the_forces_own_policy_is_asked(issuer: Issuer) -> None:
+    """An issuer who has the configuration of an appliance makes no bundle that all of them refuse."""
+    (issuer.folder / "van.toml").write_text(f"{CONFIG}\n[policy.watchlist]\nlongest_life_days = 0.001\n")
+    done = issuer.build("--config", "van.toml", "--json")
+    assert [["expires-too-late"]] * 4 == [row["reasons"] for row in done.json["refused"]]
+    (issuer.folder / "van.toml").write_text(f"{CONFIG}\n[policy.watchlist]\nmax_extract_age_h = 1\n")
+    drawn = NOW - timedelta(hours=2)
+    assert "extract-too-old" in issuer.build("--config", "van.toml", extracted_at=drawn).err
+    assert os.EX_OK == issuer.build(extracted_at=drawn).status
 
 
 def test_a_list_of_refused_rows_alone_is_no_bundle(issuer: Issuer) -> None:

@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+from edge_lfr.config.policy import WatchlistPolicy
 from edge_lfr.watchlist.bundle.composition import DatedPictures
 from edge_lfr.watchlist.bundle.manifest import ManifestEntry, ManifestPicture
-from edge_lfr.watchlist.bundle.rules import judge
+from edge_lfr.watchlist.bundle.rules import POLICY, judge
 from edge_lfr.watchlist.bundle.writing import Progress, describe
 from edge_lfr.watchlist.pictures import PictureRefusedError
 from edge_lfr.watchlist.source import WatchlistSource
@@ -43,7 +44,13 @@ class Plan:
             yield DatedPictures(entry.entry(), entry.taken_on)
 
 
-def plan_bundle(source: WatchlistSource, at: datetime, progress: Progress = lambda _done, _total: None) -> Plan:
+def plan_bundle(
+    source: WatchlistSource,
+    at: datetime,
+    progress: Progress = lambda _done, _total: None,
+    *,
+    policy: WatchlistPolicy = POLICY,
+) -> Plan:
     """
     Judge every entry of a folder and read every picture of those that are lawful.
 
@@ -53,11 +60,14 @@ def plan_bundle(source: WatchlistSource, at: datetime, progress: Progress = lamb
         at: Aware; when the bundle is made.
 
         progress: Told after each reference's pictures.
+
+        policy: The numbers of the rules.
     """
     plan = Plan()
     done = 0
     for entry, rows in source.listed():
-        reasons = judge(entry, at=at, authorised_categories=None, taken_on=[row.taken_on for row in rows])
+        taken_on = [row.taken_on for row in rows]
+        reasons = judge(entry, at=at, authorised_categories=None, taken_on=taken_on, policy=policy)
         described: list[ManifestPicture] = []
         if reasons:
             plan.refused.append(RefusedRow(rows[0].line, entry.reference_id, reasons))

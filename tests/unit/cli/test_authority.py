@@ -158,6 +158,15 @@ class TestSign:
         assert os.EX_DATAERR == done.status
         assert {"purpose: still to be written", "staff.operators.0: still to be written"} <= set(done.err.splitlines())
 
+    def test_the_forces_own_policy_holds(self, edge_lfr: Terminal) -> None:
+        """An officer does not sign what every appliance of the force will refuse."""
+        drafted(edge_lfr)
+        (edge_lfr.folder / "strict.toml").write_text(f"{CONFIG}\n[policy.authority]\nnotice_before_h = 48.0\n")
+        call = ("authority", "sign", "draft.json", "signed.json", "--key", "officer.key", "--yes")
+        done = edge_lfr(*call, config="strict.toml")
+        assert (os.EX_DATAERR, True) == (done.status, "notice_given_at" in done.err)
+        assert 0 == edge_lfr(*call).status
+
     def test_an_urgent_one_is_countersigned(self, edge_lfr: Terminal) -> None:
         """By another key than the first."""
         name = signed(edge_lfr, "--rank", "inspector", "--countersign-by", (ENDS - timedelta(hours=1)).isoformat())
@@ -190,6 +199,9 @@ class TestVerify:
         draft["content"]["threshold"] = 0.3
         (folder / "low.draft").write_text(json.dumps(draft))
         assert 0 == edge_lfr("authority", "sign", "low.draft", "low.json", "--key", "officer.key", "--yes").status
+        done = edge_lfr("authority", "install", "low.json")
+        assert (os.EX_DATAERR, True) == (done.status, "threshold" in done.err)
+        assert os.EX_CONFIG == edge_lfr("authority", "show").status
         done = edge_lfr("authority", "verify", "low.json")
         assert os.EX_DATAERR == done.status
         assert "8 pack             refused" in done.out
