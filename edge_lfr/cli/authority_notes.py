@@ -3,7 +3,7 @@
 from edge_lfr.config.appliance import ApplianceConfig
 from edge_lfr.daemon.command_notes import note_from_command
 from edge_lfr.daemon.control import ControlClient
-from edge_lfr.governance.authority import VerifiedAuthority
+from edge_lfr.governance.authority import AuthorityState, VerifiedAuthority
 from edge_lfr.governance.ledger_events import LedgerEvent
 from edge_lfr.governance.ledger_lines import written_time
 from edge_lfr.governance.revocation import TakenRevocation
@@ -21,7 +21,8 @@ def note_installed(config: ApplianceConfig, verified: VerifiedAuthority) -> None
         "starts_at": written_time(verified.authority.begins_at),
         "ends_at": written_time(verified.authority.ends_at),
     }
-    note_from_command(config, LedgerEvent.AUTHORITY_ACCEPTED, facts)
+    if verified.state is not AuthorityState.ENDED:  # then it was accepted before, and is countersigned in time
+        note_from_command(config, LedgerEvent.AUTHORITY_ACCEPTED, facts)
     if verified.countersigner is not None:
         second = {"authority_sha256": verified.digest, "key": shown_fingerprint(verified.countersigner.fingerprint)}
         note_from_command(config, LedgerEvent.AUTHORITY_COUNTERSIGNED, second)

@@ -13,7 +13,7 @@ from enum import StrEnum
 from edge_lfr.config.policy import AuthorityPolicy
 from edge_lfr.errors import AuthorityError
 from edge_lfr.governance.authority_content import Authority
-from edge_lfr.governance.authority_rules import faults_in
+from edge_lfr.governance.authority_rules import faults_in, same_person
 from edge_lfr.governance.documents import (
     REMEDIES,
     DocumentRefusedError,
@@ -254,8 +254,7 @@ def judge_authority(
     else:
         found(Step.WINDOW, window_of(authority, now))
     # (6) its countersignature
-    countersigner = keys[1] if len(keys) > 1 else None
-    found(Step.COUNTERSIGNATURE, *_countersignature(authority, countersigner, now))
+    found(Step.COUNTERSIGNATURE, *_countersignature(authority, countersigner_of(keys), now))
     # (7) its revocation
     revocation = None if revocations is None else revocations.of(authority, device)
     found(Step.REVOCATION, "not revoked" if revocation is None else f"revoked: {revocation.reason_code}")
@@ -267,7 +266,7 @@ def judge_authority(
 def _verified(
     authority: Authority, digest: str, keys: Sequence[TrustedKey], revocation: Revocation | None, now: datetime
 ) -> VerifiedAuthority:
-    signer, countersigner = keys[0], keys[1] if len(keys) > 1 else None
+    signer, countersigner = keys[0], countersigner_of(keys)
     is_due = authority.is_urgent and countersigner is None
     state = window_of(authority, now)
     if revocation is not None:
@@ -284,6 +283,11 @@ def _verified(
         revocation=revocation,
         runs_until=authority.ends_at if deadline is None else min(authority.ends_at, deadline),
     )
+
+
+def countersigner_of(keys: Sequence[TrustedKey]) -> TrustedKey | None:
+    """The first of the signers who is another person than the first one: two keys of one officer are one signature."""
+    return next((key for key in keys if same_person(key.name) != same_person(keys[0].name)), None)
 
 
 def window_of(authority: Authority, now: datetime) -> AuthorityState:

@@ -14,9 +14,9 @@ from edge_lfr.governance.authority import (
     VerifiedAuthority,
     check_authority,
 )
-from edge_lfr.governance.documents import MAX_DOCUMENT_BYTES, DocumentRefusedError, Fault, Kind, read_envelope
+from edge_lfr.governance.documents import MAX_DOCUMENT_BYTES, DocumentRefusedError, Envelope, Fault, Kind, read_envelope
 from edge_lfr.governance.revocation import Revocations
-from edge_lfr.governance.trust import TrustStore
+from edge_lfr.governance.trust import TrustedKey, TrustStore
 
 FILE_NAME: Final = "authority.json"
 
@@ -34,8 +34,9 @@ def install_authority(
     """
     Verify an authority and keep it in place of the one before, which stays where this one is refused.
 
-    A countersignature has no time of its own. Where the same authority has been here without one until its deadline
-    passed, the one that brings it is late and refused; one that arrives for the first time is taken at its word.
+    A countersignature has no time of its own: it counts if it was here before its deadline. After it only the very file
+    that is installed is taken again, whatever else was installed between. In time it is taken also after the end, so
+    that a short deployment that could not wait is answered for; it lets nothing run any more.
 
     Args:
         mode_directory: The state folder of the mode, in that of the box, where revocations lie.
@@ -53,7 +54,7 @@ def install_authority(
         policy: What the force allows; the published practice when None.
 
     Raises:
-        AuthorityRefusedError: It does not verify, has ended, was revoked, or was countersigned too late.
+        AuthorityRefusedError: It does not verify, has ended, was revoked, or its countersignature came too late.
         RevocationError: It cannot be said what was revoked.
         AuthorityStorageError: It cannot be kept.
     """
@@ -66,7 +67,8 @@ def install_authority(
         policy=policy,
         revocations=Revocations.load(mode_directory.parent),
     )
-    if verified.state is AuthorityState.ENDED:
+    before = _same_before(mode_directory, verified)
+    if verified.state is AuthorityState.ENDED and not _is_countersigned_now(verified, before):
         raise AuthorityRefusedError(
             AuthorityRefusal.ENDED, (Fault("ends_at", "has passed", "have a new one signed, and check the clock"),)
         )
@@ -74,9 +76,9 @@ def install_authority(
         raise AuthorityRefusedError(
             AuthorityRefusal.REVOKED, (Fault("authority_id", "was revoked here", "have a new one signed"),)
         )
-    if _is_countersigned_late(mode_directory, verified, now):
+    if _is_countersigned_late(verified, before, now):
         remedy = "end the deployment; have a new authority signed"
-        fault = Fault("countersign_by", "it was here without a countersignature until then", remedy)
+        fault = Fault("countersign_by", "it was not here with a countersignature before then", remedy)
         raise AuthorityRefusedError(AuthorityRefusal.COUNTERSIGN_OVERDUE, (fault,))
     path = mode_directory / FILE_NAME
     try:
@@ -148,16 +150,28 @@ def load_installed(
     )
 
 
-def _is_countersigned_late(mode_directory: Path, verified: VerifiedAuthority, now: datetime) -> bool:
-    deadline = verified.authority.countersign_by
-    if deadline is None or now < deadline:
-        return False
+def _same_before(mode_directory: Path, verified: VerifiedAuthority) -> Envelope | None:
+    """The installed file, if it is the same authority with whatever signatures; None where it is another, or none."""
     try:
         before = read_envelope(read_installed(mode_directory), Kind.AUTHORITY)
     except (AuthorityMissingError, DocumentRefusedError):
+        return None
+    return before if before.digest == verified.digest else None
+
+
+def _is_countersigned_now(verified: VerifiedAuthority, before: Envelope | None) -> bool:
+    """Whether it brings the countersignature to an authority that is here."""
+    second = verified.countersigner
+    return verified.authority.is_urgent and before is not None and second is not None and not _has(before, second)
+
+
+def _is_countersigned_late(verified: VerifiedAuthority, before: Envelope | None, now: datetime) -> bool:
+    deadline, second = verified.authority.countersign_by, verified.countersigner
+    if deadline is None or now < deadline:
         return False
-    return (
-        before.digest == verified.digest
-        and verified.countersigner is not None
-        and (verified.countersigner.fingerprint not in {each.key for each in before.signatures})
-    )
+    return before is None or second is None or not _has(before, second)
+
+
+def _has(before: Envelope, key: TrustedKey) -> bool:
+    """Whether this key really signed it: a name without its signature was never one."""
+    return any(each.key == key.fingerprint and before.is_signed_by(key.public, each) for each in before.signatures)

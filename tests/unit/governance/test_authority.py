@@ -1,5 +1,6 @@
 """Whether a deployment is authorised: each numbered step has an authority that fails there."""
 
+import json
 from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -24,7 +25,7 @@ from edge_lfr.governance.authority import (
 from edge_lfr.governance.installed_authority import FILE_NAME, install_authority, load_installed
 from edge_lfr.governance.revocation import Revocations, take_revocation
 from edge_lfr.governance.signed import CLOCK_TOLERANCE
-from edge_lfr.governance.trust import Role, SigningKey
+from edge_lfr.governance.trust import Role, SigningKey, create_key
 from simulators.authorities import DEVICE, Force
 
 PLACES = (
@@ -234,6 +235,21 @@ class TestSteps:
         wire = force.signed(force.urgent(), force.officer, key)
         assert AuthorityState.COUNTERSIGN_DUE is check(force, wire, at=force.now + timedelta(hours=1)).state
 
+    def test_6_two_keys_of_one_officer_are_one(self, force: Force) -> None:
+        """However the name is written in the trust folder."""
+        spare = create_key(
+            Role.AUTHORISE,
+            force.folder / "spare.key",
+            force.trust_folder / "spare.toml",
+            name="OFFICER",
+            clock=force.clock,
+        )
+        begun = force.now + timedelta(hours=1)
+        twice = force.signed(force.urgent(), force.officer, spare)
+        assert AuthorityState.COUNTERSIGN_DUE is check(force, twice, at=begun).state
+        three = force.signed(force.urgent(), force.officer, spare, force.second)
+        assert AuthorityState.OPEN is check(force, three, at=begun).state
+
     def test_6_before_the_window_nothing_is_due_yet(self, force: Force) -> None:
         """The state is that of the window."""
         assert AuthorityState.NOT_YET is check(force, force.signed(force.urgent())).state
@@ -354,10 +370,66 @@ class TestInstalled:
             install(force, force.signed(content, force.officer, force.second))
         assert AuthorityRefusal.COUNTERSIGN_OVERDUE is caught.value.refusal
         force.clock.advance(-1)
+        claimed = json.loads(force.signed(content, force.officer, force.second))
+        claimed["signatures"][1]["signature"] = claimed["signatures"][0]["signature"]
+        install(force, json.dumps(claimed).encode())
+        force.clock.advance(1)
+        with pytest.raises(AuthorityRefusedError, match="countersign-overdue"):
+            install(force, force.signed(content, force.officer, force.second))
+        force.clock.advance(-1)
         install(force, force.signed(content, force.officer, force.second))
         force.clock.advance(1)
         assert AuthorityState.OPEN is installed(force).state
         assert AuthorityState.OPEN is install(force, force.signed(content, force.officer, force.second)).state
+
+    def test_another_authority_in_between_heals_nothing(self, force: Force) -> None:
+        """Nor does a first arrival after the deadline: nobody can say when it was countersigned."""
+        content = force.urgent()
+        both = force.signed(content, force.officer, force.second)
+        install(force, force.signed(content))
+        force.clock.advance(4 * 3600)
+        install(force, force.signed(force.content(authority_id="TS-2026-015", begins_at=force.now.isoformat())))
+        with pytest.raises(AuthorityRefusedError) as caught:
+            install(force, both)
+        assert AuthorityRefusal.COUNTERSIGN_OVERDUE is caught.value.refusal
+        (force.mode_folder / FILE_NAME).unlink()
+        with pytest.raises(AuthorityRefusedError) as caught:
+            install(force, both)
+        assert AuthorityRefusal.COUNTERSIGN_OVERDUE is caught.value.refusal
+
+    def test_a_countersignature_in_time_is_taken_after_the_end(self, force: Force) -> None:
+        """Once, to the authority that is here, before its deadline; it lets nothing run."""
+        deadline = force.now + timedelta(hours=20)
+        content = force.urgent(countersign_by=deadline.isoformat())
+        both = force.signed(content, force.officer, force.second)
+        with_nothing_here = force.now + timedelta(hours=7)
+        install(force, force.signed(content))
+        force.clock.advance(7 * 3600)
+        assert with_nothing_here == force.now
+        verified = install(force, both)
+        assert (AuthorityState.ENDED, False) == (verified.state, verified.state.lets_run)
+        assert verified.countersigner is not None
+        assert verified == installed(force)
+        for file in (both, force.signed(content)):
+            with pytest.raises(AuthorityRefusedError) as caught:
+                install(force, file)
+            assert AuthorityRefusal.ENDED is caught.value.refusal
+
+    def test_after_the_end_nothing_else_is_taken(self, force: Force) -> None:
+        """Neither what was never here, nor what comes after the deadline, too."""
+        content = force.urgent(countersign_by=(force.now + timedelta(hours=20)).isoformat())
+        both = force.signed(content, force.officer, force.second)
+        begun = force.now
+        force.clock.advance(7 * 3600)
+        with pytest.raises(AuthorityRefusedError) as caught:
+            install(force, both)
+        assert AuthorityRefusal.ENDED is caught.value.refusal
+        force.clock.advance((begun - force.now).total_seconds())
+        install(force, force.signed(content))
+        force.clock.advance(20 * 3600)
+        with pytest.raises(AuthorityRefusedError) as caught:
+            install(force, both)
+        assert AuthorityRefusal.COUNTERSIGN_OVERDUE is caught.value.refusal
 
     def test_a_folder_that_cannot_be_written_is_named(self, force: Force) -> None:
         """An error of the disk is told as one."""
