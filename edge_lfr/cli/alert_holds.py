@@ -1,7 +1,7 @@
 """Alerts past their time: hold, release and list them, and purge the rest while no daemon runs."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -20,10 +20,12 @@ from edge_lfr.daemon.control import ControlClient, Verb
 from edge_lfr.daemon.hold_requests import hold_facts
 from edge_lfr.daemon.lock import hold_state
 from edge_lfr.errors import HoldError, OutboxError
+from edge_lfr.governance.clock_note import glance
 from edge_lfr.governance.keys import KeyEncryptingKey, KeyOrigin
 from edge_lfr.governance.ledger_events import LedgerEvent
 from edge_lfr.governance.seal import Seal, new_key
 from edge_lfr.pipeline.reporting.holds import MAX_NOTE_CHARACTERS, HoldReason, Holds
+from edge_lfr.pipeline.reporting.losses import Losses
 from edge_lfr.pipeline.reporting.outbox import FILE_NAME
 from edge_lfr.pipeline.reporting.rows import RowFile
 from edge_lfr.terms import Mode
@@ -123,8 +125,9 @@ def purge(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False) -> No
     """
     Delete what has outlived its time in the outbox of every mode; for the timer, while no daemon runs.
 
-    A running daemon purges its own mode every second, which counts as done. What a legal hold keeps stays. Needs no
-    key, and makes nothing. Exit status 75 when another command holds a folder, or the disk refuses.
+    A running daemon purges its own mode every few seconds, which counts as done. What a legal hold keeps stays; so does
+    everything while the clock is in doubt, for as long as it was to be kept. Needs no key, and makes nothing. Exit
+    status 75 when another command holds a folder, or the disk refuses.
     """
     loaded = load_config(config)
     is_daemon_up = ControlClient(loaded.control_socket).is_present()
@@ -140,23 +143,39 @@ def purge(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False) -> No
     for outbox in done:
         if not json:
             write_fields(outbox)
-        if outbox["by"] == "daemon":
-            say("the daemon runs, and purges itself")
-        elif outbox["lost"]:
-            say(f"{outbox['lost']} messages expired before anybody acknowledged them")
+        _say_what_it_means(outbox)
     if not all(outbox.get("log_cut", True) for outbox in done):
         message = "deleted, but somebody reads the outbox, and its log still has what was deleted"
         raise OutboxError(message, remedy="run it again")
 
 
+def _say_what_it_means(outbox: Mapping[str, Any]) -> None:
+    if outbox["by"] == "daemon":
+        say("the daemon runs, and purges itself")
+        return
+    if outbox["lost"]:
+        say(f"{outbox['lost']} messages expired before anybody acknowledged them")
+    if not outbox["clock_trusted"]:
+        say(f"the clock is not trusted ({outbox['mode']}), so that alerts stay; see `edge-lfr clock show`")
+
+
 def _purged(config: ApplianceConfig) -> dict[str, object]:
     with hold_state(config.mode_directory), _rows(config, _any_key()) as file:
-        purged = file.purge(SystemClock().utc_now())
-    for alert_id in purged.lost_alerts:
-        note_from_command(config, LedgerEvent.ALERT_EXPIRED_UNACKNOWLEDGED, {"alert": alert_id})
+        verdict = glance(config.mode_directory)
+        purged, losses = file.purge(verdict), Losses(file)
+        for alert_id in losses.untold():
+            if not note_from_command(config, LedgerEvent.ALERT_EXPIRED_UNACKNOWLEDGED, {"alert": alert_id}):
+                break  # the key is the daemon's alone, as a rule: it notes them at its next start
+            losses.told([alert_id])
     if purged.deleted:
         note_from_command(config, LedgerEvent.PURGED, {"alerts": purged.deleted, "what": "outbox"})
-    return {"deleted": purged.deleted, "lost": purged.lost, "newly_held": purged.held, "log_cut": purged.is_clean}
+    return {
+        "deleted": purged.deleted,
+        "lost": purged.lost,
+        "newly_held": purged.held,
+        "log_cut": purged.is_clean,
+        "clock_trusted": verdict.is_trusted,
+    }
 
 
 @contextmanager

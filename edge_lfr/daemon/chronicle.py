@@ -193,6 +193,9 @@ class Chronicle(Witness):
         if deleted:
             self.recorder.note(LedgerEvent.PURGED, DAEMON, alerts=deleted, what="outbox")
 
+    def has_kept_all(self) -> bool:
+        return self.recorder.kept == 0
+
     def held(self, facts: Mapping[str, Fact], by: Actor) -> None:
         """An alert is kept beyond its time."""
         self.recorder.note(LedgerEvent.LEGAL_HOLD, by, **facts)
@@ -219,6 +222,7 @@ def _right(armament: Armament) -> dict[str, Fact | None]:
     facts: dict[str, Fact | None] = {"list": None if origin is None else origin.list_id}
     if verified is not None:
         facts |= {
+            "authority": verified.authority.authority_id,
             "authority_sha256": verified.digest,
             "use_case": verified.authority.use_case.value,
             "starts_at": written_time(verified.authority.begins_at),

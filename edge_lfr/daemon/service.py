@@ -159,12 +159,7 @@ class Daemon:
         times = StageTimes()
         self._outbox = Outbox(config.mode_directory / FILE_NAME, kek, config.reporting, clock)
         alerts = AlertWriter(
-            config.reporting,
-            identity,
-            self._outbox,
-            clock,
-            retention=config.retention.chosen,
-            witness=self._chronicle,
+            config.reporting, identity, self._outbox, clock, retention=config.retention.chosen, witness=self._chronicle
         )
         self._reporter = DaemonReporter(alerts, counters, latency, clock, keep_track_ends=keep_track_ends)
         self._cameras = {
@@ -201,6 +196,7 @@ class Daemon:
                 ledger_head=self._recorder.head,
             ),
             counters=counters,
+            look_at_clock=mandate.look_at_clock,
             on_accepted=latency.accepted,
             on_revocation=self._revoke if mandate.is_needed else refuse_revocation,
             witness=self._chronicle,

@@ -9,6 +9,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 
 from edge_lfr.config.reporting import ReportingConfig
 from edge_lfr.governance.keys import KeyEncryptingKey
+from edge_lfr.pipeline.reporting.expiry import believing
 from edge_lfr.pipeline.reporting.holds import HoldReason
 from edge_lfr.pipeline.reporting.outbox import Outbox
 from edge_lfr.pipeline.reporting.rows import RowKind, RowState
@@ -105,7 +106,7 @@ class OutboxMachine(RuleBasedStateMachine):
     def let_time_pass(self) -> None:
         if not self.is_refusing:
             self.clock.advance(TTL_S / 3)
-            self.outbox.purge()
+            self.outbox.purge(believing(self.clock))
             now_s = self.clock.elapsed_ns / 1e9
             for alert_id in [alert_id for alert_id in self.model if self.expiry[alert_id] <= now_s]:
                 state = self.model.pop(alert_id)

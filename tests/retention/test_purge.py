@@ -12,6 +12,7 @@ import pytest
 
 from edge_lfr.config.reporting import ReportingConfig
 from edge_lfr.governance.keys import KeyEncryptingKey
+from edge_lfr.pipeline.reporting.expiry import believing
 from edge_lfr.pipeline.reporting.holds import HoldReason
 from edge_lfr.pipeline.reporting.outbox import FILE_NAME, Outbox
 from edge_lfr.pipeline.reporting.rows import RowKind
@@ -109,7 +110,7 @@ def test_no_fragment_of_a_purged_alert_is_left(folder: Path, outbox: Outbox, clo
     assert sum(search(folder, gone).values()) > 0.99 * len(gone)  # a page's border cuts some
     assert sum(search(folder, key_fragments(outbox)).values()) >= 3 * (PLANTED + 1)
     clock.advance(TTL_S)
-    purged = outbox.purge()
+    purged = outbox.purge(believing(clock))
     assert (PLANTED + 1, True) == (purged.deleted, purged.is_clean)
     assert {} == search(folder, gone)
     assert len(kept) > 0.99 * PLANTED * MESSAGE_BYTES / FRAGMENT_BYTES
@@ -122,7 +123,7 @@ def test_without_overwriting_the_search_finds_them(folder: Path, outbox: Outbox,
     gone, keys = fragments(outbox, "gone-*"), key_fragments(outbox)
     outbox._file._db.execute("PRAGMA secure_delete = OFF")
     clock.advance(TTL_S)
-    outbox.purge()
+    outbox.purge(believing(clock))
     assert search(folder, gone)[FILE_NAME] > len(gone) / 2
     assert search(folder, keys)[FILE_NAME] > 0
 
@@ -134,12 +135,12 @@ def test_without_cutting_the_log_the_search_finds_them(folder: Path, outbox: Out
     reader.execute("BEGIN")
     reader.execute("SELECT count(*) FROM rows").fetchone()
     clock.advance(TTL_S)
-    assert not outbox.purge().is_clean
+    assert not outbox.purge(believing(clock)).is_clean
     assert search(folder, gone)[f"{FILE_NAME}-wal"] > len(gone) / 2
     assert search(folder, keys)[f"{FILE_NAME}-wal"] > len(keys) / 2
     reader.execute("COMMIT")
     reader.close()
-    purged = outbox.purge()
+    purged = outbox.purge(believing(clock))
     assert (0, True) == (purged.deleted, purged.is_clean)
     assert {} == search(folder, gone)
 
@@ -153,7 +154,7 @@ def test_a_purge_that_was_killed_is_finished(folder: Path, outbox: Outbox, clock
     assert 9 == subprocess.run(command, timeout=60, check=False).returncode
     clock.advance(TTL_S)
     again = Outbox(folder / FILE_NAME, KeyEncryptingKey.load(folder), CONFIG, clock)
-    assert 0 == again.purge().deleted
+    assert 0 == again.purge(believing(clock)).deleted
     assert {} == search(folder, gone)
     again.close()
 
@@ -163,8 +164,8 @@ def test_a_released_alert_goes_with_its_note(folder: Path, outbox: Outbox, clock
     outbox.holds.place("gone-3", HoldReason.COMPLAINT, note="complaint 17/4 " * 20, held_by=0, at=clock.utc_now())
     held = fragments(outbox, "gone-3")
     clock.advance(TTL_S)
-    outbox.purge()
+    outbox.purge(believing(clock))
     assert sum(search(folder, held).values()) > len(held) / 2
     outbox.holds.release("gone-3")
-    outbox.purge()
+    outbox.purge(believing(clock))
     assert {} == search(folder, held)

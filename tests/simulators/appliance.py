@@ -18,10 +18,12 @@ from edge_lfr.config.reporting import BrokerConfig, ReportingConfig
 from edge_lfr.config.retention import RetentionProfile
 from edge_lfr.governance.keys import KeyEncryptingKey
 from edge_lfr.governance.trust import TrustStore
+from edge_lfr.governance.trusted_time import TimeVerdict
 from edge_lfr.pipeline.reporting.alert import AlertWriter, Basis
 from edge_lfr.pipeline.reporting.announcer import SelfDescription
 from edge_lfr.pipeline.reporting.discard import Counters
 from edge_lfr.pipeline.reporting.down import OnRevocation, refuse_revocation
+from edge_lfr.pipeline.reporting.expiry import believing
 from edge_lfr.pipeline.reporting.link import MqttLink
 from edge_lfr.pipeline.reporting.outbox import FILE_NAME, Outbox
 from edge_lfr.pipeline.reporting.states import (
@@ -132,6 +134,7 @@ class Appliance:
         retention: RetentionProfile = DAY,
         identity: Identity = IDENTITY,
         on_revocation: OnRevocation = refuse_revocation,
+        look_at_clock: Callable[[], TimeVerdict] | None = None,
         trusted: TrustMessage | None = None,
         ledger_head: LedgerHeadMessage | None = None,
         **reporting: float,
@@ -162,6 +165,7 @@ class Appliance:
                 lambda: self.ledger_head,
             ),
             counters=self.counters,
+            look_at_clock=lambda: believing(self.clock) if look_at_clock is None else look_at_clock(),
             on_accepted=lambda _alert_id, arrived_ns, accepted_ns: self.latencies_ms.append(
                 (accepted_ns - arrived_ns) / 1e6
             ),

@@ -14,6 +14,8 @@ from edge_lfr.config.load import load_config
 from edge_lfr.daemon.control import ControlServer
 from edge_lfr.daemon.lock import hold_state
 from edge_lfr.governance.keys import KeyEncryptingKey
+from edge_lfr.governance.trusted_time import TimeNote
+from edge_lfr.pipeline.reporting.expiry import believing
 from edge_lfr.pipeline.reporting.outbox import FILE_NAME, Outbox
 from edge_lfr.pipeline.reporting.rows import RowKind, RowState
 from simulators.command import ENTRY_POINT, Command
@@ -56,11 +58,11 @@ def test_an_alert_is_held_and_released_beside_the_daemon(edge_lfr: Command) -> N
     (held,) = edge_lfr("alerts", "holds", "--json").json["holds"]
     assert ("a", "evidence", os.getuid(), "case 7") == tuple(held[n] for n in ("alert_id", "reason", "held_by", "note"))
     outbox._file._db.execute("UPDATE rows SET expires_at = 0")
-    purged = outbox.purge()
+    purged = outbox.purge(believing(CLOCK))
     assert (1, 1) == (purged.deleted, purged.held)
     done = edge_lfr("alerts", "release", "a", "--yes", "--json")
     assert {"schema": "lfr.alerts-release/1", "alert_id": "a", "reason": "evidence"} == done.json
-    assert 1 == outbox.purge().deleted
+    assert 1 == outbox.purge(believing(CLOCK)).deleted
     assert [] == edge_lfr("alerts", "holds", "--json").json["holds"]
     outbox.close()
 
@@ -166,7 +168,11 @@ def test_the_timer_purges_every_mode_while_no_daemon_runs(edge_lfr: Command) -> 
     (edge_lfr.folder / "state" / "training" / "kek.key").unlink()
     done = edge_lfr("alerts", "purge", "--json")
     training, operational = done.json["outboxes"]
-    assert {"mode": "training", "by": "command", "deleted": 1, "lost": 2, "newly_held": 1, "log_cut": True} == training
+    assert {"mode": "training", "by": "command", "deleted": 1, "lost": 2, "newly_held": 1} == {
+        name: value for name, value in training.items() if name not in {"log_cut", "clock_trusted"}
+    }
+    assert training["log_cut"]
+    assert training["clock_trusted"]
     assert (2, 2, 0) == tuple(operational[name] for name in ("deleted", "lost", "newly_held"))
     assert "2 messages expired before anybody acknowledged them" in done.err
     folder = edge_lfr.folder / "state" / "training"
@@ -187,7 +193,7 @@ def test_the_timer_leaves_a_running_daemon_alone(edge_lfr: Command) -> None:
         done = edge_lfr("alerts", "purge", "--json")
     assert (0, [{"mode": "training", "by": "daemon"}]) == (done.status, done.json["outboxes"])
     assert "purges itself" in done.err
-    assert 1 == outbox.purge().deleted
+    assert 1 == outbox.purge(believing(CLOCK)).deleted
     outbox.close()
 
 
@@ -220,3 +226,36 @@ def test_what_commands_do_without_a_daemon_has_its_line(edge_lfr: Command) -> No
     assert expected == [(line["event"], line["facts"].get("alert")) for line in noted]
     assert [{"uid": os.getuid()}] * 4 == [line["who"] for line in noted]
     assert 0 == edge_lfr("ledger", "verify").status
+
+
+def test_a_clock_in_doubt_ends_no_alert(edge_lfr: Command) -> None:
+    """Earlier than a time that was believed: what is over by it stays, and whoever asks is told why."""
+    outbox = open_outbox(edge_lfr)
+    put(outbox, "over", -1)
+    outbox._file._db.execute("UPDATE times SET stored_at = 0")  # kept for longer than any machine is up
+    note = TimeNote(boot_id="-", boottime_ns=0, wall=CLOCK.utc_now(), newest=CLOCK.utc_now() + timedelta(hours=1))
+    (edge_lfr.folder / "state/training/clock.json").write_text(note.model_dump_json())
+    done = edge_lfr("alerts", "purge", "--json")
+    (training,) = done.json["outboxes"]
+    assert (0, 0, False) == (done.status, training["deleted"], training["clock_trusted"])
+    assert "the clock is not trusted (training), so that alerts stay" in done.err
+    assert ["over"] == [row.alert_id for row in outbox.pending()]
+    outbox.close()
+
+
+def test_a_purge_without_the_key_costs_no_line(edge_lfr: Command) -> None:
+    """The timer's unit has no credential: the loss is noted by the next one that has the key, once."""
+    alert_id = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
+    assert 0 == edge_lfr("keys", "init").status
+    outbox = open_outbox(edge_lfr)
+    put(outbox, alert_id, -1)
+    outbox.close()
+    keys = edge_lfr.folder / "state/device"
+    (keys / "kek.key").rename(keys / "elsewhere")
+    done = edge_lfr("alerts", "purge", "--json")
+    assert (0, 1) == (done.status, done.json["outboxes"][0]["lost"])
+    (keys / "elsewhere").rename(keys / "kek.key")
+    for _ in range(2):
+        assert 0 == edge_lfr("alerts", "purge").status
+    lines = edge_lfr("ledger", "show", "--json").json["lines"]
+    assert [alert_id] == [line["facts"]["alert"] for line in lines if line["event"] == "alert-expired-unacknowledged"]

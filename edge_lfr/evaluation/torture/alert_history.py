@@ -6,10 +6,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
+from edge_lfr.clock import SystemClock
 from edge_lfr.errors import SealBrokenError
 from edge_lfr.evaluation.torture.laws import Broken, Law, Verdict
 from edge_lfr.governance.keys import KeyEncryptingKey
 from edge_lfr.governance.signed import Refusal
+from edge_lfr.pipeline.reporting.expiry import believing
 from edge_lfr.pipeline.reporting.holds import Holds
 from edge_lfr.pipeline.reporting.outbox import FILE_NAME, Outbox
 from edge_lfr.pipeline.reporting.rows import RowFile, RowState
@@ -86,7 +88,7 @@ def look_at(history: AlertHistory, outbox: Outbox, message_of: Callable[[str], b
     try:
         forgotten = [one for one in history.remembered if outbox.remember(one, tomorrow) is not Refusal.SEEN]
         before_s = datetime.now(tz=UTC).timestamp()
-        outbox.purge()
+        outbox.purge(believing(SystemClock()))
         after_s = datetime.now(tz=UTC).timestamp()
         counts = outbox.counts()
         rows = counts.stored + counts.accepted + counts.acknowledged

@@ -22,6 +22,7 @@ from edge_lfr.evaluation.torture.alert_history import AlertHistory, look_at
 from edge_lfr.evaluation.torture.laws import Law, Verdict
 from edge_lfr.evaluation.torture.teller import Teller
 from edge_lfr.governance.keys import KeyEncryptingKey
+from edge_lfr.pipeline.reporting.expiry import believing
 from edge_lfr.pipeline.reporting.holds import HoldReason
 from edge_lfr.pipeline.reporting.outbox import FILE_NAME, Outbox
 from edge_lfr.pipeline.reporting.rows import RowKind
@@ -173,5 +174,5 @@ class _Appliance:
     def purge(self) -> None:
         clock = SystemClock()
         while True:
-            self._outbox.purge()
+            self._outbox.purge(believing(clock))
             clock.sleep(PURGE_EVERY_S)

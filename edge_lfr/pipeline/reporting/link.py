@@ -17,6 +17,7 @@ from edge_lfr.clock import Clock
 from edge_lfr.config.reporting import ReportingConfig
 from edge_lfr.errors import BrokerUnavailableError, OutboxError, SealBrokenError
 from edge_lfr.governance.trust import TrustStore
+from edge_lfr.governance.trusted_time import TimeVerdict
 from edge_lfr.pipeline.reporting.announcer import Announcer, SelfDescription
 from edge_lfr.pipeline.reporting.complaints import Complaints
 from edge_lfr.pipeline.reporting.discard import Counters
@@ -47,7 +48,6 @@ TICK_S: Final = 5.0
 PUBACK_TIMEOUT_S: Final = 15.0
 """Without any answer while rows are under way, the connection is taken for dead (chosen, not measured)."""
 
-
 _Item = tuple[Connection, Event] | None
 """An event of a connection, or None: something changed, look again."""
 
@@ -65,6 +65,7 @@ class MqttLink:
         *,
         description: SelfDescription,
         counters: Counters,
+        look_at_clock: Callable[[], TimeVerdict],
         on_accepted: Callable[[str, int, int], None] = lambda _alert_id, _arrived_ns, _accepted_ns: None,
         on_revocation: OnRevocation = refuse_revocation,
         witness: Witness | None = None,
@@ -73,7 +74,8 @@ class MqttLink:
         Nothing is opened until `start`.
 
         *on_accepted* gets an alert's id, the monotonic arrival of its deciding frame and that of the PUBACK; once for
-        an alert of this run, from the link's thread. *on_revocation* verifies and takes revocations; without it they
+        an alert of this run, from the link's thread. *look_at_clock* says whether the wall time may end an alert.
+        *on_revocation* verifies and takes revocations; without it they
         are refused and counted.
         """
         self._config = config
@@ -81,6 +83,7 @@ class MqttLink:
         self._outbox = outbox
         self._clock = clock
         self._counters = counters
+        self._look_at_clock = look_at_clock
         self._on_accepted = on_accepted
         self._announcer = Announcer(topics, description, outbox)
         self._plan = SendingPlan()
@@ -316,12 +319,12 @@ class MqttLink:
         if self._plan.in_flight == 0:  # else a row could be on its way under its old number
             self._outbox.flush()
         try:
-            purged = self._outbox.purge()
+            purged = self._outbox.purge(self._look_at_clock())
+            self._outbox.losses.tell(self._witness, purged.deleted)
         except OutboxError as error:
             self._complain("outbox.unwritable", error.message)
         else:
             self._complain("outbox.unwritable", None)
-            self._witness.purged(purged.deleted, purged.lost_alerts)
         self._outbox.counts()  # for those who may not wait for the disk: `latest_counts`
         lost = self._outbox.lost
         self._counters.count("outbox.lost", lost - self._lost)

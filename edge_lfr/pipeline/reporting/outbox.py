@@ -19,7 +19,9 @@ from edge_lfr.config.reporting import ReportingConfig
 from edge_lfr.errors import OutboxError
 from edge_lfr.governance.keys import KeyEncryptingKey
 from edge_lfr.governance.signed import Refusal
+from edge_lfr.governance.trusted_time import TimeVerdict
 from edge_lfr.pipeline.reporting.holds import Holds
+from edge_lfr.pipeline.reporting.losses import Losses
 from edge_lfr.pipeline.reporting.rows import LoadedRow, NewRow, PendingRow, Purged, RowFile, RowKind, RowState, is_open
 from edge_lfr.pipeline.reporting.spooled import Spooled
 from edge_lfr.pipeline.reporting.states import OutboxCounts
@@ -54,6 +56,7 @@ class Outbox:
         self._file = RowFile(path, kek, max_rows=config.max_stored)
         self._clock = clock
         self.holds: Final = Holds(self._file, kek)
+        self.losses: Final = Losses(self._file)
         self._is_clean = True
         self.boot_id: Final = new_ulid(clock.utc_now())
         self._changed = threading.Condition()
@@ -305,29 +308,27 @@ class Outbox:
             self._changed.wait_for(lambda: self.state_of(alert_id) is RowState.ACKNOWLEDGED, timeout_s)
         return self.state_of(alert_id)
 
-    def purge(self) -> Purged:
+    def purge(self, verdict: TimeVerdict) -> Purged:
         """
         Delete what has outlived its time and is not held; what nobody had acknowledged until then is a loud loss.
 
         Raises:
             OutboxError: The disk refuses; nothing is deleted.
         """
-        now = self._clock.utc_now()
         self._write_states()
         with self._changed:
             while self._write_oldest_state():
                 pass  # what came meanwhile: a row whose state is not on the disk would count as lost
             held_ids = self.holds.alert_ids() if self._spool else frozenset()
-            purged = self._file.purge(now)
             expired = {
                 row_id: kept
                 for row_id, kept in self._spool.items()
-                if kept.row.expires_at <= now and kept.row.alert_id not in held_ids
+                if kept.is_over(verdict) and kept.row.alert_id not in held_ids
             }
+            lost = [kept.row for kept in expired.values() if is_open(kept.row.kind, kept.state)]
+            purged = self._file.purge(verdict, lost).plus(len(expired), len(lost))
             for row_id in expired:
                 del self._spool[row_id]
-            lost = [kept.row for kept in expired.values() if is_open(kept.row.kind, kept.state)]
-            purged = purged.plus(len(expired), lost)
             self._lost += purged.lost
         if purged.lost:
             self._log.error("outbox.lost", rows=purged.lost, reason="expired before anybody acknowledged")

@@ -9,7 +9,7 @@ import sqlite3
 from pathlib import Path
 from typing import Final
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 
 WAIT_S: Final = 5.0
 """For a command that holds a legal hold's lock beside the daemon, or the daemon's own commit; chosen, not measured."""
@@ -53,6 +53,9 @@ CREATE TABLE holds (
 )
 """
 
+_LOST: Final = "CREATE TABLE lost (alert_id TEXT PRIMARY KEY)"
+"""Alerts that expired unacknowledged, until the ledger has them."""
+
 _STEPS: Final[dict[int, tuple[str, ...]]] = {
     0: (
         _ROWS,
@@ -62,6 +65,7 @@ _STEPS: Final[dict[int, tuple[str, ...]]] = {
         "CREATE TABLE seen (id TEXT PRIMARY KEY, expires_at REAL NOT NULL)",
         _TIMES,
         _HOLDS,
+        _LOST,
     ),
     1: (
         _ENDS,
@@ -69,7 +73,9 @@ _STEPS: Final[dict[int, tuple[str, ...]]] = {
         # Version 1 did not keep when a row came. Its default period was a day; only an age in the health rests on it.
         "INSERT INTO times (row_id, stored_at) SELECT id, expires_at - 86400.0 FROM rows",
         _HOLDS,
+        _LOST,
     ),
+    2: (_LOST,),
 }
 """What leads to the present version, by the version that is found; 0 is an empty file."""
 

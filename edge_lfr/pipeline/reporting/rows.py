@@ -5,6 +5,8 @@ A commit has reached the disk when it returns (WAL, `synchronous=FULL`); whateve
 a row is there or it is not.
 """
 
+import json
+import math
 import sqlite3
 import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -19,6 +21,8 @@ from edge_lfr.errors import OutboxError
 from edge_lfr.governance.keys import KeyEncryptingKey
 from edge_lfr.governance.seal import Seal, new_key
 from edge_lfr.governance.signed import Refusal
+from edge_lfr.governance.trusted_time import TimeVerdict
+from edge_lfr.pipeline.reporting.expiry import is_over
 from edge_lfr.pipeline.reporting.row_schema import WAIT_S, open_file
 
 MAX_SEEN_IDS: Final = 100_000
@@ -29,6 +33,9 @@ _IN_TIME: Final = "JOIN times ON row_id = id WHERE is_over = 0"
 
 _OPEN: Final = "(state = 'stored' OR (state = 'accepted' AND kind != 'sighting'))"
 """`is_open`, as the file says it."""
+
+_AMONG: Final = "IN (SELECT value FROM json_each(?))"
+"""However many they are: a statement takes a bounded number of values."""
 
 CHECKPOINT_WAIT_MS: Final = 100
 """For readers, when the log is to be cut; whoever stores an alert waits as long. Chosen, not measured."""
@@ -107,21 +114,12 @@ class Purged:
     held: int = 0
     """Their time is over, and a legal hold keeps them: counted when it happens, and not again."""
 
-    lost_alerts: tuple[str, ...] = field(default=(), compare=False)
-    """Ids of the alerts, not tests, among the lost."""
-
     is_clean: bool = True
     """No byte of what was deleted is left in the log; otherwise the next purge tries again."""
 
-    def plus(self, deleted: int, lost: Sequence[NewRow]) -> Self:
+    def plus(self, deleted: int, lost: int) -> Self:
         """With what was gone from memory, too."""
-        alerts = tuple(row.alert_id for row in lost if row.kind is RowKind.ALERT)
-        return replace(
-            self,
-            deleted=self.deleted + deleted,
-            lost=self.lost + len(lost),
-            lost_alerts=self.lost_alerts + alerts,
-        )
+        return replace(self, deleted=self.deleted + deleted, lost=self.lost + lost)
 
 
 class RowFile:
@@ -244,33 +242,41 @@ class RowFile:
             ).fetchone()
         return None if found is None else PendingRow(found[0], alert_id, RowKind(found[1]), RowState(found[2]))
 
-    def purge(self, now: datetime) -> Purged:
+    def purge(self, verdict: TimeVerdict, lost_in_memory: Sequence[NewRow] = ()) -> Purged:
         """
         Delete the rows whose time is over and that no legal hold keeps, and forget expired ids of signed messages.
 
-        A row's data key is destroyed with it: both are overwritten in the file, and the log is cut.
+        A row's data key is destroyed with it: both are overwritten in the file, and the log is cut. Alerts that nobody
+        had acknowledged are noted in the same change, for `Losses`; also those *lost_in_memory*, which are not counted.
         """
-        until = now.timestamp()
+        until = verdict.now.timestamp() if verdict.is_trusted else math.inf
         with self.transaction() as db:
-            lost = db.execute(
-                f"SELECT alert_id, kind FROM rows INDEXED BY rows_by_end {_IN_TIME}"  # noqa: S608 - ours alone
-                f" AND {_OPEN} AND expires_at <= ?",
+            found = db.execute(
+                "SELECT id, stored_at, expires_at FROM rows INDEXED BY rows_by_end JOIN times ON row_id = id"
+                " WHERE expires_at <= ?",
                 (until,),
+            )
+            over = (
+                json.dumps([row_id for row_id, stored_s, expires_s in found if is_over(stored_s, expires_s, verdict)]),
+            )
+            lost = db.execute(
+                f"SELECT alert_id, kind FROM rows {_IN_TIME} AND {_OPEN} AND id {_AMONG}",  # noqa: S608 - ours alone
+                over,
             ).fetchall()
+            alerts = [alert_id for alert_id, kind in lost if kind == RowKind.ALERT]
+            alerts += [row.alert_id for row in lost_in_memory if row.kind is RowKind.ALERT]
+            db.executemany("INSERT OR IGNORE INTO lost (alert_id) VALUES (?)", [(alert_id,) for alert_id in alerts])
             deleted = db.execute(
-                "DELETE FROM rows WHERE expires_at <= ? AND alert_id NOT IN (SELECT alert_id FROM holds)", (until,)
+                f"DELETE FROM rows WHERE id {_AMONG} AND alert_id NOT IN (SELECT alert_id FROM holds)",  # noqa: S608
+                over,
             ).rowcount
             if deleted:
                 db.execute("DELETE FROM times WHERE row_id NOT IN (SELECT id FROM rows)")
-            held = db.execute(
-                "UPDATE times SET is_over = 1"
-                " WHERE is_over = 0 AND row_id IN (SELECT id FROM rows WHERE expires_at <= ?)",
-                (until,),
-            ).rowcount
-            db.execute("DELETE FROM seen WHERE expires_at <= ?", (until,))
+            held = db.execute(f"UPDATE times SET is_over = 1 WHERE is_over = 0 AND row_id {_AMONG}", over).rowcount  # noqa: S608
+            if verdict.is_trusted:  # else a message that was taken could be taken again
+                db.execute("DELETE FROM seen WHERE expires_at <= ?", (until,))
         is_clean = self.cut_log() if deleted or self._is_log_stale else True
-        lost_alerts = tuple(alert_id for alert_id, kind in lost if kind == RowKind.ALERT)
-        return Purged(deleted=deleted, lost=len(lost), held=held, lost_alerts=lost_alerts, is_clean=is_clean)
+        return Purged(deleted=deleted, lost=len(lost), held=held, is_clean=is_clean)
 
     def cut_log(self) -> bool:
         """
@@ -286,9 +292,10 @@ class RowFile:
                 self._db.execute(f"PRAGMA busy_timeout = {CHECKPOINT_WAIT_MS}")
                 (is_busy, _, _) = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
                 self._is_log_stale = bool(is_busy)
-                self._db.execute(f"PRAGMA busy_timeout = {round(WAIT_S * 1000)}")
             except sqlite3.Error:
                 return False
+            finally:
+                self._db.execute(f"PRAGMA busy_timeout = {round(WAIT_S * 1000)}")
             return not self._is_log_stale
 
     def count_by_state(self, instead: Mapping[int, RowState]) -> dict[RowState, int]:

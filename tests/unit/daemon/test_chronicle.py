@@ -15,6 +15,7 @@ from edge_lfr.errors import ControlError, EdgeLfrError
 from edge_lfr.governance.ledger_backwards import lines_backwards
 from edge_lfr.governance.ledger_file import FILE_NAME
 from edge_lfr.pipeline.reporting.alert import AlertWriter
+from edge_lfr.pipeline.reporting.expiry import believing
 from simulators.appliance import IDENTITY, basis, eventually, face_at, frame_of, match_of
 from simulators.ledgers import verified
 from simulators.operations import TECHNICIAN, Box
@@ -164,9 +165,9 @@ def test_what_is_gone_is_told(box: Box, tmp_path: Path) -> None:
     alert = writer.write(match_of("r1"), frame_of(box.clock), face_at(200, 100))
     assert alert is not None
     box.clock.advance(DAY.alert_lifetime.total_seconds())
-    purged = box.health.outbox.purge()
-    box.chronicle.purged(purged.deleted, purged.lost_alerts)
-    box.chronicle.purged(0, ())
+    outbox = box.health.outbox
+    outbox.losses.tell(box.chronicle, outbox.purge(believing(box.clock)).deleted)
+    outbox.losses.tell(box.chronicle, outbox.purge(believing(box.clock)).deleted)
     assert ["alert-expired-unacknowledged", "purged"] == [line["event"] for line in lines(tmp_path)]
     assert [{"alert": alert.alert_id}] == facts_of(tmp_path, "alert-expired-unacknowledged")
 

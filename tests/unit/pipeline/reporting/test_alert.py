@@ -15,6 +15,7 @@ from edge_lfr.config.retention import load_profile
 from edge_lfr.errors import OutboxError, ReportingError, SealBrokenError
 from edge_lfr.governance.keys import KeyEncryptingKey
 from edge_lfr.pipeline.reporting.alert import AlertWriter, Basis
+from edge_lfr.pipeline.reporting.expiry import believing
 from edge_lfr.pipeline.reporting.messages import MESSAGE_BYTES, AlertMessage, SightingMessage, parse
 from edge_lfr.pipeline.reporting.outbox import Outbox
 from edge_lfr.pipeline.reporting.rows import RowKind
@@ -74,7 +75,7 @@ def test_each_message_ends_with_its_own_period(
     assert [7_200.0, 3_600.0, 60.0] == left
     for after_s, kinds in ((60, [RowKind.ALERT, RowKind.SIGHTING]), (3_600, [RowKind.ALERT]), (7_200, [])):
         clock.advance(after_s - (clock.elapsed_ns - 1_000_000_000_000) / 1e9)
-        outbox.purge()
+        outbox.purge(believing(clock))
         assert kinds == [row.kind for row in outbox.pending()]
 
 

@@ -10,6 +10,7 @@ from edge_lfr.config.reporting import ReportingConfig
 from edge_lfr.errors import HoldError, OutboxError
 from edge_lfr.governance.keys import KeyEncryptingKey, KeyOrigin
 from edge_lfr.governance.seal import Seal, new_key
+from edge_lfr.pipeline.reporting.expiry import believing
 from edge_lfr.pipeline.reporting.holds import MAX_NOTE_CHARACTERS, HoldReason, Holds
 from edge_lfr.pipeline.reporting.outbox import Outbox
 from edge_lfr.pipeline.reporting.rows import Purged, RowFile, RowKind, RowState
@@ -70,7 +71,7 @@ def test_a_held_alert_stays_with_its_sightings(outbox: Outbox, clock: StoppedClo
     put("b")
     hold(outbox.holds, clock, "a")
     clock.advance(TTL_S)
-    assert Purged(deleted=1, lost=3, held=2) == outbox.purge()
+    assert Purged(deleted=1, lost=3, held=2) == outbox.purge(believing(clock))
     for row_id in held:
         row = outbox.load(row_id)
         assert row is not None
@@ -83,10 +84,10 @@ def test_a_held_alert_is_lost_once(outbox: Outbox, clock: StoppedClock, put: Put
     put("a")
     hold(outbox.holds, clock, "a")
     clock.advance(TTL_S)
-    outbox.purge()
-    assert Purged(deleted=0, lost=0) == outbox.purge()
+    outbox.purge(believing(clock))
+    assert Purged(deleted=0, lost=0) == outbox.purge(believing(clock))
     outbox.holds.release("a")
-    assert Purged(deleted=1, lost=0) == outbox.purge()
+    assert Purged(deleted=1, lost=0) == outbox.purge(believing(clock))
     assert 1 == outbox.lost
 
 
@@ -96,7 +97,7 @@ def test_a_held_alert_is_not_sent_for_ever(outbox: Outbox, clock: StoppedClock, 
     hold(outbox.holds, clock, "a")
     assert ["a"] == [row.alert_id for row in outbox.pending()]
     clock.advance(TTL_S)
-    outbox.purge()
+    outbox.purge(believing(clock))
     assert () == outbox.pending()
     counts = outbox.counts()
     assert (0, 0, 0) == (counts.stored, counts.accepted, counts.acknowledged)
@@ -109,7 +110,7 @@ def test_a_late_acknowledgement_still_counts(outbox: Outbox, clock: StoppedClock
     put("a")
     hold(outbox.holds, clock, "a")
     clock.advance(TTL_S)
-    outbox.purge()
+    outbox.purge(believing(clock))
     assert outbox.acknowledge("a")
     assert RowState.ACKNOWLEDGED is outbox.state_of("a")
 
@@ -119,9 +120,9 @@ def test_a_hold_that_is_released_in_time_changes_nothing(outbox: Outbox, clock: 
     put("a")
     hold(outbox.holds, clock, "a")
     assert HoldReason.EVIDENCE is outbox.holds.release("a")
-    assert Purged(deleted=0, lost=0) == outbox.purge()
+    assert Purged(deleted=0, lost=0) == outbox.purge(believing(clock))
     clock.advance(TTL_S)
-    assert Purged(deleted=1, lost=1) == outbox.purge()
+    assert Purged(deleted=1, lost=1) == outbox.purge(believing(clock))
 
 
 def test_a_sighting_that_comes_later_is_held_too(outbox: Outbox, clock: StoppedClock, put: Put) -> None:
@@ -130,7 +131,7 @@ def test_a_sighting_that_comes_later_is_held_too(outbox: Outbox, clock: StoppedC
     hold(outbox.holds, clock, "a")
     later = put("a", RowKind.SIGHTING)
     clock.advance(TTL_S)
-    outbox.purge()
+    outbox.purge(believing(clock))
     assert outbox.load(later) is not None
 
 
@@ -142,10 +143,10 @@ def test_a_held_sighting_in_memory_waits_for_the_disk(outbox: Outbox, clock: Sto
     spooled = put("a", RowKind.SIGHTING)
     assert spooled < 0 < min(others)
     clock.advance(TTL_S)
-    purged = outbox.purge()
+    purged = outbox.purge(believing(clock))
     assert (len(others), len(others) + 1) == (purged.deleted, purged.lost)
     assert outbox.flush()
-    assert Purged(deleted=0, lost=1, held=1) == outbox.purge()
+    assert Purged(deleted=0, lost=1, held=1) == outbox.purge(believing(clock))
     assert 2 == len(outbox._file._db.execute("SELECT 1 FROM rows").fetchall())
 
 
@@ -160,10 +161,10 @@ def test_two_reasons_are_two_holds(outbox: Outbox, clock: StoppedClock, put: Put
         outbox.holds.release("a")
     outbox.holds.release("a", HoldReason.EVIDENCE)
     clock.advance(TTL_S)
-    outbox.purge()
+    outbox.purge(believing(clock))
     assert RowState.STORED is outbox.state_of("a")
     outbox.holds.release("a")
-    outbox.purge()
+    outbox.purge(believing(clock))
     assert outbox.state_of("a") is None
 
 
@@ -193,7 +194,7 @@ def test_a_hold_that_was_changed_does_not_open(outbox: Outbox, clock: StoppedClo
     outbox._file._db.execute(f"UPDATE holds SET {change}")  # noqa: S608 - texts above
     assert [None] == [found.note for found in outbox.holds.all()]
     clock.advance(TTL_S)
-    assert Purged(deleted=0, lost=1, held=1) == outbox.purge()
+    assert Purged(deleted=0, lost=1, held=1) == outbox.purge(believing(clock))
 
 
 def test_a_hold_that_cannot_be_is_refused(outbox: Outbox, clock: StoppedClock, put: Put) -> None:
@@ -240,10 +241,10 @@ def test_a_command_works_beside_the_daemon(outbox: Outbox, clock: StoppedClock, 
     put("a")
     hold(beside, clock, "a")
     clock.advance(TTL_S)
-    assert 1 == outbox.purge().held
+    assert 1 == outbox.purge(believing(clock)).held
     assert ["a"] == [found.alert_id for found in outbox.holds.all()]
     beside.release("a")
-    assert 1 == outbox.purge().deleted
+    assert 1 == outbox.purge(believing(clock)).deleted
 
 
 def test_holds_survive_the_process_and_its_key(tmp_path: Path, clock: StoppedClock, put: Put, outbox: Outbox) -> None:
@@ -254,6 +255,6 @@ def test_holds_survive_the_process_and_its_key(tmp_path: Path, clock: StoppedClo
     other_key = KeyEncryptingKey(KeyOrigin.FILE, Seal(new_key()))
     file = RowFile(tmp_path / "outbox.sqlite", other_key, max_rows=CONFIG.max_stored)
     clock.advance(TTL_S)
-    assert 1 == file.purge(clock.utc_now()).held
+    assert 1 == file.purge(believing(clock)).held
     assert [None] == [found.note for found in Holds(file, other_key).all()]
     file.close()

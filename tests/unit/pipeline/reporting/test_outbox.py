@@ -17,6 +17,7 @@ from edge_lfr.config.reporting import ReportingConfig
 from edge_lfr.errors import OutboxError, SealBrokenError
 from edge_lfr.governance.keys import KeyEncryptingKey
 from edge_lfr.governance.signed import Refusal
+from edge_lfr.pipeline.reporting.expiry import believing
 from edge_lfr.pipeline.reporting.outbox import MAX_SPOOLED, Outbox
 from edge_lfr.pipeline.reporting.rows import NewRow, Purged, RowKind, RowState
 from simulators.clock import StoppedClock
@@ -77,10 +78,10 @@ def test_a_row_goes_its_way_and_is_deleted_at_its_time(open_outbox: Open, clock:
     assert outbox.acknowledge("a")
     assert () == outbox.pending()
     clock.advance(59)
-    assert Purged(deleted=0, lost=0) == outbox.purge()
+    assert Purged(deleted=0, lost=0) == outbox.purge(believing(clock))
     assert RowState.ACKNOWLEDGED is outbox.state_of("a")
     clock.advance(1)
-    assert Purged(deleted=1, lost=0) == outbox.purge()
+    assert Purged(deleted=1, lost=0) == outbox.purge(believing(clock))
     assert outbox.state_of("a") is None
 
 
@@ -102,7 +103,7 @@ def test_what_expires_unacknowledged_is_a_counted_loss(
     if is_accepted:
         outbox.mark_accepted(row_id)
     clock.advance(60)
-    assert Purged(deleted=1, lost=lost) == outbox.purge()
+    assert Purged(deleted=1, lost=lost) == outbox.purge(believing(clock))
     assert lost == outbox.counts().lost
 
 
@@ -151,7 +152,7 @@ def test_deleted_rows_leave_no_bytes(open_outbox: Open, clock: StoppedClock, pat
     files = list(path.parent.glob("outbox.sqlite*"))
     assert any(sealed in file.read_bytes() for file in files)
     clock.advance(60)
-    outbox.purge()
+    outbox.purge(believing(clock))
     assert not any(part in file.read_bytes() for file in files for part in (wrapped, sealed))
 
 
@@ -259,7 +260,7 @@ def test_the_bound_on_rows_is_loud(open_outbox: Open, clock: StoppedClock) -> No
     assert put(outbox, clock, "over") < 0
     assert not outbox.flush()
     clock.advance(10)
-    outbox.purge()
+    outbox.purge(believing(clock))
     assert outbox.flush()
     assert RowState.STORED is outbox.state_of("over")
 
@@ -279,7 +280,7 @@ def test_a_signed_id_is_remembered_until_it_expires(open_outbox: Open, clock: St
     outbox.flush()
     assert Refusal.SEEN is outbox.remember("y", expires_at)
     clock.advance(60)
-    outbox.purge()
+    outbox.purge(believing(clock))
     assert outbox.remember("x", expires_at) is None
 
 
@@ -335,7 +336,7 @@ def test_nothing_is_remembered_of_what_has_expired(open_outbox: Open, clock: Sto
     outbox.flush()
     kept = put(outbox, clock, "c")
     clock.advance(10)
-    assert Purged(deleted=2, lost=2) == outbox.purge()
+    assert Purged(deleted=2, lost=2) == outbox.purge(believing(clock))
     assert ({kept: 7}, {}) == (outbox._arrivals, outbox._moved)
 
 
@@ -415,3 +416,15 @@ def test_the_latest_counts_are_had_without_waiting(open_outbox: Open, clock: Sto
     with pytest.raises(OutboxError):
         outbox.counts()
     assert outbox.latest_counts is None
+
+
+def test_a_log_that_cannot_be_cut_costs_no_patience(open_outbox: Open) -> None:
+    """Whoever stores next waits for a command's change as long as ever, and not a tenth of a second."""
+    outbox = open_outbox()
+    db = outbox._file._db
+    (patience_ms,) = db.execute("PRAGMA busy_timeout").fetchone()
+    db.execute("BEGIN IMMEDIATE")
+    assert not outbox._file.cut_log()
+    db.execute("ROLLBACK")
+    assert (patience_ms,) == db.execute("PRAGMA busy_timeout").fetchone()
+    assert outbox._file.cut_log()

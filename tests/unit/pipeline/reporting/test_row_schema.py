@@ -12,6 +12,7 @@ from edge_lfr.config.reporting import ReportingConfig
 from edge_lfr.errors import OutboxError
 from edge_lfr.governance.keys import KeyEncryptingKey
 from edge_lfr.governance.seal import Seal, new_key
+from edge_lfr.pipeline.reporting.expiry import believing
 from edge_lfr.pipeline.reporting.holds import HoldReason
 from edge_lfr.pipeline.reporting.outbox import Outbox
 from edge_lfr.pipeline.reporting.row_schema import SCHEMA_VERSION
@@ -109,7 +110,7 @@ def test_an_update_loses_no_alert(path: Path, clock: StoppedClock) -> None:
     assert outbox.remember("x", datetime.now(UTC)) is not None
     outbox.holds.place("a", HoldReason.EVIDENCE, note="case 7", held_by=0, at=clock.utc_now())
     clock.advance(23 * 3600)
-    assert Purged(deleted=1, lost=1, held=2) == outbox.purge()
+    assert Purged(deleted=1, lost=1, held=2) == outbox.purge(believing(clock))
     outbox.close()
 
 

@@ -15,6 +15,7 @@ from edge_lfr.governance.trust import Role, SigningKey, TrustStore, create_key
 from edge_lfr.pipeline.reporting.alert import AlertWriter
 from edge_lfr.pipeline.reporting.discard import Counters
 from edge_lfr.pipeline.reporting.down import DownMessages, refuse_revocation
+from edge_lfr.pipeline.reporting.expiry import believing
 from edge_lfr.pipeline.reporting.messages import ACK_KIND, AckMessage, AlertMessage, SightingMessage
 from edge_lfr.pipeline.reporting.outbox import FILE_NAME, Outbox
 from edge_lfr.pipeline.reporting.rows import RowKind
@@ -133,8 +134,8 @@ def test_a_purge_names_the_alerts_that_nobody_acknowledged(desk: Desk) -> None:
     assert spooled is not None
     assert desk.outbox.acknowledge(known.alert_id)
     desk.clock.advance(DAY.alert_lifetime.total_seconds())
-    purged = desk.outbox.purge()
-    assert (lost.alert_id, spooled.alert_id) == purged.lost_alerts
+    purged = desk.outbox.purge(believing(desk.clock))
+    assert (lost.alert_id, spooled.alert_id) == desk.outbox.losses.untold()
     assert 5 == purged.deleted
 
 
