@@ -125,8 +125,7 @@ class Requests:
     def _remove(self, request: Request) -> Mapping[str, object]:
         """Whoever was removed is searched no more, also where the list without them cannot be taken into use."""
         reference_ids = request.texts("reference_ids")
-        armament = self.health.armament
-        if armament is not None and set(reference_ids) == set(armament.watchlist.reference_ids):
+        if set(reference_ids) == set(self._listed()):
             self.end_list(WipeCause.REMOVED_LAST, by_peer(request))
             return self._watchlist_facts()
         remaining = self.operation.store.remove(reference_ids)
@@ -139,6 +138,14 @@ class Requests:
             raise
         self.operation.fall_silent()
         return self._watchlist_facts()
+
+    def _listed(self) -> tuple[str, ...]:
+        """Everybody on the live list, also where it is not searched now: who removes them all wipes, with a proof."""
+        armament = self.health.armament
+        if armament is not None:
+            return armament.watchlist.reference_ids
+        with self.operation.store.open() as stored:
+            return stored.reference_ids
 
     def _wipe(self, request: Request) -> Mapping[str, object]:
         """Destroy the list; then this process ends in order and begins anew, and the new one proves it."""

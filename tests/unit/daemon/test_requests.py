@@ -9,8 +9,10 @@ import pytest
 from edge_lfr.config.identification import DecisionConfig
 from edge_lfr.daemon import operation
 from edge_lfr.errors import ControlError, DaemonBusyError, EdgeLfrError
+from edge_lfr.governance.documents import Kind, read_document
 from edge_lfr.pipeline.reporting.rows import RowState
 from edge_lfr.pipeline.reporting.states import DeviceState
+from edge_lfr.watchlist.wipe_certificate import WipeCause, WipeCertificate
 from simulators.appliance import eventually
 from simulators.operations import Box
 from simulators.watchlists import entry
@@ -102,6 +104,21 @@ def test_who_was_removed_is_searched_no_more_though_the_new_list_fails(box: Box)
     assert (None, DeviceState.DISARMED) == (box.health.armament, box.health.state)
     with box.store.open() as stored:
         assert 1 == stored.references
+
+
+@pytest.mark.parametrize("is_searched", [True, False])
+def test_who_removes_everybody_gets_a_proof(box: Box, *, is_searched: bool) -> None:
+    """Also of a list that waits for its deployment: the certificate says why it ended, and how many were on it."""
+    box.load(2)
+    if is_searched:
+        box.operation.take_watchlist()
+    assert is_searched == (box.health.armament is not None)
+    box.ask("remove", reference_ids=[entry(number).reference_id for number in range(2)])
+    assert box.store.is_empty()
+    assert eventually(lambda: box.certifier.latest is not None)
+    assert box.certifier.latest is not None
+    certificate = read_document(box.certifier.latest, Kind.WIPE_CERTIFICATE, WipeCertificate).content
+    assert (WipeCause.REMOVED_LAST, 1, 2) == (certificate.cause, certificate.lists, certificate.references)
 
 
 def test_what_failed_half_way_is_announced(box: Box) -> None:
