@@ -83,6 +83,7 @@ def _create(path: Path, kek: KeyEncryptingKey) -> None:
     keys = DeviceKeys(SigningKey.generate(), AgeIdentity.generate())
     plain = {"schema": _SCHEMA, "signing": keys.signing.raw().hex(), "receiving": keys.receiving.secret()}
     try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # a credential's key needs no folder before
         with folder_locked(path.parent):
             if not path.exists():  # else another process was faster, and its keys are the keys
                 write_durably(path, kek.wrap(json.dumps(plain).encode(), context=_CONTEXT))

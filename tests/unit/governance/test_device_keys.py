@@ -11,6 +11,8 @@ from edge_lfr.durable_files import write_durably
 from edge_lfr.errors import KeyUnavailableError
 from edge_lfr.governance.age_files import AgeReader, encrypt
 from edge_lfr.governance.device_keys import FILE_NAME, DeviceKeys
+from edge_lfr.governance.keys import CREDENTIAL_NAME
+from edge_lfr.governance.seal import new_key
 
 
 def test_keys_are_made_once_and_stay(tmp_path: Path) -> None:
@@ -31,6 +33,16 @@ def test_two_processes_that_find_none_make_one(tmp_path: Path) -> None:
     with ThreadPoolExecutor(8) as pool:
         made = list(pool.map(lambda _: DeviceKeys.load(tmp_path, create=True).fingerprint, range(8)))
     assert 1 == len(set(made))
+
+
+def test_a_credential_needs_no_folder_beforehand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An installed box makes its keys in a folder that no key file has made before."""
+    credentials = tmp_path / "credentials"
+    credentials.mkdir()
+    (credentials / CREDENTIAL_NAME).write_bytes(new_key())
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(credentials))
+    made = DeviceKeys.load(tmp_path / "state" / "device", create=True)
+    assert made.fingerprint == DeviceKeys.load(tmp_path / "state" / "device").fingerprint
 
 
 def test_without_keys_the_remedy_is_named(tmp_path: Path) -> None:
