@@ -113,6 +113,7 @@ def holds(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False) -> No
                 }
                 for held in Holds(file, kek).all()
             ]
+        note_from_command(loaded, LedgerEvent.CONSULTED, {"what": "holds", "found": len(found)})
     if json:
         write_json("alerts-holds/1", {"mode": loaded.mode.value, "holds": found})
     else:

@@ -61,6 +61,7 @@ def ask(
             "what these keys signed counts.",
         ),
     ] = None,
+    config: ConfigOption = DEFAULT_CONFIG,
     json: JsonOption = False,
 ) -> None:
     """
@@ -71,7 +72,7 @@ def ask(
     when they were set up, or nothing is verified. Wipe certificates are looked for in the folder `certificates` beside
     the manifests; one counts when the key that signed the list's manifest signed it. Nobody else's id is shown. Exit
     status 0 when listed, 1 when not, 65 when a file says nothing: then an answer of no is none; 66 when there was no
-    manifest at all.
+    manifest at all. On an appliance, which has a configuration, the ledger says that it was asked, and not for whom.
     """
     if REFERENCE_ID_PATTERN.fullmatch(reference_id) is None:
         message = "REFERENCE_ID: no list has such an id: at most 64 of letters, digits and . _ / -"
@@ -80,6 +81,8 @@ def ask(
     answers, broken = was_listed(reference_id, on.date(), files, _identity(key), keys or ())
     is_yes = any(answer.is_yes for answer in answers)
     is_whole = bool(answers) and not broken
+    if config.exists():
+        note_from_command(load_config(config), LedgerEvent.CONSULTED, {"what": "was-listed"})
     if json:
         write_json(
             "watchlist-was-listed/1",

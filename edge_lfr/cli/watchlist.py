@@ -16,10 +16,12 @@ from edge_lfr.cli.output import say, write_fields, write_json, write_table
 from edge_lfr.cli.wiping import wipe_and_prove
 from edge_lfr.config.appliance import ApplianceConfig
 from edge_lfr.config.load import load_config
+from edge_lfr.daemon.command_notes import note_from_command
 from edge_lfr.daemon.control import ControlClient, Verb
 from edge_lfr.daemon.lock import hold_state
 from edge_lfr.errors import WatchlistMissingError
 from edge_lfr.governance.keys import KeyEncryptingKey
+from edge_lfr.governance.ledger_events import LedgerEvent
 from edge_lfr.governance.trust import shown_fingerprint
 from edge_lfr.watchlist.pseudonyms import officer_of
 from edge_lfr.watchlist.sealed_list import StoredWatchlist
@@ -61,7 +63,11 @@ def show(
     config: ConfigOption = DEFAULT_CONFIG,
     json: JsonOption = False,
 ) -> None:
-    """Show what is loaded: counts, digests, origin, age and end, categories, lookalikes; with --references every id."""
+    """
+    Show what is loaded: counts, digests, origin, age and end, categories, lookalikes; with --references every id.
+
+    Who had the ids shown is in the ledger.
+    """
     loaded = load_config(config)
     store = _store(loaded)
     now = store.clock.utc_now()
@@ -74,6 +80,8 @@ def show(
     summary["categories"] = dict(Counter(entry.category.value for entry in entries).most_common())
     summary["response_codes"] = dict(Counter(entry.response_code.value for entry in entries).most_common())
     rows = [(entry.reference_id, entry.category.value, entry.response_code.value) for entry in entries]
+    if references:
+        note_from_command(loaded, LedgerEvent.CONSULTED, {"what": "references", "found": len(rows)})
     if json:
         listed = [dict(zip(("reference_id", "category", "response_code"), row, strict=True)) for row in rows]
         write_json("watchlist-show/1", {**summary, **({"listed": listed} if references else {})})

@@ -2,8 +2,8 @@
 What the ledger may say: a closed list of events, and for each a closed list of facts.
 
 A fact is a number, a flag, or a text of one of the patterns below: an id, a digest, a code or a time. There is no room
-for a sentence, an address or a vector, so a label, a camera's URL and a template cannot get in, whoever calls. A reason
-that a person typed goes in as its SHA-256.
+for a sentence, an address or a vector, so a label, a camera's URL and a template cannot get in, whoever calls; nor is
+there a fact for a reference id: no line is ever deleted. A reason that a person typed goes in as its SHA-256.
 """
 
 import re
@@ -91,7 +91,7 @@ class LedgerEvent(StrEnum):
     """What the search for remains found after a wipe."""
 
     CONSULTED = "consulted"
-    """Somebody looked something up in the watchlist or its record."""
+    """Somebody looked something up in the watchlist, its record or the holds."""
 
     THRESHOLD = "threshold"
     """The threshold from here on, and what it rests on."""
@@ -216,7 +216,6 @@ _DIGEST: Final = _text("64 hex digits", r"[0-9a-f]{64}")
 _KEY: Final = _text("a fingerprint as it is shown", r"[0-9a-f]{4}(-[0-9a-f]{4}){7}")
 _ALERT: Final = _text("an alert's id", r"[0-9A-HJKMNP-TV-Z]{26}")
 _CODE: Final = _text("a code of this program", r"(?=.{1,48}$)[a-z0-9]+([.-][a-z0-9]+)*")
-_REFERENCE: Final = _text("a reference id", r"[A-Za-z0-9][A-Za-z0-9._/-]{0,63}")
 _LIST: Final = _text("a list id", r"[A-Za-z0-9._-]{1,64}")
 _NAME: Final = _text("a name as in a topic", r"[a-z0-9][a-z0-9-]{0,62}")
 _DEVICE: Final = _text("force/device/mode", r"[a-z0-9][a-z0-9-]{0,62}(/[a-z0-9][a-z0-9-]{0,62}){2}")
@@ -259,7 +258,6 @@ FACT_KINDS: Final[Mapping[str, FactKind]] = {
     "public_key": _text("the base64 of 32 bytes", r"[A-Za-z0-9+/]{43}="),
     "reason_sha256": _DIGEST,
     "recall": _NUMBER,
-    "reference": _REFERENCE,
     "references": _COUNT,
     "refusals": _COUNT,
     "rejected": _COUNT,
@@ -326,12 +324,12 @@ SHAPES: Final[Mapping[LedgerEvent, _Shape]] = {
         " watchlist_sha256",
     ),
     LedgerEvent.WATCHLIST_REFUSED: _shape("code", "entries file_sha256 key list rejected"),
-    LedgerEvent.WATCHLIST_REMOVED: _shape("references", "reference removed_sha256 watchlist_sha256"),
-    LedgerEvent.WATCHLIST_EXPIRED: _shape("references", "code reference removed_sha256 watchlist_sha256"),
+    LedgerEvent.WATCHLIST_REMOVED: _shape("references", "removed_sha256 watchlist_sha256"),
+    LedgerEvent.WATCHLIST_EXPIRED: _shape("references", "code removed_sha256 watchlist_sha256"),
     LedgerEvent.WATCHLIST_STALE: _shape("seconds", "code list watchlist_sha256"),
     LedgerEvent.WATCHLIST_WIPED: _shape("keys lists", "certificate_sha256 code references seconds watchlist_sha256"),
     LedgerEvent.WIPE_PROVED: _shape("found", "bytes certificate_sha256 seconds"),
-    LedgerEvent.CONSULTED: _shape("what", "alert found reason_sha256 reference"),
+    LedgerEvent.CONSULTED: _shape("what", "alert found reason_sha256"),
     LedgerEvent.THRESHOLD: _shape("threshold", "code pack_sha256 templates"),
     LedgerEvent.PACK: _shape("pack_sha256"),
     LedgerEvent.INDEX_CHOSEN: _shape("code index", "recall templates watchlist_sha256"),

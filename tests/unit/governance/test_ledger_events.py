@@ -32,7 +32,6 @@ LONGEST: dict[str, Fact] = {
     "ledger": "a" * 32,
     "list": "L" * 64,
     "public_key": "A" * 43 + "=",
-    "reference": "R" * 64,
     "second_key": "-".join(["ab12"] * 8),
     "signature": "A" * 86 + "==",
     "starts_at": "2026-06-01T12:00:00.000000Z",
@@ -60,6 +59,15 @@ def test_every_event_has_its_facts() -> None:
     assert set() == {name for shape in SHAPES.values() for name in shape.must & shape.may}
     used = {name for shape in SHAPES.values() for name in shape.must | shape.may} | OF_THE_LEDGER | OF_ANY_LINE
     assert set() == set(FACT_KINDS) - used
+
+
+@pytest.mark.parametrize("event", LedgerEvent)
+def test_no_event_names_a_person(event: LedgerEvent) -> None:
+    """A reference id names somebody in the force's records, and the ledger outlives every list: only numbers get in."""
+    facts = {name: longest(name) for name in SHAPES[event].must}
+    for name in ("reference", "reference_id", "references"):
+        with pytest.raises(LedgerFactError):
+            check_facts(event, {**facts, name: "SUSP-0042"})
 
 
 @pytest.mark.parametrize("event", LedgerEvent)
