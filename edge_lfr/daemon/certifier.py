@@ -7,6 +7,7 @@ from pathlib import Path
 
 import structlog
 
+from edge_lfr.daemon.unsigned_wipes import forget
 from edge_lfr.errors import EdgeLfrError
 from edge_lfr.governance.keys import KeyEncryptingKey
 from edge_lfr.governance.trust import SigningKey
@@ -33,6 +34,9 @@ class Certifier:
     on_certified: Callable[[WipeCertificate, bytes], None]
     """Gets the certificate and its signed document."""
 
+    is_recorded: Callable[[], bool] = lambda: True
+    """Whether what was told has its line in the ledger."""
+
     _thread: threading.Thread | None = field(default=None, init=False)
     latest: bytes | None = field(default=None, init=False)
     """The signed document of the last wipe of this run."""
@@ -53,7 +57,7 @@ class Certifier:
         self._thread.start()
 
     def certify(self, ended: EndedList, answering_in_s: float | None) -> None:
-        """The same in the calling thread; what fails is told, and changes nothing about the wipe."""
+        """The same in the calling thread; what fails is told, and is left to whoever certifies what nobody has."""
         try:
             certificate, document = ended.certify(
                 device=self.device,
@@ -67,6 +71,8 @@ class Certifier:
             log.error("wipe.not-certified", error=type(error).__name__)
             return
         self.on_certified(certificate, document)
+        if self.is_recorded():
+            forget(ended.begun_at, self.folder)
         self.latest = document
         proof = certificate.proof
         log.info(

@@ -24,6 +24,13 @@ from edge_lfr.pipeline.reporting.outbox import Outbox
 from edge_lfr.pipeline.reporting.states import DeviceState
 from edge_lfr.watchlist.wipe_certificate import WipeCause
 
+WIPE_PATIENCE_S: Final = 0.5
+"""How long a wipe waits for another request, of the two seconds that it has; chosen, not measured."""
+
+OTHERS_LIMIT_S: Final = 60.0
+"""How long a wipe that is done waits for the request that it did not wait for; taking a list into use takes seconds.
+Chosen, with room for a slow disk."""
+
 TEST_ALERT_LIMIT_S: Final = 15.0
 """How long a test alert waits for the control room, unless the request says otherwise."""
 
@@ -60,7 +67,6 @@ class Requests:
         changing: Mapping[Verb, Handler] = {
             Verb.RELOAD: self._reload,
             Verb.REMOVE: self._remove,
-            Verb.WIPE: self._wipe,
             Verb.PAUSE: self._pause,
             Verb.RESUME: self._resume,
             Verb.RECHECK: self._recheck,
@@ -70,6 +76,7 @@ class Requests:
             Verb.STATUS: lambda _: local_status(self.health),
             Verb.CAMERAS: lambda _: {"cameras": camera_facts(self.health)},
             Verb.CERTIFICATE: self._certificate,
+            Verb.WIPE: self._wipe,
             Verb.TEST_ALERT: self._test_alert,
             Verb.STOP: self._stop,
             **HoldRequests(self.outbox, self.chronicle, self.health.clock).handlers(),
@@ -89,14 +96,17 @@ class Requests:
         """Run a request that changes the appliance, one at a time, and tell the broker what came of it."""
         try:
             with self.one_at_a_time:
-                if self.ending.is_set():
-                    message = "the daemon is stopping"
-                    raise ControlError(message, remedy="ask again when it runs")
-                by = self.chronicle.acting(by_peer(request), request.verb.value)
-                with by, self.progress.span(f"request-{request.verb.value}", request_limit_s(request.verb)):
-                    return handler(request)
+                return self._at_work(handler, request)
         finally:
             self.on_changed()
+
+    def _at_work(self, handler: Handler, request: Request) -> Mapping[str, object]:
+        if self.ending.is_set():
+            message = "the daemon is stopping"
+            raise ControlError(message, remedy="ask again when it runs")
+        by = self.chronicle.acting(by_peer(request), request.verb.value)
+        with by, self.progress.span(f"request-{request.verb.value}", request_limit_s(request.verb)):
+            return handler(request)
 
     def _reload(self, request: Request) -> Mapping[str, object]:
         """Search the live list; where that is refused, say why: a list may be loaded before its deployment begins."""
@@ -148,8 +158,22 @@ class Requests:
             return stored.reference_ids
 
     def _wipe(self, request: Request) -> Mapping[str, object]:
-        """Destroy the list; then this process ends in order and begins anew, and the new one proves it."""
-        return self.end_list(WipeCause.COMMAND, by_peer(request))
+        """
+        Destroy the list; then this process ends in order and begins anew, and the new one proves it.
+
+        Another request that does not end keeps no list alive; what it takes into use meanwhile goes when it has ended.
+        """
+        is_alone = self.one_at_a_time.acquire(timeout=WIPE_PATIENCE_S)
+        try:
+            answer = self._at_work(lambda asked: self.end_list(WipeCause.COMMAND, by_peer(asked)), request)
+            if not is_alone and self.one_at_a_time.acquire(timeout=OTHERS_LIMIT_S):
+                is_alone = True
+                self.operation.fall_silent()
+            return answer
+        finally:
+            if is_alone:
+                self.one_at_a_time.release()
+            self.on_changed()
 
     def end_list(self, cause: WipeCause, by: Actor) -> Mapping[str, object]:
         """Destroy every list, and see to the proof; for whoever holds `one_at_a_time`, or before anybody may ask."""
@@ -191,6 +215,7 @@ class Requests:
 
     def _stop(self, request: Request) -> Mapping[str, object]:
         self.stopped_by = by_peer(request)
+        self.wiping.stay()
         self.ending.set()
         return {"state": DeviceState.STOPPED.value}
 

@@ -232,6 +232,7 @@ class Daemon:
             kek=kek,
             signing=keys.signing,
             on_certified=self._chronicle.proved,
+            is_recorded=lambda: self._recorder.is_healthy,
         )
         self._overseer = Overseer(
             mandate=mandate,

@@ -1,16 +1,18 @@
 """
 The end of a watchlist in the running appliance, and the proof of it.
 
-Order: fragments for the proof are taken; matching stops; the key is destroyed, then the files; the matrix is zeroed;
-the cameras stop; then the process replaces itself, and the new one looks for the fragments and signs what it found.
-Nothing that fails on the way keeps the next step from being done.
+Order: fragments for the proof are taken; matching stops; the wipe is noted; the key is destroyed, then the files; the
+matrix is zeroed; the cameras stop; then the process replaces itself, and the new one looks for the fragments and signs
+what it found. Nothing that fails on the way, or does not end, keeps the next step from being done.
 """
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from edge_lfr.clock import Clock
 from edge_lfr.daemon.chronicle import Chronicle
 from edge_lfr.daemon.operation import Operation
+from edge_lfr.daemon.unsigned_wipes import UnsignedWipe, forget, try_to_leave
 from edge_lfr.governance.ledger_lines import Actor
 from edge_lfr.watchlist.ended_list import EndedList, evidence_of, take_evidence
 from edge_lfr.watchlist.ending import Wiped
@@ -32,6 +34,9 @@ class Wiping:
     ended: EndedList | None = field(default=None, init=False)
     """The last one of this run."""
 
+    wants_replacement: bool = field(default=False, init=False)
+    """Whether the process shall begin anew now; decided once for each wipe."""
+
     def wipe(self, cause: WipeCause, by: Actor) -> EndedList:
         """
         Destroy every list, whatever fails; matching has stopped and nothing opens any more when this returns.
@@ -50,7 +55,8 @@ class Wiping:
         begun_at, begun_ns = self.clock.utc_now(), self.clock.monotonic_ns()
         armament = self.operation.health.armament
         evidence = take_evidence(self.store) if armament is None else evidence_of(armament.watchlist, armament.gallery)
-        wiped = self._destroy()
+        begun = UnsignedWipe.about_to(self.store, cause, by, begun_at)
+        wiped = self._destroy(begun)
         self.ended = EndedList(
             cause=cause,
             by=str(by),
@@ -63,17 +69,26 @@ class Wiping:
             list_id=wiped.live,
         )
         if wiped.lists or wiped.keys:
+            try_to_leave(begun.done(self.ended), self._mode_directory)
             self.chronicle.wiped(self.ended, by)
+        else:
+            forget(begun_at, self._mode_directory)
+        # An alert that only memory holds is worth more than the copies that libraries made.
+        self.wants_replacement = self.may_be_replaced and not self.operation.health.outbox.spooled
         return self.ended
 
-    @property
-    def wants_replacement(self) -> bool:
-        """Whether the process shall begin anew now; an alert that only memory holds is worth more than its copies."""
-        return self.may_be_replaced and self.ended is not None and not self.operation.health.outbox.spooled
+    def stay(self) -> None:
+        """The process does not begin anew: somebody ended it."""
+        self.wants_replacement = False
 
-    def _destroy(self) -> Wiped:
+    @property
+    def _mode_directory(self) -> Path:
+        return self.store.directory.parent
+
+    def _destroy(self, begun: UnsignedWipe) -> Wiped:
         try:
-            self.operation.loop.swap(None)
+            self.operation.loop.end_path()
+            try_to_leave(begun, self._mode_directory)
         finally:
             try:
                 wiped = self.store.wipe()

@@ -8,7 +8,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from edge_lfr.durable_files import create_durably
+from edge_lfr.durable_files import write_durably
 from edge_lfr.errors import WatchlistStorageError
 from edge_lfr.governance.documents import Kind, sign_document
 from edge_lfr.governance.trust import SigningKey
@@ -85,8 +85,9 @@ class WipeCertificate(BaseModel):
     templates: Count
     lists: Count
     keys: Count
-    destroyed_in_s: Seconds
-    """Until matching had stopped, the keys were overwritten and the files gone."""
+    destroyed_in_s: Seconds | None
+    """Until matching had stopped, the keys were overwritten and the files gone; None where whoever did it was killed
+    before that could be said."""
 
     answering_in_s: Seconds | None
     """Until the new process answered; None where the process was not replaced."""
@@ -113,7 +114,7 @@ def certificate_path(folder: Path, begun_at: datetime) -> Path:
 
 def keep_certificate(certificate: WipeCertificate, folder: Path, key: SigningKey) -> bytes:
     """
-    Sign the certificate, keep it in the mode's state folder, and give the document.
+    Sign the certificate, keep it in the mode's state folder, and give the document; it replaces what has its name.
 
     Raises:
         WatchlistStorageError: The disk does not take it; the wipe stands all the same.
@@ -121,7 +122,7 @@ def keep_certificate(certificate: WipeCertificate, folder: Path, key: SigningKey
     document = sign_document(Kind.WIPE_CERTIFICATE, certificate, key)
     try:
         (folder / FOLDER).mkdir(mode=0o700, parents=True, exist_ok=True)
-        create_durably(certificate_path(folder, certificate.begun_at), document)
+        write_durably(certificate_path(folder, certificate.begun_at), document)
     except OSError as error:
         message = f"the wipe is done, but its certificate cannot be written: {error.strerror}"
         raise WatchlistStorageError(

@@ -22,7 +22,7 @@ def destroy_nothing() -> None:
     """Switch destruction off."""
     Armament.destroy = keep  # type: ignore[method-assign, assignment]
     SealedStore.wipe = lambda self: Wiped(keys=1, lists=1)  # type: ignore[method-assign]  # noqa: ARG005
-    Wiping.wants_replacement = property(lambda _: False)  # type: ignore[assignment, method-assign]
+    Wiping.wants_replacement = property(lambda _: False, lambda *_: None)  # type: ignore[assignment, misc]
 
 
 if __name__ == "__main__":

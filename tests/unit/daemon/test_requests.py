@@ -8,13 +8,17 @@ import pytest
 
 from edge_lfr.config.identification import DecisionConfig
 from edge_lfr.daemon import operation
-from edge_lfr.errors import ControlError, DaemonBusyError, EdgeLfrError
+from edge_lfr.daemon.unsigned_wipes import UnsignedWipe
+from edge_lfr.errors import ArmingRefusedError, ControlError, DaemonBusyError, EdgeLfrError
 from edge_lfr.governance.documents import Kind, read_document
+from edge_lfr.governance.ledger_lines import Actor
 from edge_lfr.pipeline.reporting.rows import RowState
 from edge_lfr.pipeline.reporting.states import DeviceState
+from edge_lfr.watchlist.ending import Wiped
+from edge_lfr.watchlist.store import SealedStore
 from edge_lfr.watchlist.wipe_certificate import WipeCause, WipeCertificate
 from simulators.appliance import eventually
-from simulators.operations import Box
+from simulators.operations import TECHNICIAN, Box
 from simulators.watchlists import entry
 
 
@@ -148,3 +152,122 @@ def test_one_test_alert_waits_at_a_time(box: Box) -> None:
     first.join()
     assert [RowState.ACKNOWLEDGED.value] == answers
     assert RowState.STORED.value == box.ask("test-alert", timeout_s=0)["state"]
+
+
+def pending(box: Box) -> list[Path]:
+    return sorted(box.store.directory.parent.glob("certificates/pending-*.json"))
+
+
+def test_a_wipe_is_noted_before_the_first_key_ends(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that a kill leaves no wipe of which nobody knows; what is certified needs no note any more."""
+    box.run()
+    found: list[int] = []
+    wipe = SealedStore.wipe
+
+    def look_and_wipe(store: SealedStore) -> Wiped:
+        found.extend(UnsignedWipe.model_validate_json(note.read_bytes()).keys for note in pending(box))
+        assert any(store.directory.rglob("key.wrapped"))
+        return wipe(store)
+
+    monkeypatch.setattr(SealedStore, "wipe", look_and_wipe)
+    box.ask("wipe")
+    assert [1] == found
+    assert eventually(lambda: box.certifier.latest is not None)
+    assert [] == pending(box)
+
+
+def test_a_wipe_that_is_not_in_the_ledger_keeps_its_note(box: Box) -> None:
+    """Whoever comes next has it written."""
+    box.run()
+    box.certifier.is_recorded = lambda: False
+    box.ask("wipe")
+    assert eventually(lambda: box.certifier.latest is not None)
+    (note,) = pending(box)
+    said = UnsignedWipe.model_validate_json(note.read_bytes())
+    assert (1, 1, Actor.of_uid(TECHNICIAN)) == (said.lists, said.keys, said.who)
+    assert said.destroyed_in_s is not None
+
+
+def test_a_wipe_of_nothing_leaves_no_note(box: Box) -> None:
+    """There is nothing to certify later."""
+    box.ask("wipe")
+    assert [] == pending(box)
+
+
+def test_a_disk_that_takes_no_note_keeps_no_list_alive(box: Box) -> None:
+    """The wipe is done all the same."""
+    box.run()
+    (box.store.directory.parent / "certificates").write_bytes(b"")
+    assert 1 == box.ask("wipe")["keys"]
+    assert box.store.is_empty()
+
+
+def test_a_wipe_waits_for_no_request_that_hangs(box: Box) -> None:
+    """The key is gone at once; what the other one took into use goes as soon as that has ended."""
+    box.run()
+    answers: list[object] = []
+    box.requests.one_at_a_time.acquire()
+    wipe = threading.Thread(target=lambda: answers.append(box.ask("wipe")["keys"]))
+    wipe.start()
+    try:
+        assert eventually(box.store.is_empty)
+        assert eventually(lambda: box.health.armament is None)
+        box.run()
+    finally:
+        box.requests.one_at_a_time.release()
+    wipe.join(30)
+    assert [1] == answers
+    assert (None, DeviceState.DISARMED) == (box.health.armament, box.health.state)
+
+
+def test_whether_a_process_is_replaced_is_decided_once(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An alert that only memory holds keeps it; when that is gone a stop stops, and begins nothing anew."""
+    box.wiping.may_be_replaced = True
+    spooled = {"alert": 1}
+    monkeypatch.setattr(type(box.health.outbox), "spooled", property(lambda _: len(spooled)))
+    box.run()
+    seen = [box.ask("wipe")["is_replaced"]]
+    spooled.clear()
+    seen.append(box.wiping.wants_replacement)
+    box.run()
+    seen += [box.ask("wipe")["is_replaced"], box.wiping.wants_replacement]
+    box.ask("stop")
+    seen.append(box.wiping.wants_replacement)
+    assert [False, False, True, True, False] == seen
+
+
+def test_a_reload_does_not_end_a_hold(box: Box) -> None:
+    """Whoever loads a list has not looked at whom the appliance trusts; what is missing is said."""
+    box.run()
+    box.operation.hold("trust-changed")
+    answer = box.ask("reload")
+    assert "refused" in answer
+    assert (None, DeviceState.PAUSED) == (box.health.armament, box.health.state)
+    box.ask("resume")
+    assert box.health.armament is not None
+
+
+def test_a_restart_does_not_end_a_hold(box: Box) -> None:
+    """Nothing is opened before somebody says so, and then the hold is over for good."""
+    box.run()
+    box.operation.hold("trust-changed")
+    box.operation.held_for, box.operation.is_paused = None, False  # as in a process that begins
+    box.operation.keep_holding("trust-changed")
+    with pytest.raises(ArmingRefusedError, match="nobody has said that it shall go on"):
+        box.operation.take_watchlist()
+    assert (None, DeviceState.PAUSED) == (box.health.armament, box.operation.state_when_awake())
+    box.ask("resume")
+    box.operation.held_for = None
+    box.operation.keep_holding("trust-changed")
+    assert None is box.operation.held_for
+
+
+def test_everybody_of_a_list_that_was_replaced_is_not_everybody(box: Box) -> None:
+    """Who is on the new list alone stays on it; the two are taken out of the list that is live."""
+    box.run(2)
+    box.load(3)
+    box.ask("remove", reference_ids=[entry(0).reference_id, entry(1).reference_id])
+    with box.store.open() as stored:
+        assert (entry(2).reference_id,) == stored.reference_ids
+    assert box.health.armament is not None
+    assert 1 == box.health.armament.gallery.references

@@ -2,28 +2,31 @@
 
 import hashlib
 import json
+import subprocess
+import sys
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from edge_lfr.clock import SystemClock
 from edge_lfr.config.appliance import ApplianceConfig
 from edge_lfr.config.load import load_config
 from edge_lfr.daemon.dead_man import wipe_what_is_due
 from edge_lfr.daemon.housekeeping import delete_old_records, keep_house, keep_house_by_timer
 from edge_lfr.daemon.recorder import open_recorder
-from edge_lfr.daemon.unsigned_wipes import MAX_NOTE_BYTES, certify_unsigned
+from edge_lfr.daemon.unsigned_wipes import MAX_NOTE_BYTES, UnsignedWipe, certify_unsigned
 from edge_lfr.errors import LedgerError
 from edge_lfr.governance.device_keys import DeviceKeys
 from edge_lfr.governance.documents import Kind, read_document
 from edge_lfr.governance.ledger_events import Fact, LedgerEvent
 from edge_lfr.governance.ledger_file import FILE_NAME
-from edge_lfr.governance.ledger_lines import Actor, LedgerLine, read_line
+from edge_lfr.governance.ledger_lines import Actor, LedgerLine, Part, read_line
 from edge_lfr.governance.trust import SigningKey
 from edge_lfr.governance.trusted_time import BUILT_ON
 from edge_lfr.watchlist.records import RecordKind, kept_records
-from edge_lfr.watchlist.wipe_certificate import WipeCertificate
+from edge_lfr.watchlist.wipe_certificate import WipeCause, WipeCertificate, certificate_path
 from simulators.clock import StoppedClock
 from simulators.command import CONFIG
 from simulators.watchlists import DIMENSION, PACK_DIGEST, entry, new_store, picture, templates
@@ -32,6 +35,7 @@ NOW = BUILT_ON + timedelta(days=30)
 END = NOW + timedelta(hours=10)
 DEVICE = "anytown/van-1/training"
 KEY = SigningKey.generate()
+TECHNICIAN = Actor.of_uid(1000)
 
 WHOLE = (
     b'{"schema_version":"lfr.unsigned-wipe/1","cause":"dead-man","part":"timer","begun_at":"2026-06-01T08:00:00Z",'
@@ -238,3 +242,90 @@ def test_a_whole_note_is_certified(config: ApplianceConfig) -> None:
     path.parent.mkdir(parents=True)
     path.write_bytes(WHOLE)
     assert 1 == len(certify(config))
+
+
+@pytest.mark.parametrize("torn", [b"", b'{"schema":"lfr.document/1"'])
+def test_a_torn_certificate_is_no_proof(config: ApplianceConfig, clock: StoppedClock, torn: bytes) -> None:
+    """Half of one, or one that another key signed, is written anew; the ledger names what is whole."""
+    list_id = ended(config, clock)
+    path = certificate_path(config.mode_directory, END)
+    path.write_bytes(torn)
+    ((_, facts),) = certify(config)
+    document = read_document(path.read_bytes(), Kind.WIPE_CERTIFICATE, WipeCertificate)
+    document.verify_with(KEY.public)
+    assert list_id == document.content.list_id
+    assert hashlib.sha256(path.read_bytes()).hexdigest() == facts["certificate_sha256"]
+    assert [] == notes(config)
+
+
+def test_a_certificate_of_another_key_is_written_anew(config: ApplianceConfig, clock: StoppedClock) -> None:
+    """It is not this box's word."""
+    ended(config, clock)
+    (note,) = notes(config)
+    kept = note.read_bytes()
+    certify_unsigned(config.mode_directory, device=DEVICE, signing=SigningKey.generate(), note=lambda *_: None)
+    note.write_bytes(kept)
+    certify(config)
+    (path,) = certificates(config)
+    read_document(path.read_bytes(), Kind.WIPE_CERTIFICATE, WipeCertificate).verify_with(KEY.public)
+
+
+def begun(config: ApplianceConfig, by: Actor = TECHNICIAN, *, minutes_ago: float = 0.0) -> tuple[UnsignedWipe, str]:
+    """A live list, and the note of a wipe that was about to destroy it."""
+    store = new_store(config.mode_directory)
+    with store.create(pack_digest=PACK_DIGEST, dimension=DIMENSION) as new:
+        new.add(entry(0), templates(0), picture(0))
+        list_id = new.activate()
+    begun_at = SystemClock().utc_now() - timedelta(minutes=minutes_ago)
+    wipe = UnsignedWipe.about_to(store, WipeCause.COMMAND, by, begun_at)
+    wipe.leave(config.mode_directory)
+    return wipe, list_id
+
+
+def killed(wipe: UnsignedWipe, config: ApplianceConfig) -> None:
+    """The note says that a process was at it which does not exist any more."""
+    child = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True)
+    wipe.model_copy(update={"prover": int(child.stdout)}).leave(config.mode_directory)
+
+
+@pytest.mark.parametrize(
+    "by", [Actor.of_uid(1000), Actor.of_caller(1000, through=0), Actor.of_part(Part.DAEMON), Actor.of_key("ab" * 32)]
+)
+def test_a_wipe_that_was_killed_behind_the_deed_is_certified(config: ApplianceConfig, by: Actor) -> None:
+    """In the name of whoever asked; how long it took nobody can say."""
+    wipe, list_id = begun(config, by)
+    killed(wipe, config)
+    new_store(config.mode_directory).wipe()
+    ((who, facts),) = certify(config)
+    assert (by, 1, 1, "command", False) == (who, facts["lists"], facts["keys"], facts["code"], "seconds" in facts)
+    (path,) = certificates(config)
+    content = read_document(path.read_bytes(), Kind.WIPE_CERTIFICATE, WipeCertificate).content
+    assert (list_id, None, None) == (content.list_id, content.destroyed_in_s, content.is_clean)
+
+
+def test_a_wipe_that_was_killed_before_the_deed_is_none(config: ApplianceConfig) -> None:
+    """The list is still there: nothing is signed, and the note goes."""
+    wipe, _ = begun(config)
+    killed(wipe, config)
+    assert [] == certify(config)
+    assert [] == notes(config) == certificates(config)
+
+
+@pytest.mark.parametrize(("minutes_ago", "expected"), [(1.0, 0), (11.0, 1)])
+def test_a_wipe_that_is_being_proved_is_left_to_its_prover(
+    config: ApplianceConfig, minutes_ago: float, expected: int
+) -> None:
+    """Also where that process has taken its own place; after a while nobody is at it any more."""
+    begun(config, minutes_ago=minutes_ago)
+    new_store(config.mode_directory).wipe()
+    assert expected == len(certify(config))
+    assert 1 - expected == len(notes(config))
+
+
+def test_a_note_names_an_actor_or_nobody(config: ApplianceConfig) -> None:
+    """One whom the ledger could not name is no actor, and the note is none."""
+    wipe, _ = begun(config)
+    (note,) = notes(config)
+    note.write_bytes(wipe.model_dump_json().encode().replace(b'{"uid":1000}', b'{"uid":-1}'))
+    assert [] == certify(config)
+    assert [note] == notes(config)
