@@ -41,6 +41,7 @@ def diff(
             raise WatchlistMissingError(message)
         store = SealedStore(loaded.watchlist_directory, KeyEncryptingKey.load(loaded.mode_directory), mode=loaded.mode)
         with store.open() as stored:
+            admitted.require_not_older(stored.origin)
             before = [stored.entry(reference_id) for reference_id in stored.reference_ids]
         pictures = admitted.reader.manifest.picture_count
         with counting("verifying", pictures) as advance:

@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -83,7 +84,8 @@ def load_bundle(
         pack = open_configured(config.models.model_copy(update={"threads": 1}), config.models_directory)
         kek = KeyEncryptingKey.load(config.mode_directory, create=True)
         store = SealedStore(config.watchlist_directory, kek, mode=config.mode, officer=officer_of(config))
-        before = _references_of(store)
+        before = _before(store, bundle)
+        _say_returning(before)
         report = _enrol(config, bundle, store, pack, accept_partial=accept_partial)
         facts = _facts(bundle, report, before)
         receipt_path = in_use = None
@@ -150,13 +152,29 @@ def _terms(config: ApplianceConfig, now: datetime) -> LoadTerms:
     return LoadTerms.under(judged_here(config, read_installed(config.mode_directory), now).believed())
 
 
-def _references_of(store: SealedStore) -> int | None:
-    """How many people the list before has; None where there is none that opens."""
+@dataclass(frozen=True, slots=True)
+class _Before:
+    """The list that is live when a load begins."""
+
+    references: int
+    returning: int
+    """People whom the same bundle brought, who are not on it any more, and whom a load brings back."""
+
+
+def _before(store: SealedStore, bundle: AdmittedBundle) -> _Before | None:
+    """
+    What is replaced; None where there is no list that opens.
+
+    Raises:
+        BundleRefusedError: It is of a later extract.
+    """
     try:
         with store.open() as stored:
-            return stored.references
+            origin, reference_ids = stored.origin, stored.reference_ids
     except WatchlistError:
         return None
+    bundle.require_not_older(origin)
+    return _Before(len(reference_ids), bundle.returning(origin, reference_ids))
 
 
 def _enrol(
@@ -235,10 +253,12 @@ def _hand_over(config: ApplianceConfig) -> dict[str, Any] | None:
     return client.request(Verb.RELOAD)
 
 
-def _facts(bundle: AdmittedBundle, report: EnrolmentReport, before: int | None) -> dict[str, Any]:
+def _facts(bundle: AdmittedBundle, report: EnrolmentReport, before: _Before | None) -> dict[str, Any]:
     """Whose list, which one, how old, until when, and how it grew."""
     reader = bundle.reader
-    grown = None if before is None else round(100 * (report.enrolled_references - before) / before, 1)
+    grown = None
+    if before is not None:
+        grown = round(100 * (report.enrolled_references - before.references) / before.references, 1)
     return {
         "bundle": {
             "list_id": reader.manifest.list_id,
@@ -249,9 +269,19 @@ def _facts(bundle: AdmittedBundle, report: EnrolmentReport, before: int | None) 
             "pictures": reader.manifest.picture_count,
         },
         "wipe_at": bundle.wipe_at.isoformat(timespec="seconds") if report.is_activated else None,
-        "references_before": before,
+        "references_before": None if before is None else before.references,
+        "returning": 0 if before is None else before.returning,
         "growth_percent": grown,
     }
+
+
+def _say_returning(before: _Before | None) -> None:
+    """Before the minutes that a load takes, so that somebody can still end it."""
+    if before is not None and before.returning:
+        say(
+            f"warning: this very bundle is loaded already, and {before.returning} people of it are not on the list any "
+            "more: removed or refused since. A load brings them back; if they were removed, ask for a new bundle"
+        )
 
 
 def _say_growth(facts: dict[str, Any]) -> None:

@@ -193,18 +193,21 @@ def test_one_refused_entry_keeps_the_list_before(edge_lfr: Command, bundle: Path
         ({"device": "anytown/van-2"}, "device"),
         ({"extracted_at": datetime.now(UTC) - timedelta(hours=25)}, "extract-old"),
         ({"extracted_at": datetime.now(UTC) + timedelta(hours=1)}, "extract-future"),
+        ({"extracted_at": datetime.now(UTC) - timedelta(hours=20)}, "extract-superseded"),
     ],
 )
 def test_a_bundle_that_is_not_for_this_box_now_is_refused(
     edge_lfr: Command, shared_data: Path, changes: dict[str, Any], refusal: str
 ) -> None:
-    """Exit status 65 with the code, before any picture; the list before is still there."""
+    """Exit status 65 with the code, before any picture, by a load and by a comparison; the list before stays."""
     source = one_person(edge_lfr.folder / f"refused-{refusal}", portraits(shared_data)[0])
     before = edge_lfr("watchlist", "show", "--json").json["digest"]
-    done = edge_lfr("watchlist", "load", str(bundle_of(source, edge_lfr.folder, **changes)))
-    assert (os.EX_DATAERR, "") == (done.status, done.out)
-    assert f"edge-lfr: {refusal}:" in done.err
-    assert "what to do:" in done.err
+    bundle = bundle_of(source, edge_lfr.folder, **changes)
+    for verb in ("load", "diff"):
+        done = edge_lfr("watchlist", verb, str(bundle))
+        assert (os.EX_DATAERR, "") == (done.status, done.out)
+        assert f"edge-lfr: {refusal}:" in done.err
+        assert "what to do:" in done.err
     assert before == edge_lfr("watchlist", "show", "--json").json["digest"]
 
 
@@ -291,10 +294,14 @@ def test_references_are_removed_and_the_rest_destroyed(edge_lfr: Command, bundle
 
     Destroying needs nothing that opens, not even the key.
     """
+    edge_lfr("watchlist", "wipe", "--yes")
     assert 0 == edge_lfr("watchlist", "load", str(bundle), "--accept-partial").status
     removed = edge_lfr("watchlist", "remove", "S-0", "S-1", "--yes", "--json").json
     assert (["S-0", "S-1"], PEOPLE - 2) == (removed["removed"], removed["remaining"])
     assert os.EX_DATAERR == edge_lfr("watchlist", "remove", "S-0", "--yes").status
+    again = edge_lfr("watchlist", "load", str(bundle), "--json")
+    assert (os.EX_DATAERR, 4) == (again.status, again.json["returning"])
+    assert "4 people of it are not on the list any more" in again.err
     (database,) = edge_lfr.folder.glob("state/training/watchlist/lists/*/store.db")
     content = bytearray(database.read_bytes())
     content[4096::64] = bytes(byte ^ 1 for byte in content[4096::64])

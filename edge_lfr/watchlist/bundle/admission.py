@@ -5,7 +5,7 @@ Judged are its signer, mode, appliance, age and size, and every entry. In traini
 the deployment authority decides besides whose list, which one, how many people of which categories, and how long.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -123,6 +123,31 @@ class AdmittedBundle:
         if not self.terms.ends_with_entries:
             return self.terms.ends_at
         return min(self.terms.ends_at, max((entry.expires_at for entry in self.lawful), default=self.terms.ends_at))
+
+    def require_not_older(self, loaded: Origin | None) -> None:
+        """
+        See that a list does not go back to an earlier extract, in which somebody stands who was taken out since.
+
+        Args:
+            loaded: Where the list before comes from; None where that is unknown.
+
+        Raises:
+            BundleRefusedError: A later extract of the same list is loaded.
+        """
+        manifest = self.reader.manifest
+        if loaded is not None and loaded.list_id == manifest.list_id and manifest.extracted_at < loaded.extracted_at:
+            message = (
+                f"extracted at {manifest.extracted_at.isoformat()}; of the same list the extract of "
+                f"{loaded.extracted_at.isoformat()} is loaded"
+            )
+            raise BundleRefusedError(BundleRefusal.EXTRACT_SUPERSEDED, message)
+
+    def returning(self, loaded: Origin | None, reference_ids: Collection[str]) -> int:
+        """How many come back with this bundle who were in it when it was loaded, and are not on the list any more."""
+        if loaded is None or loaded.manifest_sha256 != self.reader.digest:
+            return 0
+        listed = frozenset(reference_ids)
+        return sum(entry.reference_id not in listed for entry in self.lawful)
 
     @property
     def origin(self) -> Origin:

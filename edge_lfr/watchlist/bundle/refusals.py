@@ -72,6 +72,9 @@ class BundleRefusal(StrEnum):
     EXTRACT_FUTURE = "extract-future"
     """It claims to be drawn in the future."""
 
+    EXTRACT_SUPERSEDED = "extract-superseded"
+    """A later extract of the same list is loaded: this one would bring back whom the issuer took out since."""
+
     PICTURE_SIZE = "picture-size"
     """A picture is longer or shorter than the manifest says."""
 
@@ -97,6 +100,7 @@ _REMEDIES: Final = {
     BundleRefusal.LIST_ID: "take the bundle that the authority names",
     BundleRefusal.TOO_MANY_ENTRIES: "ask the issuer for a shorter list, or have a larger one authorised",
     BundleRefusal.EXTRACT_OLD: "ask the issuer for a new extract",
+    BundleRefusal.EXTRACT_SUPERSEDED: "take the issuer's latest bundle; if it must be this one, wipe the list before",
     BundleRefusal.EXTRACT_FUTURE: "check this appliance's clock and the issuer's",
 }
 

@@ -193,3 +193,32 @@ def test_neither_mode_takes_the_other_ones_bundle(desk: Desk, mode: Mode) -> Non
         with pytest.raises(BundleRefusedError) as caught:
             desk.admitted(terms, mode)
         assert refusal is caught.value.refusal
+
+
+def test_a_list_does_not_go_back_to_an_earlier_extract(desk: Desk) -> None:
+    """Whoever was taken out since would be searched again; the same extract, another list and a first one may come."""
+    bundle = trained(desk)
+    second = timedelta(seconds=1)
+    for loaded in (
+        None,
+        bundle.origin,
+        bundle.origin.model_copy(update={"extracted_at": bundle.origin.extracted_at - second}),
+        bundle.origin.model_copy(update={"extracted_at": bundle.origin.extracted_at + second, "list_id": "other"}),
+    ):
+        bundle.require_not_older(loaded)
+    with pytest.raises(BundleRefusedError) as caught:
+        bundle.require_not_older(bundle.origin.model_copy(update={"extracted_at": bundle.origin.extracted_at + second}))
+    assert BundleRefusal.EXTRACT_SUPERSEDED is caught.value.refusal
+
+
+def test_who_would_come_back_is_counted(desk: Desk) -> None:
+    """With the very bundle that is loaded; who may not be listed any more does not come back."""
+    bundle = trained(desk)
+    ids = [entry.reference_id for entry in bundle.lawful]
+    assert 0 == bundle.returning(bundle.origin, ids)
+    assert 1 == bundle.returning(bundle.origin, ids[1:])
+    assert 0 == bundle.returning(bundle.origin.model_copy(update={"manifest_sha256": "0" * 64}), ids[1:])
+    assert 0 == bundle.returning(None, [])
+    desk.say(1, review_on=desk.force.now.date().isoformat())
+    bundle = desk.admitted(LoadTerms.of_training(desk.force.now), Mode.TRAINING)
+    assert 0 == bundle.returning(bundle.origin, ids[1:])
