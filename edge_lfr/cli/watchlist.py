@@ -13,19 +13,17 @@ from edge_lfr.cli.due_lists import wipe_due_lists
 from edge_lfr.cli.loading import load_bundle
 from edge_lfr.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption, YesOption, new_app
 from edge_lfr.cli.output import say, write_fields, write_json, write_table
-from edge_lfr.cli.wiping import wipe_and_prove
-from edge_lfr.config.appliance import ApplianceConfig
+from edge_lfr.cli.removing import remove_here, store_here
+from edge_lfr.cli.wiping import certificate_facts, require_clean, wipe_and_prove
+from edge_lfr.cli.wiping_here import proved_here
 from edge_lfr.config.load import load_config
 from edge_lfr.daemon.command_notes import note_from_command
 from edge_lfr.daemon.control import ControlClient, Verb
-from edge_lfr.daemon.lock import hold_state
-from edge_lfr.errors import WatchlistMissingError
-from edge_lfr.governance.keys import KeyEncryptingKey
+from edge_lfr.governance.documents import Kind, read_document
 from edge_lfr.governance.ledger_events import LedgerEvent
 from edge_lfr.governance.trust import shown_fingerprint
-from edge_lfr.watchlist.pseudonyms import officer_of
 from edge_lfr.watchlist.sealed_list import StoredWatchlist
-from edge_lfr.watchlist.store import SealedStore
+from edge_lfr.watchlist.wipe_certificate import WipeCertificate
 
 app = new_app("Load, show, shorten or destroy the watchlist.")
 bundle.add_to(app)
@@ -69,7 +67,7 @@ def show(
     Who had the ids shown is in the ledger.
     """
     loaded = load_config(config)
-    store = _store(loaded)
+    store = store_here(loaded)
     now = store.clock.utc_now()
     with store.open() as stored:
         summary = _summary(stored, now)
@@ -125,20 +123,29 @@ def remove(
     """
     Take references out: the list is sealed again without them, under a new key, and the old one destroyed.
 
-    Exit status 65 when an id is not in the list; nothing has changed then. Removing the last one is a wipe.
+    Exit status 65 when an id is not in the list; nothing has changed then. Removing the last one is a wipe, with its
+    proof and its certificate.
     """
     loaded = load_config(config)
-    require_consent(f"take {len(reference_ids)} references out of the watchlist?", yes=yes)
-    client = ControlClient(loaded.control_socket)
-    if client.is_present():
-        remaining = int(client.request(Verb.REMOVE, reference_ids=reference_ids)["references"])
+    proved = proved_here(loaded)  # of the process before this one, which removed the last one
+    if proved is None:
+        require_consent(f"take {len(reference_ids)} references out of the watchlist?", yes=yes)
+        client = ControlClient(loaded.control_socket)
+        if client.is_present():
+            remaining = int(client.request(Verb.REMOVE, reference_ids=reference_ids)["references"])
+        else:
+            remaining = remove_here(loaded, reference_ids, json=json)
+        certificate = None
     else:
-        with hold_state(loaded.mode_directory):
-            remaining = _store(loaded).remove(reference_ids)
+        remaining = 0
+        certificate = read_document(proved, Kind.WIPE_CERTIFICATE, WipeCertificate).content
     if json:
-        write_json("watchlist-remove/1", {"removed": reference_ids, "remaining": remaining})
+        facts = None if certificate is None else certificate_facts(certificate)
+        write_json("watchlist-remove/1", {"removed": reference_ids, "remaining": remaining, "certificate": facts})
     else:
         say(f"removed; {remaining} references remain")
+    if certificate is not None:
+        require_clean(certificate)
 
 
 @app.command(epilog="Example: edge-lfr watchlist wipe --yes")
@@ -164,12 +171,3 @@ def wipe(
         wipe_due_lists(config, json=json)
     else:
         wipe_and_prove(load_config(config), certificate=certificate, yes=yes, json=json)
-
-
-def _store(config: ApplianceConfig) -> SealedStore:
-    """The store with the appliance's key; only a load makes either."""
-    if not config.watchlist_directory.is_dir():
-        message = "no watchlist is loaded"
-        raise WatchlistMissingError(message)
-    kek = KeyEncryptingKey.load(config.mode_directory)
-    return SealedStore(config.watchlist_directory, kek, mode=config.mode, officer=officer_of(config))

@@ -2,7 +2,6 @@
 
 import os
 import time
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,20 +9,13 @@ import typer
 
 from edge_lfr.cli.consent import require_consent
 from edge_lfr.cli.output import say, write_fields, write_json
-from edge_lfr.clock import SystemClock
+from edge_lfr.cli.wiping_here import destroy_here, prove_anew, proved_here
 from edge_lfr.config.appliance import ApplianceConfig
-from edge_lfr.daemon.caller import actor_here
 from edge_lfr.daemon.control import ControlClient, Verb
-from edge_lfr.daemon.dead_man import keyless_store
 from edge_lfr.daemon.lock import hold_state
-from edge_lfr.daemon.replacement import handed_over, replace_process
 from edge_lfr.durable_files import create_durably
-from edge_lfr.errors import ControlError, DaemonAbsentError, KeyUnavailableError, WatchlistStorageError
-from edge_lfr.governance.device_keys import DeviceKeys
+from edge_lfr.errors import ControlError, DaemonAbsentError, WatchlistStorageError
 from edge_lfr.governance.documents import Kind, read_document
-from edge_lfr.governance.keys import KeyEncryptingKey
-from edge_lfr.watchlist.ended_list import EndedList, seconds_since, take_evidence
-from edge_lfr.watchlist.store import SealedStore
 from edge_lfr.watchlist.wipe_certificate import WipeCause, WipeCertificate
 
 PROOF_LIMIT_S: Final = 60.0
@@ -51,9 +43,9 @@ def wipe_and_prove(config: ApplianceConfig, *, certificate: Path | None, yes: bo
         EdgeLfrError: The list could not be destroyed, or the proof did not come.
         typer.Exit: With status 70 where the search found something.
     """
-    before_us = handed_over(os.environ)  # then the list is destroyed already, and this process has to prove it
-    if before_us is not None:
-        _show(_certified(config, EndedList.from_handover(*before_us)), certificate, json=json)
+    proved = proved_here(config)
+    if proved is not None:
+        _show(proved, certificate, json=json)
         return
     if certificate is not None and certificate.exists():
         message = f"{certificate}: exists already"
@@ -64,7 +56,10 @@ def wipe_and_prove(config: ApplianceConfig, *, certificate: Path | None, yes: bo
     if client.is_present():
         document = _by_daemon(client, json=json)
     else:
-        _by_ourselves(config, json=json)
+        with hold_state(config.mode_directory):
+            ended = destroy_here(config, WipeCause.COMMAND)
+        if ended is not None:
+            prove_anew(ended, json=json)
     if document is None:
         _tell({"keys": 0, "lists": 0}, json=json)
     else:
@@ -79,7 +74,22 @@ def _show(document: bytes, copy: Path | None, *, json: bool) -> None:
         except OSError as error:
             message = f"{copy}: cannot be written: {error.strerror}"
             raise WatchlistStorageError(message, remedy=UNPROVED) from None
-    _tell(content.model_dump(mode="json", exclude={"schema_version"}), json=json)
+    _tell(certificate_facts(content), json=json)
+    require_clean(content)
+
+
+def certificate_facts(content: WipeCertificate) -> dict[str, Any]:
+    """What a certificate says, as JSON."""
+    return content.model_dump(mode="json", exclude={"schema_version"})
+
+
+def require_clean(content: WipeCertificate) -> None:
+    """
+    Say loudly where a list was not gone.
+
+    Raises:
+        typer.Exit: With status 70.
+    """
     if content.is_clean is False:
         say("edge-lfr: something of the list was found after the wipe: switch the box off and keep it so")
         raise typer.Exit(os.EX_SOFTWARE)
@@ -116,54 +126,3 @@ def _by_daemon(client: ControlClient, *, json: bool) -> bytes | None:
                 return found.encode()
     message = "the list is destroyed, but its proof did not come in time"
     raise ControlError(message, remedy=UNPROVED)
-
-
-def _by_ourselves(config: ApplianceConfig, *, json: bool) -> None:
-    """
-    Without a daemon this process destroys the list, and another one takes its place and looks for it.
-
-    So the search begins in memory that never held the list. It only returns where there was no list.
-    """
-    with hold_state(config.mode_directory):
-        try:
-            store = SealedStore(
-                config.watchlist_directory, KeyEncryptingKey.load(config.mode_directory), mode=config.mode
-            )
-        except KeyUnavailableError:  # destroying asks for none, and ours may be lost
-            store = keyless_store(config.mode_directory)
-        clock = SystemClock()
-        begun_at, begun_ns = clock.utc_now(), clock.monotonic_ns()
-        evidence = take_evidence(store)
-        wiped = store.wipe()
-    if wiped.lists == 0 and wiped.keys == 0:
-        return
-    ended = EndedList(
-        cause=WipeCause.COMMAND,
-        by=str(actor_here()),
-        begun_at=begun_at,
-        begun_ns=begun_ns,
-        evidence=evidence,
-        lists=wiped.lists,
-        keys=wiped.keys,
-        destroyed_in_s=seconds_since(begun_ns, clock),
-        list_id=wiped.live,
-    )
-    if not json:
-        say(f"destroyed in {ended.destroyed_in_s:.2f} s: {ended.lists} lists, {ended.keys} keys; proving it")
-    replace_process(ended.facts(), ended.secret(), os.environ)
-
-
-def _certified(config: ApplianceConfig, ended: EndedList) -> bytes:
-    signing = DeviceKeys.load(config.device_directory, create=True).signing
-    kek = None
-    with suppress(KeyUnavailableError):
-        kek = KeyEncryptingKey.load(config.mode_directory)
-    _, document = ended.certify(
-        device=f"{config.force}/{config.device}/{config.mode}",
-        store=keyless_store(config.mode_directory),
-        folder=config.mode_directory,
-        kek=kek,
-        key=signing,
-        answering_in_s=seconds_since(ended.begun_ns, SystemClock()),
-    )
-    return document

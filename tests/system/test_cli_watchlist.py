@@ -17,6 +17,7 @@ from edge_lfr.governance.documents import Kind, read_document
 from edge_lfr.governance.trust import shown_fingerprint
 from edge_lfr.terms import ResponseCode
 from edge_lfr.watchlist.receipt import LoadReceipt
+from edge_lfr.watchlist.wipe_certificate import WipeCause, WipeCertificate
 from simulators.appliance import eventually
 from simulators.command import Command, Finished
 from simulators.issuer import bundle_of, trainer_of
@@ -236,6 +237,40 @@ def test_a_cut_bundle_leaves_the_list_before(edge_lfr: Command, bundle: Path) ->
     assert before == [sorted(receipts.iterdir()), sorted(lists.iterdir())]
 
 
+def noted(edge_lfr: Command, event: str) -> list[dict[str, Any]]:
+    """The facts of the ledger's lines of that event."""
+    lines = edge_lfr("ledger", "show", "--event", event, "--json").json["lines"]
+    return [line["facts"] for line in lines]
+
+
+@pytest.mark.usefixtures("loaded")
+def test_who_removes_the_last_ones_wipes_and_proves_it(edge_lfr: Command, bundle: Path) -> None:
+    """Without a daemon, too: a certificate that says why, and lines in the ledger; the list can be loaded again."""
+    ids = [f"S-{number}" for number in range(PEOPLE)]
+    done = edge_lfr("watchlist", "remove", *ids, "--yes", "--json")
+    assert (0, "lfr.watchlist-remove/1", ids, 0) == (
+        done.status,
+        done.json["schema"],
+        done.json["removed"],
+        done.json["remaining"],
+    ), done.err
+    certificate = done.json["certificate"]
+    assert ("removed-last", 1, 1, PEOPLE) == tuple(
+        certificate[name] for name in ("cause", "lists", "keys", "references")
+    )
+    assert certificate["is_process_replaced"]
+    assert certificate["is_clean"] is True
+    kept = max((edge_lfr.folder / "state/training/certificates").glob("wipe-*.json"))
+    document = read_document(kept.read_bytes(), Kind.WIPE_CERTIFICATE, WipeCertificate)
+    document.verify_with(DeviceKeys.load(edge_lfr.folder / "state" / "device").signing.public)
+    assert WipeCause.REMOVED_LAST == document.content.cause
+    assert "removed-last" == noted(edge_lfr, "watchlist-wiped")[-1]["code"]
+    assert [0] == [facts["found"] for facts in noted(edge_lfr, "wipe-proved")][-1:]
+    assert os.EX_CONFIG == edge_lfr("watchlist", "show").status
+    assert os.EX_CONFIG == edge_lfr("watchlist", "remove", "S-0", "--yes").status
+    assert 0 == edge_lfr("watchlist", "load", str(bundle), "--accept-partial").status
+
+
 def one_person(source: Path, picture: Path) -> Path:
     """A folder with one lawful row."""
     source.mkdir()
@@ -292,13 +327,16 @@ def test_references_are_removed_and_the_rest_destroyed(edge_lfr: Command, bundle
     """
     An id cannot be removed twice: exit status 65. A changed store is refused: 78.
 
-    Destroying needs nothing that opens, not even the key.
+    Who was removed comes back with the same bundle, which is said. Destroying needs nothing that opens, not even the
+    key.
     """
     edge_lfr("watchlist", "wipe", "--yes")
     assert 0 == edge_lfr("watchlist", "load", str(bundle), "--accept-partial").status
     removed = edge_lfr("watchlist", "remove", "S-0", "S-1", "--yes", "--json").json
-    assert (["S-0", "S-1"], PEOPLE - 2) == (removed["removed"], removed["remaining"])
+    assert (["S-0", "S-1"], PEOPLE - 2, None) == (removed["removed"], removed["remaining"], removed["certificate"])
+    assert {"references": 2} == noted(edge_lfr, "watchlist-removed")[-1]
     assert os.EX_DATAERR == edge_lfr("watchlist", "remove", "S-0", "--yes").status
+    assert {"code": "watchlist.reference", "verb": "remove"} == noted(edge_lfr, "refused")[-1]
     again = edge_lfr("watchlist", "load", str(bundle), "--json")
     assert (os.EX_DATAERR, 4) == (again.status, again.json["returning"])
     assert "4 people of it are not on the list any more" in again.err

@@ -1,0 +1,104 @@
+"""
+The end of a list where no daemon runs: this process destroys it, and another one takes its place and looks for it.
+
+So the search begins in memory that never held the list. The ledger has both, in the name of whoever ran the command.
+"""
+
+import os
+from contextlib import suppress
+from typing import NoReturn
+
+from edge_lfr.cli.output import say
+from edge_lfr.clock import SystemClock
+from edge_lfr.config.appliance import ApplianceConfig
+from edge_lfr.daemon.caller import actor_here
+from edge_lfr.daemon.chronicle import proof_facts
+from edge_lfr.daemon.command_notes import note_from_command
+from edge_lfr.daemon.dead_man import keyless_store
+from edge_lfr.daemon.replacement import handed_over, replace_process
+from edge_lfr.errors import KeyUnavailableError
+from edge_lfr.governance.device_keys import DeviceKeys
+from edge_lfr.governance.keys import KeyEncryptingKey
+from edge_lfr.governance.ledger_events import LedgerEvent
+from edge_lfr.watchlist.ended_list import EndedList, seconds_since, take_evidence
+from edge_lfr.watchlist.store import SealedStore
+from edge_lfr.watchlist.wipe_certificate import WipeCause
+
+
+def destroy_here(config: ApplianceConfig, cause: WipeCause) -> EndedList | None:
+    """
+    Destroy every list; for whoever holds the state folder.
+
+    Returns:
+        What was done, to be proved by `prove_anew`; None where there was no list.
+
+    Raises:
+        EdgeLfrError: The disk fails.
+    """
+    try:
+        store = SealedStore(config.watchlist_directory, KeyEncryptingKey.load(config.mode_directory), mode=config.mode)
+    except KeyUnavailableError:  # destroying asks for none, and ours may be lost
+        store = keyless_store(config.mode_directory)
+    clock = SystemClock()
+    begun_at, begun_ns = clock.utc_now(), clock.monotonic_ns()
+    evidence = take_evidence(store)
+    wiped = store.wipe()
+    if wiped.lists == 0 and wiped.keys == 0:
+        return None
+    ended = EndedList(
+        cause=cause,
+        by=str(actor_here()),
+        begun_at=begun_at,
+        begun_ns=begun_ns,
+        evidence=evidence,
+        lists=wiped.lists,
+        keys=wiped.keys,
+        destroyed_in_s=seconds_since(begun_ns, clock),
+        list_id=wiped.live,
+    )
+    facts = {
+        "keys": ended.keys,
+        "lists": ended.lists,
+        "code": ended.cause.value,
+        "references": None if evidence is None else evidence.references,
+        "seconds": round(ended.destroyed_in_s, 3),
+        "watchlist_sha256": None if evidence is None else evidence.digest,
+    }
+    note_from_command(config, LedgerEvent.WATCHLIST_WIPED, facts)
+    return ended
+
+
+def prove_anew(ended: EndedList, *, json: bool) -> NoReturn:
+    """Let another process take this one's place, with the same arguments; `proved_here` is then its certificate."""
+    if not json:
+        say(f"destroyed in {ended.destroyed_in_s:.2f} s: {ended.lists} lists, {ended.keys} keys; proving it")
+    replace_process(ended.facts(), ended.secret(), os.environ)
+
+
+def proved_here(config: ApplianceConfig) -> bytes | None:
+    """
+    Prove what the process before this one destroyed, and give the signed certificate; None where there was none.
+
+    Raises:
+        EdgeLfrError: The certificate cannot be signed or kept.
+    """
+    before_us = handed_over(os.environ)
+    if before_us is None:
+        return None
+    ended = EndedList.from_handover(*before_us)
+    signing = DeviceKeys.load(config.device_directory, create=True).signing
+    kek = None
+    with suppress(KeyUnavailableError):
+        kek = KeyEncryptingKey.load(config.mode_directory)
+    certificate, document = ended.certify(
+        device=f"{config.force}/{config.device}/{config.mode}",
+        store=keyless_store(config.mode_directory),
+        folder=config.mode_directory,
+        kek=kek,
+        key=signing,
+        answering_in_s=seconds_since(ended.begun_ns, SystemClock()),
+    )
+    facts = proof_facts(certificate, document)
+    if facts:
+        note_from_command(config, LedgerEvent.WIPE_PROVED, facts)
+    return document
