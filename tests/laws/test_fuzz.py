@@ -29,6 +29,7 @@ from edge_lfr.evaluation.fuzzing.campaign import Campaign, Tally
 from edge_lfr.evaluation.fuzzing.case import INCOMING, Mutant, Outcome, Verdict, put_in
 from edge_lfr.evaluation.fuzzing.commands import Commands
 from edge_lfr.evaluation.fuzzing.enrolments import Enrolments
+from edge_lfr.evaluation.fuzzing.ledgers import Ledgers
 from edge_lfr.evaluation.fuzzing.made import KEYS
 from edge_lfr.evaluation.fuzzing.messages import SignedMessages
 from edge_lfr.evaluation.fuzzing.targets import TARGETS, attacked, shares_of
@@ -227,6 +228,26 @@ def test_a_hang_is_broken_off(tmp_path: Path) -> None:
 def test_no_fault_is_no_finding() -> None:
     """And what is sound is not told to be broken."""
     assert [] == missed(Campaign(1, None).attack(Planted("none"), 12, Silence()))
+
+
+def test_a_command_that_believes_everything_is_found() -> None:
+    """The control for commands: one that succeeds whatever it is given is told by the code that reads such files."""
+    target = Commands(lambda words: os.EX_OK if words[0] != "config" else os.EX_DATAERR)
+    try:
+        tally = Campaign(1, None).attack(target, 100, Silence())
+    finally:
+        target.close()
+    assert tally.verdicts[Verdict.FORGED] > 20
+    assert tally.verdicts[Verdict.BELIEVED] > 0  # what was signed anew, and what is only shown
+
+
+@pytest.mark.parametrize("end", [None, -2, 400, 0])
+def test_a_cut_ledger_is_no_forgery(end: int | None) -> None:
+    """Without heads to compare with it is whole; one whose line was changed is not the one that was written."""
+    ledgers = Ledgers()
+    data = ledgers.specimens[1]
+    assert ledgers.begins_so(data[:end])
+    assert not ledgers.begins_so(data.replace(b'"role":"technician"', b'"role":"administrator"'))
 
 
 def test_a_reader_that_forgets_the_signature_is_found(monkeypatch: pytest.MonkeyPatch) -> None:

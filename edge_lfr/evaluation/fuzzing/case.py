@@ -29,7 +29,7 @@ class Verdict(StrEnum):
     """Accepted, and says something else, which whoever wrote it may say: it is unsigned, or was signed again."""
 
     FORGED = "forged"
-    """Accepted, although it says something that nobody signed. Must never be."""
+    """Accepted, although it says something that nobody signed, or must not be accepted at all. Must never be."""
 
 
 @dataclass(frozen=True, slots=True)

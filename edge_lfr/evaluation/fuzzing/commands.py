@@ -1,8 +1,8 @@
 """
 Commands that take files from outside, run in this process on an appliance of their own, with mutants as their files.
 
-What is judged is what a person at a terminal meets: an exit status of `sysexits.h`, no traceback, no defect, and after
-a refusal no file that was not there before.
+What is judged is what a person at a terminal meets: an exit status of `sysexits.h`, no traceback, no defect, after a
+refusal no file that was not there before, and no success with a file that the target of its kind does not accept.
 """
 
 import io
@@ -10,7 +10,7 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import redirect_stderr, redirect_stdout
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -21,7 +21,7 @@ import structlog
 from edge_lfr.durable_files import create_durably
 from edge_lfr.evaluation.fuzzing.authorities import Authorities
 from edge_lfr.evaluation.fuzzing.bundles import Bundles
-from edge_lfr.evaluation.fuzzing.case import Mutant, Outcome, Target, Verdict, put_in
+from edge_lfr.evaluation.fuzzing.case import INCOMING, Mutant, Outcome, Target, Verdict, of_signed, of_unsigned, put_in
 from edge_lfr.evaluation.fuzzing.control_lines import STATUSES
 from edge_lfr.evaluation.fuzzing.drafts import Drafts
 from edge_lfr.evaluation.fuzzing.ledgers import Ledgers
@@ -70,6 +70,9 @@ class Invocation:
     of: str
     """Of which target its files are."""
 
+    is_judge: bool = True
+    """Whether success says that the file is to be believed; otherwise only that it was read."""
+
 
 INVOCATIONS: Final = (
     Invocation(("authority", "verify", "FILE", "--config", "CONFIG"), "authority"),
@@ -77,13 +80,19 @@ INVOCATIONS: Final = (
     Invocation(("authority", "sign", "FILE", "OUT", "--key", "KEY", "--yes"), "draft"),
     Invocation(("authority", "take-revocation", "FILE", "--config", "CONFIG"), "revocation"),
     Invocation(("watchlist", "verify", "FILE", "--config", "CONFIG"), "bundle"),
-    Invocation(("watchlist", "inspect", "FILE", "--references", "--untrusted", "--config", "CONFIG"), "bundle"),
+    Invocation(
+        ("watchlist", "inspect", "FILE", "--references", "--untrusted", "--config", "CONFIG"), "bundle", is_judge=False
+    ),
     Invocation(("ledger", "verify", "--file", "FILE", "--config", "CONFIG"), "ledger"),
     Invocation(("ledger", "verify", "--file", "LEDGER", "--heads", "FILE", "--json"), "published heads"),
-    Invocation(("ledger", "show", "--file", "FILE"), "ledger"),
+    Invocation(("ledger", "show", "--file", "FILE"), "ledger", is_judge=False),
     Invocation(("keys", "trust", "FILE", "--yes", "--config", "CONFIG"), "trust file"),
-    Invocation(("config", "check", "--config", "FILE"), "configuration"),
+    Invocation(("config", "check", "--config", "FILE"), "configuration", is_judge=False),
 )
+
+
+_WITHOUT_HEADS: Final = ("ledger", "verify", "--file")
+"""How a ledger is verified where nobody gives heads to compare with: what was cut off does not show."""
 
 
 class _Configurations:
@@ -123,14 +132,14 @@ class Commands:
             path.write_bytes(trust_file(role, key, now - timedelta(hours=1)))
             path.chmod(0o644)
         create_durably(self._folder / "officer.key", KEYS[Role.AUTHORISE].pem())
-        heads = PublishedHeads()
+        heads, self._ledgers = PublishedHeads(), Ledgers()
         (self._folder / "sound.jsonl").write_bytes(heads.ledger)
         sources: tuple[Target, ...] = (
             Authorities(now, load_catalogue().pack(PACK).digest),
             Drafts(now),
             RevocationFiles(now),
             Bundles(now, keys.receiving),
-            Ledgers(),
+            self._ledgers,
             heads,
             TrustFiles(),
             _Configurations(),
@@ -178,11 +187,23 @@ class Commands:
             message = f"{command}: exit status {status}: {''.join(last)[:120]}"
             raise AssertionError(message)
         if status == os.EX_OK:
-            return Outcome(Verdict.UNCHANGED if mutant.untrusted in self.specimens else Verdict.BELIEVED)
+            return self._accepted(mutant, INVOCATIONS[number], folder)
         if any(each.name not in KEEPS for each in made):
             message = f"{command}: refused, and left a file"
             raise AssertionError(message)
         return Outcome(Verdict.REFUSED, f"{command}: exit status {status}")
+
+    def _accepted(self, mutant: Mutant, invocation: Invocation, folder: Path) -> Outcome:
+        """Success is right where the code that reads such files accepts this one, too."""
+        if not invocation.is_judge or mutant.untrusted in self.specimens:
+            return of_unsigned(is_same=mutant.untrusted in self.specimens)
+        offered = replace(mutant, untrusted=mutant.untrusted[1:])
+        if invocation.words[:3] == _WITHOUT_HEADS:
+            return of_signed(offered, is_same=self._ledgers.begins_so(offered.untrusted))
+        own = folder / INCOMING / "own"
+        own.mkdir()
+        outcome = self._sources[invocation.of].attempt(offered, own)
+        return Outcome(Verdict.FORGED) if outcome.verdict is Verdict.REFUSED else outcome
 
     def _files(self) -> Iterator[Path]:
         return (path for path in self._folder.rglob("*") if not path.is_dir())

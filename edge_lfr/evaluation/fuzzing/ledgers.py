@@ -75,6 +75,11 @@ class Ledgers:
         is_vouched = any(data.startswith(_vouched(specimen)) for specimen in self.specimens)
         return of_signed(mutant, is_same=is_vouched)
 
+    def begins_so(self, data: bytes) -> bool:
+        """Whether every whole line is one of a specimen, from its first on: only published heads show what was cut."""
+        whole = data[: data.rfind(b"\n") + 1]
+        return any(specimen.startswith(whole) for specimen in self.specimens)
+
     def _append(self, data: bytes, folder: Path) -> Outcome:
         """Whatever stands there, the next line comes behind it, or the ledger says why not."""
         path = put_in(folder, "ledger.jsonl", data)
