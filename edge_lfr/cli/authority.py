@@ -8,6 +8,7 @@ import typer
 from pydantic import ValidationError
 
 from edge_lfr.cli.authority_draft import draft
+from edge_lfr.cli.authority_ending import ANOTHER_GOES_ON, going_on, wipe_revoked, wiped_before
 from edge_lfr.cli.authority_here import create_new, device_of, judged_here, own_fingerprint, read_bounded, trusted_here
 from edge_lfr.cli.authority_notes import note_installed, note_revoked
 from edge_lfr.cli.authority_page import facts_of, key_in_words, moment, page_of, state_in_words, step_lines
@@ -15,6 +16,7 @@ from edge_lfr.cli.consent import require_consent
 from edge_lfr.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption, PolicyOption, YesOption, new_app
 from edge_lfr.cli.output import say, write, write_json
 from edge_lfr.cli.telling import tell_daemon
+from edge_lfr.cli.wiping import certificate_facts, require_clean
 from edge_lfr.clock import SystemClock
 from edge_lfr.config.load import load_config
 from edge_lfr.config.policy import AuthorityPolicy
@@ -22,7 +24,7 @@ from edge_lfr.errors import AuthorityDraftError
 from edge_lfr.governance.authority import AuthorityState, StepResult, Verdict, judge_authority
 from edge_lfr.governance.authority_content import Authority
 from edge_lfr.governance.authority_draft import ready_to_countersign, ready_to_sign
-from edge_lfr.governance.documents import Envelope, faults_of
+from edge_lfr.governance.documents import Envelope, Kind, faults_of, read_document
 from edge_lfr.governance.installed_authority import install_authority, load_installed
 from edge_lfr.governance.revocation import Revocation, RevocationReason, sign_revocation, take_revocation
 from edge_lfr.governance.trust import SigningKey, TrustStore, shown_fingerprint
@@ -190,8 +192,13 @@ def revoke(
     authority_id: Annotated[str, typer.Argument(metavar="AUTHORITY_ID", help="As `edge-lfr authority show` has it.")],
     out: OutArgument,
     key: KeyOption,
-    police_force: Annotated[str, typer.Option("--police-force", metavar="FORCE", help="Whose authority it is.")],
     reason: Annotated[RevocationReason, typer.Option("--reason", help="Why.")],
+    police_force: Annotated[
+        str | None, typer.Option("--police-force", metavar="FORCE", help="Whose authority it is; or --of.")
+    ] = None,
+    of: Annotated[
+        Path | None, typer.Option("--of", metavar="FILE", help="The authority itself, so that no letter can be wrong.")
+    ] = None,
     device: Annotated[
         str | None, typer.Option("--device", metavar="DEVICE", help="One appliance alone; all when not given.")
     ] = None,
@@ -201,12 +208,15 @@ def revoke(
     """
     Sign the end of an authority before its time; it cannot be taken back.
 
-    The key is one that may revoke or authorise. Take OUT to the appliances: `edge-lfr authority take-revocation OUT`.
+    With --of FILE, AUTHORITY_ID must be what that authority says; exit status 65 where it is another, and nothing is
+    signed. The key is one that may revoke or authorise. Take OUT to the appliances: `edge-lfr authority
+    take-revocation OUT`.
     """
     signing = SigningKey.load(key)
-    revocation = _revocation(authority_id, police_force, device, reason)
+    force = _force_of(of, authority_id, police_force, device)
+    revocation = _revocation(authority_id, force, device, reason)
     where = "all appliances" if device is None else device
-    require_consent(f"revoke {authority_id} of {police_force} on {where}, for ever?", yes=yes)
+    require_consent(f"revoke {authority_id} of {force} on {where}, for ever?", yes=yes)
     create_new(out, sign_revocation(revocation, signing))
     if json:
         write_json("authority-revoke/1", {"file": os.fspath(out), **_revocation_facts(revocation)})
@@ -221,11 +231,14 @@ def take_revocation_file(
     json: JsonOption = False,
 ) -> None:
     """
-    Take a revocation: the authority that it names lets nothing run here any more, and a running daemon stops and wipes.
+    Take a revocation: the authority that it names lets nothing run here any more, in either mode, and its list ends.
 
-    Exit status 65 when its signature does not count, or it is for another appliance.
+    A running daemon stops and wipes; without one the list is destroyed here, with proof. Exit status 65 when its
+    signature does not count, or it is for another appliance; 67 when it was taken, and an authority of another number
+    is installed, which goes on.
     """
     loaded = load_config(config)
+    proved = wiped_before(loaded)
     taken = take_revocation(
         loaded.state_directory,
         read_bounded(file),
@@ -234,19 +247,52 @@ def take_revocation_file(
         device_fingerprint=own_fingerprint(loaded),
         now=SystemClock().utc_now(),
     )
-    tell_daemon(loaded)
-    note_revoked(loaded, taken)
+    if proved is None:
+        tell_daemon(loaded)
+        note_revoked(loaded, taken)
+        wipe_revoked(loaded, taken.revocation.authority_id, json=json)
+    others = going_on(loaded, taken.revocation)
     if json:
         facts = {**_revocation_facts(taken.revocation), "signer": shown_fingerprint(taken.signer.fingerprint)}
-        write_json("authority-take-revocation/1", facts)
+        wiped = None if proved is None else certificate_facts(proved)
+        write_json("authority-take-revocation/1", {**facts, "going_on": others, "wiped": wiped})
     else:
         say(f"{taken.revocation.authority_id}: revoked here for ever, by {key_in_words(taken.signer)}")
+        if proved is not None:
+            say("its list is destroyed" + (", and nothing of it was found" if proved.is_clean else ""))
+    if proved is not None:
+        require_clean(proved)
+    if others:
+        say(f"edge-lfr: installed is {' and '.join(others)}, which this does not end: it goes on")
+        say(f"  what to do: if it was to end, have that one revoked: `edge-lfr authority revoke {others[0]} ...`")
+        raise typer.Exit(ANOTHER_GOES_ON)
 
 
 def _step_facts(step: StepResult) -> dict[str, object]:
     faults = [{"field": each.field, "problem": each.problem, "remedy": each.remedy} for each in step.faults]
     facts = {"number": step.number, "step": step.step, "verdict": step.verdict, "detail": step.detail}
     return {**facts, "refusal": step.refusal, "faults": faults}
+
+
+def _force_of(of: Path | None, authority_id: str, police_force: str | None, device: str | None) -> str:
+    """Whose authority it is; checked against the authority itself, where that was named."""
+    if of is None:
+        if police_force is None:
+            message = "--police-force or --of is missing"
+            raise typer.BadParameter(message)
+        return police_force
+    authority = read_document(read_bounded(of), Kind.AUTHORITY, Authority).content
+    remedy = "name id, force and device as the authority has them"
+    if authority.authority_id != authority_id:
+        message = f"{of}: this is {authority.authority_id}, not what was named"
+        raise AuthorityDraftError(message, remedy=remedy)
+    if police_force not in {None, authority.force}:
+        message = f"{of}: it is of {authority.force}, not of who was named"
+        raise AuthorityDraftError(message, remedy=remedy)
+    if device is not None and device not in authority.devices:
+        message = f"{of}: it is for {', '.join(authority.devices)}, not for what was named"
+        raise AuthorityDraftError(message, remedy=remedy)
+    return authority.force
 
 
 def _revocation(authority_id: str, police_force: str, device: str | None, reason: RevocationReason) -> Revocation:

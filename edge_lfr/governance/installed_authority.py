@@ -14,7 +14,16 @@ from edge_lfr.governance.authority import (
     VerifiedAuthority,
     check_authority,
 )
-from edge_lfr.governance.documents import MAX_DOCUMENT_BYTES, DocumentRefusedError, Envelope, Fault, Kind, read_envelope
+from edge_lfr.governance.authority_content import Authority
+from edge_lfr.governance.documents import (
+    MAX_DOCUMENT_BYTES,
+    DocumentRefusedError,
+    Envelope,
+    Fault,
+    Kind,
+    read_document,
+    read_envelope,
+)
 from edge_lfr.governance.revocation import Revocations
 from edge_lfr.governance.trust import TrustedKey, TrustStore
 
@@ -106,6 +115,19 @@ def read_installed(mode_directory: Path) -> bytes:
         raise AuthorityMissingError(message) from None
     except OSError as error:
         raise AuthorityStorageError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def installed_content(mode_directory: Path) -> Authority | None:
+    """
+    Read what the installed file says, whoever signed it; None where there is none, or no authority.
+
+    Raises:
+        AuthorityStorageError: It cannot be read.
+    """
+    try:
+        return read_document(read_installed(mode_directory), Kind.AUTHORITY, Authority).content
+    except (AuthorityMissingError, DocumentRefusedError):
+        return None
 
 
 def load_installed(

@@ -301,6 +301,37 @@ class TestOnTheAppliance:
         assert os.EX_DATAERR == done.status
         assert "not for anytown/van-1" in done.err
 
+    def test_a_mistyped_revocation_does_not_pass_for_one(self, edge_lfr: Terminal) -> None:
+        """It is kept, and whoever brought it is told that what is installed goes on, by an exit status of its own."""
+        edge_lfr("authority", "install", signed(edge_lfr))
+        call = ("--key", "revoker.key", "--reason", "mistake", "--police-force", "anytown", "--yes")
+        assert 0 == edge_lfr("authority", "revoke", "T-41", "typo.json", *call).status
+        done = edge_lfr("authority", "take-revocation", "typo.json")
+        assert os.EX_NOUSER == done.status
+        assert "installed is T-14, which this does not end" in done.err
+        told = edge_lfr("authority", "take-revocation", "typo.json", "--json")
+        assert (os.EX_NOUSER, ["T-14"], None) == (told.status, told.json["going_on"], told.json["wiped"])
+        assert "not yet" in edge_lfr("authority", "show").out
+        right = edge_lfr("authority", "take-revocation", revoked(edge_lfr), "--json")
+        assert (0, []) == (right.status, right.json["going_on"])
+
+    def test_what_is_revoked_may_be_named_by_itself(self, edge_lfr: Terminal) -> None:
+        """Then no letter can be wrong: another id, force or appliance than its own is refused, and nothing signed."""
+        name = signed(edge_lfr)
+        call = ("--of", name, "--key", "revoker.key", "--reason", "mistake", "--yes")
+        for wrong in (
+            ("T-41",),
+            ("T-14", "--police-force", "otherforce"),
+            ("T-14", "--device", "van-9"),
+        ):
+            refused = edge_lfr("authority", "revoke", wrong[0], "stop.json", *call, *wrong[1:])
+            assert (os.EX_DATAERR, False) == (refused.status, (edge_lfr.folder / "stop.json").exists()), wrong
+        assert 0 == edge_lfr("authority", "revoke", "T-14", "stop.json", *call).status
+        edge_lfr("authority", "install", name)
+        assert 0 == edge_lfr("authority", "take-revocation", "stop.json").status
+        nobody = edge_lfr("authority", "revoke", "T-14", "more.json", *call[2:])
+        assert (os.EX_USAGE, True) == (nobody.status, "--of" in nobody.err)
+
     def test_a_revocation_of_nothing_is_named(self, edge_lfr: Terminal) -> None:
         """An id that no authority can have."""
         call = ("--key", "revoker.key", "--reason", "mistake", "--police-force", "anytown", "--yes")
