@@ -1,15 +1,16 @@
 """`edge-lfr watchlist wipe --if-due`: what the timer and the boot run."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 from edge_lfr.cli.output import say, write_json
 from edge_lfr.config.appliance import ApplianceConfig
 from edge_lfr.config.load import load_config
-from edge_lfr.daemon.dead_man import wipe_what_is_due
+from edge_lfr.daemon.dead_man import LookedAfter, wipe_what_is_due
 from edge_lfr.daemon.housekeeping import keep_house_by_timer
-from edge_lfr.errors import ConfigError
+from edge_lfr.errors import ConfigError, EdgeLfrError
 
 STATE_VARIABLE: Final = "STATE_DIRECTORY"
 """Where the service manager says that the unit's state lies."""
@@ -53,5 +54,16 @@ def wipe_due_lists(config: Path, *, json: bool) -> None:
             say(f"the clock is not trusted ({looked.mode}): {looked.verdict.doubt}; see `edge-lfr clock show`")
     if isinstance(loaded, ConfigError):
         raise loaded
+    _keep_house(loaded, modes)
+
+
+def _keep_house(config: ApplianceConfig, modes: Sequence[LookedAfter]) -> None:
+    """In every mode; what fails in one is told when the others are done."""
+    failed: EdgeLfrError | None = None
     for looked in modes:
-        keep_house_by_timer(loaded.model_copy(update={"mode": looked.mode}), looked.verdict)
+        try:
+            keep_house_by_timer(config.model_copy(update={"mode": looked.mode}), looked.verdict)
+        except EdgeLfrError as error:
+            failed = failed or error
+    if failed is not None:
+        raise failed

@@ -16,7 +16,7 @@ import structlog
 from edge_lfr.clock import Clock, SystemClock
 from edge_lfr.daemon.lock import hold_state
 from edge_lfr.daemon.unsigned_wipes import UnsignedWipe
-from edge_lfr.errors import DaemonBusyError, EdgeLfrError
+from edge_lfr.errors import ConfigError, DaemonBusyError, EdgeLfrError, WatchlistStorageError
 from edge_lfr.governance.clock_note import FILE_NAME, Kernel, SystemKernel, TrustedTime, read_note
 from edge_lfr.governance.keys import KeyEncryptingKey, KeyOrigin
 from edge_lfr.governance.ledger_lines import Part
@@ -56,12 +56,13 @@ def wipe_what_is_due(
     failed: EdgeLfrError | None = None
     for mode in Mode:
         directory = state_directory / mode.value
-        if not directory.is_dir():
-            continue
         try:
-            done.append(_look_after(mode, directory, clock, kernel))
+            if directory.is_dir():
+                done.append(_look_after(mode, directory, clock, kernel))
         except EdgeLfrError as error:
             failed = failed or error
+        except OSError as error:
+            failed = failed or WatchlistStorageError(f"{directory}: cannot be looked after: {error.strerror}")
     if failed is not None:
         raise failed
     return tuple(done)
@@ -72,7 +73,7 @@ def _look_after(mode: Mode, directory: Path, clock: Clock, kernel: Kernel) -> Lo
         is_held = True
         try:
             held.enter_context(hold_state(directory))
-        except DaemonBusyError:
+        except (DaemonBusyError, ConfigError):  # a full disk has no room for a lock, and what is due ends all the same
             is_held = False
         part = _part(directory, kernel)
         time = TrustedTime.begin(directory, clock=clock, kernel=kernel)

@@ -5,9 +5,12 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from simulators.machine import Machine
 
 ROOT = Path(__file__).resolve().parents[2]
 SYSTEMD = ROOT / "systemd"
@@ -36,6 +39,18 @@ def root(tmp_path: Path) -> Path:
     program.touch(mode=0o755)
     shutil.copytree(SYSTEMD / f"{UNIT}.d", tmp_path / "etc/systemd/system" / f"{UNIT}.d")
     return tmp_path
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+    """A machine that boots systemd, with the user and the unit, and no program yet."""
+    with Machine(tmp_path_factory.mktemp("machine") / "root", [ROOT]) as machine:
+        machine.done("groupadd", "edge-lfr-technician")
+        machine.done("useradd", "--system", "edge-lfr")
+        machine.done("mkdir", "-p", "/opt/edge-lfr/bin")
+        machine.write(f"/etc/systemd/system/{DEAD_MAN}", (SYSTEMD / DEAD_MAN).read_text(encoding="utf-8"))
+        machine.done("systemctl", "daemon-reload")
+        yield machine
 
 
 def analyze(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -115,8 +130,9 @@ def test_the_dead_man_looks_by_a_clock_that_nobody_can_set() -> None:
 
 
 def test_the_dead_man_runs_commands_that_exist() -> None:
-    """Wipe before purge: the list is worth more."""
-    commands = [value.split() for value in settings(DEAD_MAN)["ExecStart"]]
+    """Wipe before purge: the list is worth more. A failing wipe would skip a second `ExecStart`."""
+    found = settings(DEAD_MAN)
+    commands = [value.split() for name in ("ExecStart", "ExecStopPost") for value in found[name]]
     assert [["watchlist", "wipe"], ["alerts", "purge"]] == [command[1:3] for command in commands]
     for command in commands:
         program = Path(sys.executable).with_name("edge-lfr")
@@ -124,6 +140,19 @@ def test_the_dead_man_runs_commands_that_exist() -> None:
         shown = subprocess.run([program, *command[1:3], "--help"], capture_output=True, text=True, check=False)
         assert os.EX_OK == shown.returncode, shown.stderr
         assert [] == [option for option in options if option not in shown.stdout]
+
+
+@pytest.mark.machine
+@pytest.mark.parametrize("failing", ["watchlist", "alerts", "neither"])
+def test_what_fails_keeps_the_other_from_nothing(machine: Machine, failing: str) -> None:
+    """As systemd runs it: both commands, in their order, and a failure of either is one of the unit."""
+    program = f'#!/bin/sh\necho "{failing}: $1 $2"\ntest "$1" != {failing}\n'
+    machine.write("/opt/edge-lfr/bin/edge-lfr", program)
+    machine.done("chmod", "0755", "/opt/edge-lfr/bin/edge-lfr")
+    assert (failing == "neither") is (0 == machine.run("systemctl", "start", DEAD_MAN).returncode)
+    said = machine.done("journalctl", "--unit", DEAD_MAN, "--no-pager", "--output=cat").splitlines()
+    expected = [f"{failing}: watchlist wipe", f"{failing}: alerts purge"]
+    assert expected == [line for line in said if line.startswith(f"{failing}: ")]
 
 
 @pytest.mark.parametrize(

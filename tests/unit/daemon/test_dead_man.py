@@ -1,5 +1,6 @@
 """The dead man's handle: what must not exist any more is destroyed in every mode, beside a daemon and without one."""
 
+import errno
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -119,6 +120,36 @@ def test_what_fails_in_one_mode_keeps_no_other_list_alive(tmp_path: Path, clock:
         look(tmp_path, clock)
     assert keyless_store(tmp_path / second.value).is_empty()
     assert not keyless_store(tmp_path / first.value).is_empty()
+
+
+def test_no_lock_is_needed_to_destroy(tmp_path: Path, clock: StoppedClock) -> None:
+    """A folder whose lock cannot be made, as on a full disk: what is due ends, and the note of the clock is left."""
+    load(tmp_path, Mode.TRAINING, clock)
+    clock.advance(36_000.0)
+    (tmp_path / "training/daemon.lock").mkdir()
+    assert {"training": 1} == look(tmp_path, clock)
+    assert None is read_note(tmp_path / "training/clock.json")
+
+
+def test_a_system_that_fails_once_keeps_no_other_list_alive(tmp_path: Path, clock: StoppedClock) -> None:
+    """An error of the system, not of ours: told when everything else is done, without a traceback."""
+    for mode in Mode:
+        load(tmp_path, mode, clock)
+    clock.advance(36_000.0)
+
+    class Failing(StoppedClock):
+        def boot_id(self) -> str:
+            if not is_over:
+                is_over.append(1)
+                raise OSError(errno.EIO, "Input/output error")
+            return super().boot_id()
+
+    is_over: list[int] = []
+    with pytest.raises(WatchlistStorageError, match="Input/output error"):
+        wipe_what_is_due(tmp_path, clock=clock, kernel=Failing())
+    first, second = Mode
+    assert not keyless_store(tmp_path / first.value).is_empty()
+    assert keyless_store(tmp_path / second.value).is_empty()
 
 
 def test_the_store_is_where_the_configuration_says(tmp_path: Path) -> None:
