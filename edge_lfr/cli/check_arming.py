@@ -11,6 +11,7 @@ from edge_lfr.daemon.arming import judge_arming
 from edge_lfr.daemon.arming_facts import ArmingFacts, ArmingJudgement, Verdict
 from edge_lfr.daemon.control import ControlClient, Verb
 from edge_lfr.daemon.listed import Listed
+from edge_lfr.daemon.mandate import officer_fault
 from edge_lfr.errors import EdgeLfrError, TrustError
 from edge_lfr.governance.authority import VerifiedAuthority
 from edge_lfr.governance.clock_note import glance
@@ -79,12 +80,15 @@ def judge_here(config: ApplianceConfig) -> ArmingJudgement:
         return judge_arming(
             ArmingFacts(
                 authority=authority,
+                trust=trust,
                 time=time,
                 watchlist=watchlist,
                 categories=categories,
                 entry=configured_entry(config),
                 conditions=Conditions.of(config),
+                max_extract_age=config.policy.watchlist.max_extract_age,
                 retention=config.retention.profile,
+                officer_fault=officer_fault(config),
                 trust_fault=trust_fault,
             )
         )

@@ -67,6 +67,16 @@ class ApplianceConfig(Section):
     health: HealthConfig = HealthConfig()
 
     @property
+    def device_name(self) -> str:
+        """`<force>/<device>`, as documents name this appliance."""
+        return f"{self.force}/{self.device}"
+
+    @property
+    def device_in_mode(self) -> str:
+        """`<force>/<device>/<mode>`, as ledgers, certificates and manifests name it."""
+        return f"{self.device_name}/{self.mode}"
+
+    @property
     def mode_directory(self) -> Path:
         """Watchlist, outbox and keys of the present mode."""
         return self.state_directory / self.mode.value

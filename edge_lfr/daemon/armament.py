@@ -10,12 +10,13 @@ from typing import Final
 import structlog
 
 from edge_lfr.config.identification import GalleryConfig
-from edge_lfr.daemon.arming import arm_in_steps, judge_arming
+from edge_lfr.daemon.arming import arm_in_steps, judge_arming, require_training_list
 from edge_lfr.daemon.arming_facts import Permission
 from edge_lfr.daemon.listed import Listed
 from edge_lfr.daemon.mandate import Mandate
 from edge_lfr.errors import WatchlistError, WatchlistModelError
 from edge_lfr.governance.authority import VerifiedAuthority
+from edge_lfr.governance.trust import TrustStore
 from edge_lfr.governance.trusted_time import TimeVerdict
 from edge_lfr.inference.calibrated_conditions import Conditions
 from edge_lfr.inference.catalogue import CalibrationRow, PackEntry
@@ -95,6 +96,8 @@ def arm(
     gallery: GalleryConfig,
     conditions: Conditions,
     verdict: TimeVerdict | None = None,
+    *,
+    trust: TrustStore | None = None,
 ) -> Armament:
     """
     Open the sealed watchlist and make it searchable, exactly and at once; `Armament.begin_index` may do the rest.
@@ -112,7 +115,10 @@ def arm(
 
         verdict: What a watch over the time thinks of it; without, a glance at its note decides.
 
+        trust: Whose signatures count; without, only a list that nobody signed is searched.
+
     Raises:
+        ArmingRefusedError: Its issuer is not trusted for training, or not any more.
         WatchlistMissingError: None is loaded.
         WatchlistEndedError, WatchlistClockError: It has an end, and that has come, or nobody can tell.
         WatchlistSealError: It does not open.
@@ -121,6 +127,8 @@ def arm(
     """
     watchlist = store.open(verdict)
     try:
+        now = store.clock.utc_now() if verdict is None else verdict.now
+        require_training_list(watchlist, TrustStore() if trust is None else trust, now)
         return take_into_use(watchlist, entry, gallery, conditions)
     except BaseException:
         watchlist.close()

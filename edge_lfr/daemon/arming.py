@@ -5,7 +5,7 @@ Facts enter that somebody else gathered, a permission or the first refusal leave
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from edge_lfr.daemon.arming_facts import (
@@ -21,14 +21,11 @@ from edge_lfr.daemon.arming_facts import (
 from edge_lfr.errors import AuthorityMissingError, EdgeLfrError, WatchlistMissingError
 from edge_lfr.governance.authority import AuthorityRefusal, AuthorityRefusedError, AuthorityState, VerifiedAuthority
 from edge_lfr.governance.documents import Fault
-from edge_lfr.governance.trust import shown_fingerprint
+from edge_lfr.governance.trust import Role, TrustStore, shown_fingerprint
 from edge_lfr.governance.trusted_time import TimeVerdict
 from edge_lfr.inference.catalogue import CalibrationRow
+from edge_lfr.watchlist.origin import Origin
 from edge_lfr.watchlist.sealed_list import StoredWatchlist
-
-STALE_AFTER: Final = timedelta(hours=24)
-"""POLICY.md, W3: no list is searched whose extract is older; what becomes of one that turns so old in use is said by
-the authority."""
 
 
 def require_trusted(time: TimeVerdict) -> None:
@@ -43,16 +40,40 @@ def require_trusted(time: TimeVerdict) -> None:
         raise refused(step, ArmingRefusal.CLOCK, _doubted(time))
 
 
+def require_training_list(stored: StoredWatchlist, trust: TrustStore, now: datetime) -> None:
+    """
+    Go on where the list is for training: its issuer still is trusted for that, or nobody signed it.
+
+    Raises:
+        ArmingRefusedError: It is not.
+    """
+    fault = None if stored.origin is None else issuer_fault(stored.origin, Role.TRAIN, trust, now)
+    if fault is not None:
+        step = StepFound(list(ArmingStep).index(ArmingStep.WATCHLIST) + 1, ArmingStep.WATCHLIST, Verdict.REFUSED)
+        raise refused(step, ArmingRefusal.WATCHLIST_NOT_TRUSTED, fault)
+
+
+def issuer_fault(origin: Origin, role: Role, trust: TrustStore, now: datetime) -> Fault | None:
+    """Why nobody is searched on the word of that list's issuer now; None where somebody is."""
+    key, shown = trust.keys.get(origin.issuer_key), shown_fingerprint(origin.issuer_key)
+    if key is not None and key.role is role and key.is_valid(now):
+        return None
+    problem = f"{shown} is not trusted here to {role}" if key is None or key.role is not role else f"{shown} has ended"
+    remedy = "load a list of an issuer whom this appliance trusts; `edge-lfr keys show` lists them"
+    return Fault("watchlist.issuer_key", problem, remedy)
+
+
 def arm_in_steps(facts: ArmingFacts) -> Permission:
     """
     Permit a deployment, or say why not.
 
     (1) an authority is installed, (2) which verifies: signature, role, content, device, countersignature, (3) whose
     window is open and which was not revoked; (4) the clock is trusted; (5) the list is the one that was authorised,
-    whole, of its issuer, small and fresh enough, and ends in time; (6) the pack is the authorised one, (7) with
-    measured evidence for so many templates, (8) and a licence for operation; (9) the authorised threshold is high
-    enough; (10) memory is locked and never dumped; (11) the ledger takes lines, alerts are kept as was authorised, and
-    the trust folder is root's alone.
+    whole, of its issuer, who still is trusted, small and fresh enough, ends in time and was loaded under nothing that
+    was revoked; (6) the pack is the authorised one, (7) with measured evidence for so many templates, (8) and a licence
+    for operation; (9) the authorised threshold is high enough; (10) memory is locked and never dumped; (11) the ledger
+    takes lines, somebody can say later who was on the list, alerts are kept as was authorised, and the trust folder is
+    root's alone.
 
     Raises:
         ArmingRefusedError: The first step that was refused, with its field and remedy.
@@ -165,6 +186,12 @@ def _authorised_list(stored: StoredWatchlist, verified: VerifiedAuthority, facts
     if origin.issuer_key != allowed.issuer_key:
         problem = f"of {shown_fingerprint(origin.issuer_key)}, authorised is {shown_fingerprint(allowed.issuer_key)}"
         yield not_authorised, Fault("watchlist.issuer_key", problem, load)
+    issuer = issuer_fault(origin, Role.ISSUE, facts.trust, facts.time.now)
+    if issuer is not None:
+        yield ArmingRefusal.WATCHLIST_NOT_TRUSTED, issuer
+    if origin.authority_id in facts.revoked:
+        problem = "was loaded under an authority that was revoked"
+        yield ArmingRefusal.REVOKED, Fault("watchlist", problem, "load a list under the authority that holds")
     if stored.references > allowed.max_entries:
         problem = f"{stored.references} people, authorised are {allowed.max_entries}"
         yield not_authorised, Fault("watchlist.max_entries", problem, load)
@@ -172,9 +199,10 @@ def _authorised_list(stored: StoredWatchlist, verified: VerifiedAuthority, facts
     others = sorted(facts.categories - approved)
     if others:
         yield not_authorised, Fault("watchlist.categories", f"also {', '.join(others)}", load)
-    is_old = facts.time.now - origin.extracted_at > STALE_AFTER
+    is_old = facts.time.now - origin.extracted_at > facts.max_extract_age
     if is_old and (origin != facts.searched or verified.authority.stale_list != "amber"):
-        problem = f"of {origin.extracted_at.isoformat(timespec='minutes')}, more than 24 hours ago"
+        hours = facts.max_extract_age / timedelta(hours=1)
+        problem = f"of {origin.extracted_at.isoformat(timespec='minutes')}, more than {hours:g} hours ago"
         yield (
             ArmingRefusal.WATCHLIST_STALE,
             Fault("watchlist.extracted_at", problem, "have the issuer extract and sign it anew, and load that"),
@@ -253,10 +281,13 @@ def _locks(facts: ArmingFacts) -> _Findings:
 
 
 def _record(facts: ArmingFacts) -> _Findings:
-    # (11) the ledger takes lines, alerts are kept as was authorised, and the trust folder is root's alone
+    # (11) the ledger takes lines, somebody can say later who was on the list, alerts are kept as was authorised, and
+    # the trust folder is root's alone
     if facts.is_recorded is False:
         remedy = "free disk space under the state folder; `edge-lfr ledger verify`"
         yield ArmingRefusal.LEDGER, Fault("ledger", "takes no lines", remedy)
+    if facts.officer_fault is not None:
+        yield ArmingRefusal.NO_OFFICER, _fault_of("trust.protection_officer", facts.officer_fault)
     if facts.trust_fault is not None:
         yield ArmingRefusal.TRUST, _fault_of("trust.directory", facts.trust_fault)
     if isinstance(facts.authority, EdgeLfrError):

@@ -1,11 +1,13 @@
 """What is asked before anybody is compared in operation: facts that are judged, steps, and what came of them."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 
 from edge_lfr.errors import ArmingRefusedError, EdgeLfrError
 from edge_lfr.governance.authority import VerifiedAuthority
 from edge_lfr.governance.documents import Fault
+from edge_lfr.governance.trust import TrustStore
 from edge_lfr.governance.trusted_time import TimeVerdict
 from edge_lfr.inference.calibrated_conditions import Conditions
 from edge_lfr.inference.catalogue import PackEntry
@@ -44,6 +46,8 @@ class ArmingRefusal(StrEnum):
     NO_WATCHLIST = "no-watchlist"
     WATCHLIST_SEALED = "watchlist-sealed"
     WATCHLIST_NOT_AUTHORISED = "watchlist-not-authorised"
+    WATCHLIST_NOT_TRUSTED = "watchlist-issuer-not-trusted"
+    WATCHLIST_ENDED = "watchlist-ended"
     WATCHLIST_STALE = "watchlist-stale"
     WATCHLIST_ENDS_LATE = "watchlist-ends-late"
     PACK = "pack-not-authorised"
@@ -54,7 +58,10 @@ class ArmingRefusal(StrEnum):
     CORE_DUMPS = "core-dumps"
     LEDGER = "ledger-refuses"
     RETENTION = "retention-not-authorised"
+    NO_OFFICER = "protection-officer-missing"
     TRUST = "trust-refused"
+    HELD = "trust-changed"
+    """Somebody changed whom we trust, and nobody has said that it shall go on."""
 
 
 class Verdict(StrEnum):
@@ -73,6 +80,12 @@ class ArmingFacts:
     authority: VerifiedAuthority | EdgeLfrError
     """The installed one as of now, or why there is none that counts."""
 
+    trust: TrustStore
+    """Whose signatures count now: an issuer may have been distrusted since the list was loaded."""
+
+    revoked: frozenset[str] = frozenset()
+    """Ids of the authorities that were revoked here."""
+
     time: TimeVerdict
     watchlist: StoredWatchlist | EdgeLfrError | None
     categories: frozenset[Category] = frozenset()
@@ -80,6 +93,9 @@ class ArmingFacts:
 
     searched: Origin | None = None
     """The list that is searched now, under the same authority: it may have turned old in use."""
+
+    max_extract_age: timedelta
+    """Of the force's policy."""
 
     entry: PackEntry
     conditions: Conditions
@@ -90,6 +106,9 @@ class ArmingFacts:
     dumps_cores: bool | None = None
     is_recorded: bool | None = None
     """Whether the ledger takes lines."""
+
+    officer_fault: EdgeLfrError | None = None
+    """Why nobody could say later who was on the list."""
 
     trust_fault: EdgeLfrError | None = None
     """Why the trust folder is not to be relied on."""

@@ -32,8 +32,7 @@ def note_from_command(config: ApplianceConfig, event: LedgerEvent, facts: Mappin
     path = config.mode_directory / FILE_NAME
     try:
         signing = DeviceKeys.load(config.device_directory).signing
-        device = f"{config.force}/{config.device}/{config.mode}"
-        ledger = Ledger.open(path, signing, SystemClock(), device=device)
+        ledger = Ledger.open(path, signing, SystemClock(), device=config.device_in_mode)
         _give_to_the_folders_owner(path)
         known = {name: fact for name, fact in facts.items() if fact is not None}
         ledger.append(event, actor_here(), known)

@@ -1,8 +1,9 @@
 """
 Destroys what must not exist any more, in place of a daemon that does not run: for the timer, and for the boot.
 
-Of every mode, also of one that is not configured any more; without any key, and beside a running daemon too, which
-notices at its next look. The note of the clock is written only where no daemon holds the state folder and writes it.
+Of every mode, also of one that is not configured any more: lists that are over, and those that were loaded under an
+authority which was revoked. Without any key, and beside a running daemon too, which notices at its next look. The note
+of the clock is written only where no daemon holds the state folder and writes it.
 What was destroyed is noted, to be certified by whoever has the device key.
 """
 
@@ -20,6 +21,7 @@ from edge_lfr.errors import ConfigError, DaemonBusyError, EdgeLfrError, Watchlis
 from edge_lfr.governance.clock_note import FILE_NAME, Kernel, SystemKernel, TrustedTime, read_note
 from edge_lfr.governance.keys import KeyEncryptingKey, KeyOrigin
 from edge_lfr.governance.ledger_lines import Part
+from edge_lfr.governance.revocation import Revocations
 from edge_lfr.governance.seal import Seal, new_key
 from edge_lfr.governance.trusted_time import TimeNote, TimeVerdict
 from edge_lfr.terms import Mode
@@ -54,11 +56,16 @@ def wipe_what_is_due(
     kernel = SystemKernel() if kernel is None else kernel
     done: list[LookedAfter] = []
     failed: EdgeLfrError | None = None
+    revoked: frozenset[str] = frozenset()
+    try:  # what was taken here was for this appliance
+        revoked = frozenset(each.authority_id for each in Revocations.load(state_directory).items)
+    except EdgeLfrError as error:
+        failed = error
     for mode in Mode:
         directory = state_directory / mode.value
         try:
             if directory.is_dir():
-                done.append(_look_after(mode, directory, clock, kernel))
+                done.append(_look_after(mode, directory, clock, kernel, revoked))
         except EdgeLfrError as error:
             failed = failed or error
         except OSError as error:
@@ -68,7 +75,7 @@ def wipe_what_is_due(
     return tuple(done)
 
 
-def _look_after(mode: Mode, directory: Path, clock: Clock, kernel: Kernel) -> LookedAfter:
+def _look_after(mode: Mode, directory: Path, clock: Clock, kernel: Kernel, revoked: frozenset[str]) -> LookedAfter:
     with ExitStack() as held:
         is_held = True
         try:
@@ -79,11 +86,13 @@ def _look_after(mode: Mode, directory: Path, clock: Clock, kernel: Kernel) -> Lo
         time = TrustedTime.begin(directory, clock=clock, kernel=kernel)
         verdict = time.look() if is_held else time.glance()
         begun_at, begun_ns = clock.utc_now(), clock.monotonic_ns()
-        wiped = keyless_store(directory).wipe_if_due(verdict)
+        store = keyless_store(directory)
+        is_revoked = store.is_revoked(revoked)
+        wiped = store.wipe_if_due(verdict, revoked=revoked)
     if wiped.lists:
         structlog.get_logger().warning("watchlist.ended", mode=mode.value, doubt=verdict.doubt, lists=wiped.lists)
         UnsignedWipe(
-            cause=WipeCause.DEAD_MAN if verdict.is_trusted else WipeCause.CLOCK,
+            cause=_cause(verdict, is_revoked=is_revoked),
             part=part,
             begun_at=begun_at,
             list_id=wiped.live,
@@ -92,6 +101,12 @@ def _look_after(mode: Mode, directory: Path, clock: Clock, kernel: Kernel) -> Lo
             destroyed_in_s=seconds_since(begun_ns, clock),
         ).leave(directory)
     return LookedAfter(mode=mode, verdict=verdict, wiped=wiped)
+
+
+def _cause(verdict: TimeVerdict, *, is_revoked: bool) -> WipeCause:
+    if is_revoked:
+        return WipeCause.REVOKED
+    return WipeCause.DEAD_MAN if verdict.is_trusted else WipeCause.CLOCK
 
 
 def _part(directory: Path, kernel: Kernel) -> Part:

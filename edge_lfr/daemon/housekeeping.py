@@ -77,7 +77,7 @@ def certify_here(config: ApplianceConfig, note: Note) -> int:
         signing = DeviceKeys.load(config.device_directory).signing
     except KeyUnavailableError:
         return 0
-    return certify_unsigned(config.mode_directory, device=_device(config), signing=signing, note=note)
+    return certify_unsigned(config.mode_directory, device=config.device_in_mode, signing=signing, note=note)
 
 
 def delete_old_records(config: ApplianceConfig, verdict: TimeVerdict) -> int:
@@ -93,9 +93,5 @@ def delete_old_records(config: ApplianceConfig, verdict: TimeVerdict) -> int:
 
 def _append(config: ApplianceConfig, event: LedgerEvent, who: Actor, facts: Mapping[str, Fact]) -> None:
     signing = DeviceKeys.load(config.device_directory).signing
-    ledger = Ledger.open(config.mode_directory / FILE_NAME, signing, SystemClock(), device=_device(config))
+    ledger = Ledger.open(config.mode_directory / FILE_NAME, signing, SystemClock(), device=config.device_in_mode)
     ledger.append(event, who, facts)
-
-
-def _device(config: ApplianceConfig) -> str:
-    return f"{config.force}/{config.device}/{config.mode}"

@@ -13,17 +13,19 @@ from typing import Final
 from edge_lfr.biometrics.locking import TALLY
 from edge_lfr.config.appliance import ApplianceConfig
 from edge_lfr.daemon.arming_facts import ArmingFacts
-from edge_lfr.errors import AuthorityMissingError, EdgeLfrError, TrustError
-from edge_lfr.governance.authority import VerifiedAuthority
+from edge_lfr.errors import AuthorityMissingError, ConfigError, EdgeLfrError, TrustError
+from edge_lfr.governance.authority import AuthorityRefusal, AuthorityRefusedError, VerifiedAuthority
 from edge_lfr.governance.clock_note import TrustedTime
-from edge_lfr.governance.installed_authority import load_installed
-from edge_lfr.governance.revocation import TakenRevocation, take_revocation
+from edge_lfr.governance.installed_authority import installed_digest, load_installed
+from edge_lfr.governance.revocation import Revocations, TakenRevocation, take_revocation
 from edge_lfr.governance.trust import TrustStore
+from edge_lfr.governance.trust_folder import folder_digest
 from edge_lfr.governance.trusted_time import NOTED_STEP_NS, SECOND_NS, TimeVerdict
 from edge_lfr.inference.calibrated_conditions import Conditions
 from edge_lfr.inference.catalogue import PackEntry
 from edge_lfr.terms import Category, Mode
 from edge_lfr.watchlist.origin import Origin
+from edge_lfr.watchlist.pseudonyms import require_officer
 from edge_lfr.watchlist.sealed_list import StoredWatchlist
 
 NOTHING_READ: Final = "no deployment authority was looked for"
@@ -36,6 +38,9 @@ class Mandate:
     config: ApplianceConfig
     trust: TrustStore
     """Whose signatures count now; nobody's while the folder is not to be relied on."""
+
+    trust_digest: str
+    """Of the folder, taken before its keys were read: what changed in between is seen at the next look."""
 
     device_fingerprint: str | None
     """The appliance's own key, which authorises and revokes nothing."""
@@ -54,6 +59,9 @@ class Mandate:
     authority: VerifiedAuthority | EdgeLfrError = field(init=False)
     """As of the latest reading; always an error in training, which asks nobody."""
 
+    revoked: frozenset[str] = field(default_factory=frozenset, init=False)
+    """Ids of the authorities that were revoked here, as of the latest reading."""
+
     _untold_steps_s: list[float] = field(default_factory=list, init=False)
     _looking: threading.Lock = field(default_factory=threading.Lock, init=False)
 
@@ -65,7 +73,7 @@ class Mandate:
     @property
     def device(self) -> str:
         """`<force>/<device>`, as documents name it."""
-        return f"{self.config.force}/{self.config.device}"
+        return self.config.device_name
 
     @property
     def is_needed(self) -> bool:
@@ -92,7 +100,7 @@ class Mandate:
 
         Raises:
             ClockError: It cannot be.
-            OSError: It cannot be noted.
+            ClockNoteError: It cannot be noted.
         """
         with self._looking:
             self.time = self.watch.confirm()
@@ -103,6 +111,7 @@ class Mandate:
         if not self.is_needed:
             return
         try:
+            self.revoked = self._revoked()
             self.authority = load_installed(
                 self.config.mode_directory,
                 trust=self.trust,
@@ -113,6 +122,17 @@ class Mandate:
             )
         except EdgeLfrError as error:
             self.authority = error
+
+    def _revoked(self) -> frozenset[str]:
+        taken = Revocations.load(self.config.state_directory).items
+        return frozenset(each.authority_id for each in taken if each.is_for(self.device))
+
+    def overdue_digest(self) -> str | None:
+        """Of the authority that nobody countersigned in time, also where it has ended since; None: there is none."""
+        why = self.authority
+        if isinstance(why, AuthorityRefusedError) and why.refusal is AuthorityRefusal.COUNTERSIGN_OVERDUE:
+            return installed_digest(self.config.mode_directory)
+        return None
 
     def take_revocation(self, untrusted: bytes) -> TakenRevocation:
         """
@@ -134,7 +154,7 @@ class Mandate:
 
     def read_trust(self) -> TrustStore:
         """Read the trust folder anew, and give what was trusted before; where it cannot be relied on, nobody is."""
-        before = self.trust
+        before, self.trust_digest = self.trust, folder_digest(self.config.trust.directory)
         try:
             self.trust, self.trust_fault = (
                 TrustStore.load(self.config.trust.directory, roots_alone=self.is_needed),
@@ -167,15 +187,28 @@ class Mandate:
         """
         return ArmingFacts(
             authority=self.authority,
+            trust=self.trust,
+            revoked=self.revoked,
             time=self.time,
             watchlist=watchlist,
             categories=categories,
             searched=self.searched,
+            max_extract_age=self.config.policy.watchlist.max_extract_age,
             entry=entry,
             conditions=Conditions.of(self.config),
             retention=self.config.retention.profile,
             unlocked_bytes=TALLY.unlocked_bytes,
             dumps_cores=resource.getrlimit(resource.RLIMIT_CORE)[0] != 0,
             is_recorded=self.is_recorded(),
+            officer_fault=officer_fault(self.config),
             trust_fault=self.trust_fault,
         )
+
+
+def officer_fault(config: ApplianceConfig) -> ConfigError | None:
+    """Why nobody could say later who was on a list; None where somebody can, or nobody has to."""
+    try:
+        require_officer(config)
+    except ConfigError as error:
+        return error
+    return None

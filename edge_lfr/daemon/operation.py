@@ -16,9 +16,11 @@ import structlog
 from edge_lfr.config.appliance import ApplianceConfig
 from edge_lfr.daemon.armament import Armament, arm, arm_in_operation
 from edge_lfr.daemon.arming import require_trusted
+from edge_lfr.daemon.arming_facts import ArmingRefusal
 from edge_lfr.daemon.assembly import Nets, assemble
 from edge_lfr.daemon.chronicle import Chronicle
 from edge_lfr.daemon.health import Health
+from edge_lfr.daemon.held import end_hold, is_held, keep_hold
 from edge_lfr.daemon.mandate import Mandate
 from edge_lfr.daemon.path_loop import PathLoop
 from edge_lfr.daemon.reporter import DaemonReporter
@@ -77,6 +79,10 @@ class Operation:
             ArmingRefusedError: It may not be searched; nobody is compared any more, and no frame is held.
             EdgeLfrError: As `armament.arm`; what was searched before still is.
         """
+        if self.held_for is not None:
+            message = "not armed: whom this appliance trusts was changed, and nobody has said that it shall go on"
+            remedy = "see `edge-lfr keys show`, then `edge-lfr resume`"
+            raise ArmingRefusedError(message, step="trust", reason=ArmingRefusal.HELD, remedy=remedy)
         try:
             armament = self._armed()
         except ArmingRefusedError as error:
@@ -111,7 +117,14 @@ class Operation:
         if self.mandate.is_needed:
             return arm_in_operation(self.store, self.pack.entry, self.config.gallery, self.mandate)
         require_trusted(verdict)
-        return arm(self.store, self.pack.entry, self.config.gallery, Conditions.of(self.config), verdict)
+        return arm(
+            self.store,
+            self.pack.entry,
+            self.config.gallery,
+            Conditions.of(self.config),
+            verdict,
+            trust=self.mandate.trust,
+        )
 
     def leave_out(self, reference_ids: Collection[str]) -> int:
         """
@@ -120,11 +133,12 @@ class Operation:
         Whoever was left out is searched no more, also where the list without them cannot be taken into use.
 
         Raises:
-            WatchlistReferenceError: One is not in the list; nothing has changed.
-            EdgeLfrError: As `SealedStore.remove`; or as `take_watchlist`, and then nobody is compared any more.
+            EdgeLfrError: As `SealedStore.remove`, or as `take_watchlist`; nobody is compared any more.
         """
-        remaining = self.store.remove(reference_ids, self.mandate.look_at_clock())
+        armament = self.health.armament
+        searched = None if armament is None else armament.watchlist.list_id
         try:
+            remaining = self.store.remove(reference_ids, self.mandate.look_at_clock(), of_list=searched)
             if remaining:
                 self.take_watchlist()
                 if not self.is_paused:
@@ -163,8 +177,20 @@ class Operation:
             self.health.enter(DeviceState.PAUSED)
 
     def hold(self, reason: str) -> None:
-        """Compare nobody, and open no list, until somebody says that it shall go on."""
+        """Compare nobody, and open no list, until somebody says that it shall go on; a restart does not say so."""
         self.held_for = reason
+        try:
+            keep_hold(self.config.mode_directory, reason)
+        finally:
+            self._stand_still()
+
+    def keep_holding(self, reason: str) -> None:
+        """At the start: go on with a hold that the process before this one began, if it did."""
+        if is_held(self.config.mode_directory):
+            log.warning("operation.held", reason=reason)
+            self.held_for, self.is_paused = reason, True
+
+    def _stand_still(self) -> None:
         try:
             self.fall_silent()
         finally:
@@ -179,19 +205,24 @@ class Operation:
             ArmingRefusedError: Nobody may be compared; the appliance begins by itself once that changes.
             EdgeLfrError: As `take_watchlist`.
         """
-        self.is_paused, self.held_for = False, None
+        self._let_go_on()
         if self.health.armament is None and (self.mandate.is_needed or not self.store.is_empty()):
             self.take_watchlist()
         self.wake()
 
     def wake(self) -> None:
         """Look, if there is a watchlist to compare with."""
-        self.is_paused, self.held_for = False, None
+        self._let_go_on()
         if self.health.armament is not None:
             self.start_cameras()
             for camera in self.cameras.values():
                 camera.resume()
         self.health.enter(self.state_when_awake())
+
+    def _let_go_on(self) -> None:
+        if self.held_for is not None:
+            end_hold(self.config.mode_directory)
+        self.is_paused, self.held_for = False, None
 
     def fall_silent(self) -> None:
         """
@@ -206,6 +237,8 @@ class Operation:
             self._stop_cameras_in_time()
 
     def state_when_awake(self) -> DeviceState:
+        if self.is_paused:
+            return DeviceState.PAUSED
         return DeviceState.DISARMED if self.health.armament is None else DeviceState.RUNNING
 
     def _exchange(

@@ -15,8 +15,8 @@ import structlog
 from edge_lfr.clock import Clock
 from edge_lfr.daemon.mandate import Mandate
 from edge_lfr.daemon.operation import Operation
-from edge_lfr.daemon.standing import Notice, age_of, bar_of, next_turn, notices_of, wipe_cause
-from edge_lfr.errors import ArmingRefusedError, EdgeLfrError
+from edge_lfr.daemon.standing import Notice, age_of, bar_of, live_of, next_turn, notices_of, wipe_cause
+from edge_lfr.errors import ArmingRefusedError, EdgeLfrError, WatchlistReplacedError
 from edge_lfr.governance.authority import VerifiedAuthority
 from edge_lfr.governance.ledger_events import Fact, LedgerEvent
 from edge_lfr.governance.ledger_lines import Actor, Part, written_time
@@ -32,6 +32,9 @@ LOOK_EVERY_NS: Final = 1_000_000_000
 
 KEYS_EVERY_NS: Final = 5_000_000_000
 """Between two looks at the trust folder; some milliseconds for the most keys that it may hold. Chosen."""
+
+FOLLOW_AFTER_NS: Final = 10_000_000_000
+"""So long a loader has to say itself that its list is live, which it does within parts of a second. Chosen."""
 
 AUTHORITY_EVERY_NS: Final = 60_000_000_000
 """Between two verifications of the authority that nothing asked for: a key may end meanwhile. Chosen."""
@@ -76,7 +79,7 @@ class Overseer:
     _next_look_ns: int = field(default=0, init=False)
     _next_keys_ns: int = field(default=0, init=False)
     _next_authority_ns: int = field(default=0, init=False)
-    _keys_digest: str = field(default="", init=False)
+    _keys_digest: str = field(init=False)
     _doubt: Doubt | None = field(default=None, init=False)
     _bar: str | None = field(default=None, init=False)
     _wants_to_begin: bool = field(default=False, init=False)
@@ -84,12 +87,14 @@ class Overseer:
     _are_keys_changed: bool = field(default=False, init=False)
     _known: VerifiedAuthority | None = field(default=None, init=False)
     """The authority as it was noted last."""
+    _overdue: str | None = field(default=None, init=False)
 
+    _replaced_since_ns: int | None = field(default=None, init=False)
     _told_stale: set[tuple[str, Notice]] = field(default_factory=set, init=False)
     _failing: set[str] = field(default_factory=set, init=False)
 
     def __post_init__(self) -> None:
-        self._keys_digest = folder_digest(self.mandate.config.trust.directory)
+        self._keys_digest = self.mandate.trust_digest
         if isinstance(self.mandate.authority, VerifiedAuthority):
             self._known = self.mandate.authority
 
@@ -130,6 +135,7 @@ class Overseer:
 
         Raises:
             ClockError: It cannot be.
+            ClockNoteError: It cannot be kept, so that the time is doubted as before.
         """
         with self._seeing:
             self.mandate.confirm_clock()
@@ -191,7 +197,7 @@ class Overseer:
             return
         self._are_keys_changed = True  # first: whatever fails now, nobody is compared on the word of other keys
         before = self.mandate.read_trust()
-        self._keys_digest = digest
+        self._keys_digest = self.mandate.trust_digest
         self.on_trust(self.mandate.trust)
         for key in _missing(before, self.mandate.trust):
             self.note(LedgerEvent.TRUST_REMOVED, who, key=shown_fingerprint(key.fingerprint), role=key.role.value)
@@ -218,13 +224,18 @@ class Overseer:
     def _note_authority(self, who: Actor) -> None:
         before, after = self._known, self.mandate.authority
         if isinstance(after, EdgeLfrError):
-            return  # what it keeps from running is told there
+            overdue = self.mandate.overdue_digest()
+            if overdue is not None and overdue != self._overdue:
+                self.note(LedgerEvent.AUTHORITY_OVERDUE, OVERSEER, authority_sha256=overdue)
+                self._overdue = overdue
+            return  # what else it keeps from running is told there
         self._known = after
         is_new = before is None or before.digest != after.digest
         if is_new:
             self.note(
                 LedgerEvent.AUTHORITY_ACCEPTED,
                 who,
+                authority=after.authority.authority_id,
                 authority_sha256=after.digest,
                 key=shown_fingerprint(after.signer.fingerprint),
                 use_case=after.authority.use_case.value,
@@ -241,7 +252,7 @@ class Overseer:
     # What follows -----------------------------------------------------------------------------------------------
 
     def _act(self) -> None:
-        for duty in (self._end, self._warn, self._stop, self._expire, self._begin):
+        for duty in (self._end, self._warn, self._stop, self._follow, self._expire, self._begin):
             if self.ending.is_set():
                 return
             self._do(duty)
@@ -268,6 +279,25 @@ class Overseer:
                 self.operation.fall_silent()
         self._is_muted = False
 
+    def _follow(self) -> None:
+        """A list that another process destroyed is not searched on, nor for long one that it replaced."""
+        armament, now_ns = self.operation.health.armament, self.clock.monotonic_ns()
+        live = None if armament is None else live_of(self.operation.store)
+        if armament is None or live == armament.watchlist.list_id:
+            self._replaced_since_ns = None
+            return
+        since_ns = now_ns if self._replaced_since_ns is None else self._replaced_since_ns
+        self._replaced_since_ns = since_ns
+        if live is None or now_ns - since_ns >= FOLLOW_AFTER_NS:
+            self._let_go()
+
+    def _let_go(self) -> None:
+        """The list that is searched is not the live one: what is live now is taken in its place, if it may be."""
+        log.warning("watchlist.replaced")
+        self._replaced_since_ns, self._wants_to_begin = None, True
+        with self.operation.chronicle.acting(OVERSEER, WatchlistReplacedError.code):
+            self.operation.fall_silent()
+
     def _expire(self) -> None:
         """Whose time has come is taken out of the list; with the last one the list ends."""
         armament = self.operation.health.armament
@@ -277,6 +307,9 @@ class Overseer:
         if not expired:
             return
         log.warning("watchlist.expired", references=len(expired))
+        if live_of(self.operation.store) != armament.watchlist.list_id:
+            self._let_go()  # whoever is on the list that took its place has not expired by that
+            return
         if len(expired) == armament.watchlist.references:
             self.end_list(WipeCause.EXPIRED, OVERSEER)
         else:
@@ -348,7 +381,7 @@ class Overseer:
             duty()
         except Exception as error:  # noqa: BLE001  # one duty that fails must not keep the others from being done
             if name not in self._failing:
-                reason = error.message if isinstance(error, EdgeLfrError) else type(error).__name__
+                reason = error.code if isinstance(error, EdgeLfrError) else type(error).__name__  # a message has ids
                 log.error("oversight.failed", duty=name, reason=reason)
             self._failing.add(name)
         else:

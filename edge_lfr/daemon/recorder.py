@@ -299,5 +299,4 @@ def open_recorder(config: ApplianceConfig, signing: SigningKey, clock: Clock) ->
         LedgerDamagedError, LedgerOwnerError: As `Recorder`.
     """
     path = config.mode_directory / FILE_NAME
-    device = f"{config.force}/{config.device}/{config.mode}"
-    return Recorder(lambda: Ledger.open(path, signing, clock, device=device), clock, config.mode)
+    return Recorder(lambda: Ledger.open(path, signing, clock, device=config.device_in_mode), clock, config.mode)

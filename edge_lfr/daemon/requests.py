@@ -135,6 +135,10 @@ class Requests:
     def _remove(self, request: Request) -> Mapping[str, object]:
         """Whoever was removed is searched no more, also where the list without them cannot be taken into use."""
         reference_ids = request.texts("reference_ids")
+        armament = self.health.armament
+        if armament is not None and self.operation.store.live_list_id() != armament.watchlist.list_id:
+            self._reload(request)  # another list has taken its place: that one is meant
+            armament = self.health.armament
         if set(reference_ids) == set(self._listed()):
             self.end_list(WipeCause.REMOVED_LAST, by_peer(request))
             return self._watchlist_facts()

@@ -37,6 +37,7 @@ from edge_lfr.daemon.progress import CONTROL_LIMIT_S, LINK_LIMIT_S, PATH_LIMIT_S
 from edge_lfr.daemon.recorder import DAEMON, open_recorder
 from edge_lfr.daemon.reporter import DaemonReporter
 from edge_lfr.daemon.requests import Requests
+from edge_lfr.daemon.standing import Notice
 from edge_lfr.daemon.stop_signals import StopSignals
 from edge_lfr.daemon.summary import RunSummary, summarise
 from edge_lfr.daemon.wiping import Wiping
@@ -46,6 +47,7 @@ from edge_lfr.governance.device_keys import DeviceKeys
 from edge_lfr.governance.keys import KeyEncryptingKey
 from edge_lfr.governance.ledger_lines import Actor
 from edge_lfr.governance.trust import TrustStore
+from edge_lfr.governance.trust_folder import folder_digest
 from edge_lfr.inference.packs import open_configured
 from edge_lfr.pipeline.capture.camera import Camera
 from edge_lfr.pipeline.capture.source import CameraState
@@ -147,6 +149,7 @@ class Daemon:
         identity = Identity(force=config.force, device=config.device, mode=config.mode)
         mandate = Mandate(
             config=config,
+            trust_digest=folder_digest(config.trust.directory),  # before the keys: what changes then is seen
             trust=TrustStore.load(config.trust.directory, roots_alone=config.mode is Mode.OPERATIONAL),
             device_fingerprint=keys.fingerprint,
             watch=TrustedTime.begin(config.mode_directory, clock=clock),
@@ -278,6 +281,7 @@ class Daemon:
             parts.callback(self._outbox.close)
             parts.callback(self._recorder.stop)
             self._begin_ledger()
+            self._operation.keep_holding(Notice.TRUST_CHANGED)
             self._overseer.begin()
             try:
                 self._operation.take_watchlist()

@@ -6,12 +6,17 @@ from enum import StrEnum
 from typing import Final
 
 from edge_lfr.daemon.armament import Armament
-from edge_lfr.daemon.arming import STALE_AFTER, judge_arming
+from edge_lfr.daemon.arming import issuer_fault, judge_arming
 from edge_lfr.daemon.arming_facts import ArmingRefusal, ArmingStep
 from edge_lfr.daemon.mandate import Mandate
+from edge_lfr.errors import WatchlistSealError
 from edge_lfr.governance.authority import AuthorityState, VerifiedAuthority
 from edge_lfr.governance.authority_content import StaleList
+from edge_lfr.governance.trust import Role
+from edge_lfr.governance.trusted_time import TimeVerdict
 from edge_lfr.inference.catalogue import PackEntry
+from edge_lfr.watchlist.ending import SEALED_IN_DOUBT
+from edge_lfr.watchlist.sealed_list import StoredWatchlist
 from edge_lfr.watchlist.store import SealedStore
 from edge_lfr.watchlist.wipe_certificate import WipeCause
 
@@ -47,15 +52,41 @@ def bar_of(mandate: Mandate, entry: PackEntry, armament: Armament | None) -> str
     """Why nobody may be compared now, as a code; None where nothing speaks against it."""
     if mandate.time.doubt is not None:
         return ArmingRefusal.CLOCK
-    if not mandate.is_needed:
-        return None
+    bar = None if armament is None else _bar_of_list(mandate, armament)
+    if bar is not None or not mandate.is_needed:
+        return bar
     for found in judge_arming(mandate.facts(entry)).steps:
         if found.step in LASTING and found.refusal is not None:
             return found.refusal
     age = age_of(mandate, armament)
-    if age is not None and age > STALE_AFTER and _authorised(mandate).authority.stale_list is StaleList.STOP:
+    if age is not None and age > _oldest(mandate) and _authorised(mandate).authority.stale_list is StaleList.STOP:
         return ArmingRefusal.WATCHLIST_STALE
     return None
+
+
+def _bar_of_list(mandate: Mandate, armament: Armament) -> ArmingRefusal | None:
+    """Why the list that is open may not be, whatever became of its files."""
+    stored, origin = armament.watchlist, armament.watchlist.origin
+    if _is_over(stored, mandate.time):
+        return ArmingRefusal.WATCHLIST_ENDED
+    if origin is None:
+        return None
+    if origin.authority_id in mandate.revoked:
+        return ArmingRefusal.REVOKED
+    role = Role.ISSUE if mandate.is_needed else Role.TRAIN
+    is_trusted = issuer_fault(origin, role, mandate.trust, mandate.time.now) is None
+    return None if is_trusted else ArmingRefusal.WATCHLIST_NOT_TRUSTED
+
+
+def _is_over(stored: StoredWatchlist, time: TimeVerdict) -> bool:
+    """Whether an open list is past its end, or nobody has known for a day what time it is."""
+    if stored.wipe_at is None:
+        return False
+    return time.now >= stored.wipe_at if time.is_trusted else timedelta(seconds=time.doubted_s) >= SEALED_IN_DOUBT
+
+
+def _oldest(mandate: Mandate) -> timedelta:
+    return mandate.config.policy.watchlist.max_extract_age
 
 
 def age_of(mandate: Mandate, armament: Armament | None) -> timedelta | None:
@@ -73,9 +104,24 @@ def wipe_cause(mandate: Mandate, store: SealedStore, armament: Armament | None) 
             return WipeCause.REVOKED
         if time.is_trusted and time.now >= verified.wipe_at:
             return WipeCause.WINDOW_ENDED
-    if store.due(time):
+    if store.is_revoked(mandate.revoked):
+        return WipeCause.REVOKED
+    if store.due(time) or (armament is not None and _is_over_alone(armament.watchlist, store, time)):
         return WipeCause.WINDOW_ENDED if time.is_trusted else WipeCause.CLOCK
     return None
+
+
+def _is_over_alone(stored: StoredWatchlist, store: SealedStore, time: TimeVerdict) -> bool:
+    """Whether the open list is over and no other one is live, which a wipe would take with it."""
+    return _is_over(stored, time) and live_of(store) in {None, stored.list_id}
+
+
+def live_of(store: SealedStore) -> str | None:
+    """The list that is live on the disk; None also where nobody can say which."""
+    try:
+        return store.live_list_id()
+    except WatchlistSealError:
+        return None
 
 
 def notices_of(mandate: Mandate, armament: Armament | None) -> Iterator[Notice]:
@@ -89,8 +135,8 @@ def notices_of(mandate: Mandate, armament: Armament | None) -> Iterator[Notice]:
     if verified.state is AuthorityState.COUNTERSIGN_DUE:
         yield Notice.COUNTERSIGN_DUE
     age = age_of(mandate, armament)
-    if age is not None and age >= STALE_AFTER - STALE_SOON:
-        yield Notice.STALE if age > STALE_AFTER else Notice.STALE_SOON
+    if age is not None and age >= _oldest(mandate) - STALE_SOON:
+        yield Notice.STALE if age > _oldest(mandate) else Notice.STALE_SOON
 
 
 def next_turn(verified: VerifiedAuthority) -> datetime | None:

@@ -66,6 +66,9 @@ class LedgerEvent(StrEnum):
     AUTHORITY_COUNTERSIGNED = "authority-countersigned"
     """An urgent authority got its second signature."""
 
+    AUTHORITY_OVERDUE = "authority-overdue"
+    """An urgent authority had no second signature at its deadline."""
+
     REVOKED = "revoked"
     """An authority was withdrawn before its end."""
 
@@ -216,7 +219,7 @@ _DIGEST: Final = _text("64 hex digits", r"[0-9a-f]{64}")
 _KEY: Final = _text("a fingerprint as it is shown", r"[0-9a-f]{4}(-[0-9a-f]{4}){7}")
 _ALERT: Final = _text("an alert's id", r"[0-9A-HJKMNP-TV-Z]{26}")
 _CODE: Final = _text("a code of this program", r"(?=.{1,48}$)[a-z0-9]+([.-][a-z0-9]+)*")
-_LIST: Final = _text("a list id", r"[A-Za-z0-9._-]{1,64}")
+_LIST: Final = _text("an id of a list or an authority", r"[A-Za-z0-9._-]{1,64}")
 _NAME: Final = _text("a name as in a topic", r"[a-z0-9][a-z0-9-]{0,62}")
 _DEVICE: Final = _text("force/device/mode", r"[a-z0-9][a-z0-9-]{0,62}(/[a-z0-9][a-z0-9-]{0,62}){2}")
 _TIME: Final = _text("a time in UTC", r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z")
@@ -225,6 +228,7 @@ _VERSION: Final = _text("a version", r"[0-9][0-9A-Za-z.+-]{0,31}")
 FACT_KINDS: Final[Mapping[str, FactKind]] = {
     "alert": _ALERT,
     "alerts": _COUNT,
+    "authority": _LIST,
     "authority_sha256": _DIGEST,
     "bytes": _COUNT,
     "camera": _NAME,
@@ -308,15 +312,17 @@ SHAPES: Final[Mapping[LedgerEvent, _Shape]] = {
     LedgerEvent.STOPPED: _shape(may="alerts code compared faces_seen seconds"),
     LedgerEvent.ARMED: _shape(
         "watchlist_sha256",
-        "authority_sha256 cameras ends_at list mode pack_sha256 references starts_at templates threshold use_case",
+        "authority authority_sha256 cameras ends_at list mode pack_sha256 references starts_at templates threshold"
+        " use_case",
     ),
     LedgerEvent.DISARMED: _shape("code", "alerts authority_sha256 compared faces_seen seconds watchlist_sha256"),
     LedgerEvent.PAUSED: _shape(),
     LedgerEvent.RESUMED: _shape(may="seconds"),
     LedgerEvent.REFUSED: _shape("code", "authority_sha256 document_sha256 refusals verb"),
     LedgerEvent.CONFIGURED: _shape("config_sha256"),
-    LedgerEvent.AUTHORITY_ACCEPTED: _shape("authority_sha256 key", "ends_at starts_at use_case"),
+    LedgerEvent.AUTHORITY_ACCEPTED: _shape("authority_sha256 key", "authority ends_at starts_at use_case"),
     LedgerEvent.AUTHORITY_COUNTERSIGNED: _shape("authority_sha256 key"),
+    LedgerEvent.AUTHORITY_OVERDUE: _shape("authority_sha256"),
     LedgerEvent.REVOKED: _shape("code", "authority_sha256 document_sha256 key"),
     LedgerEvent.WATCHLIST_LOADED: _shape(
         "references",

@@ -9,6 +9,7 @@ from edge_lfr.daemon.arming_facts import ArmingFacts
 from edge_lfr.errors import EdgeLfrError
 from edge_lfr.governance.authority import VerifiedAuthority
 from edge_lfr.governance.installed_authority import FILE_NAME, load_installed
+from edge_lfr.governance.trust import Role
 from edge_lfr.governance.trusted_time import Doubt, TimeVerdict
 from edge_lfr.inference.calibrated_conditions import Conditions
 from edge_lfr.inference.catalogue import CalibrationRow, PackEntry
@@ -38,6 +39,7 @@ class Deployment:
     def __init__(self, folder: Path, *, pack: PackEntry | None = None) -> None:
         self.force = Force(folder / "officers")
         self.clock = self.force.clock
+        self.issuer, self.trainer = self.force.issuer, self.force._key(Role.TRAIN, "trainer")
         self.pack = measured_pack() if pack is None else pack
         self.folder = folder / "operational"
         self.folder.mkdir(mode=0o700)
@@ -55,7 +57,7 @@ class Deployment:
         """The authorised bundle, extracted four hours before now."""
         said = {
             "list_id": "june-01",
-            "issuer_key": self.force.issuer.fingerprint,
+            "issuer_key": self.issuer.fingerprint,
             "extracted_at": self.clock.now - timedelta(hours=4),
             "manifest_sha256": "ef" * 32,
         }
@@ -124,9 +126,11 @@ class Deployment:
         """Everything that is judged, as it lies here, with some facts of a test's own."""
         said: dict[str, Any] = {
             "authority": self.verified(),
+            "trust": self.force.trust,
             "time": self.time(),
             "watchlist": self.opened() if "watchlist" not in changes else None,
             "categories": frozenset({Category.SUSPECT}),
+            "max_extract_age": timedelta(hours=24),
             "entry": self.pack,
             "conditions": Conditions(),
             "retention": "alerts-24h",

@@ -29,6 +29,7 @@ from edge_lfr.governance.clock_note import TrustedTime
 from edge_lfr.governance.keys import KeyEncryptingKey
 from edge_lfr.governance.ledger_lines import Actor
 from edge_lfr.governance.trust import SigningKey, TrustStore
+from edge_lfr.governance.trust_folder import folder_digest
 from edge_lfr.inference.catalogue import CalibrationRow
 from edge_lfr.inference.packs import OpenPack
 from edge_lfr.inference.session import open_session
@@ -142,6 +143,7 @@ class Box:
         self.mandate = Mandate(
             config=self.config,
             trust=TrustStore() if trust is None else trust,
+            trust_digest=folder_digest(self.config.trust.directory),
             device_fingerprint=None,
             watch=TrustedTime.begin(folder, clock=self.clock, kernel=self.clock),
         )

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_lfr.daemon.oversight import Overseer
+from edge_lfr.governance.age_files import AgeIdentity
 from edge_lfr.governance.ledger_events import Fact, LedgerEvent, check_facts
 from edge_lfr.governance.ledger_lines import Actor
 from edge_lfr.governance.trust import TrustStore
@@ -14,7 +15,9 @@ from edge_lfr.watchlist.wipe_certificate import WipeCause
 from simulators.deployments import MEASURED, Deployment
 from simulators.operations import CONFIG, Box
 
-OPERATIONAL = CONFIG.replace('"training"', '"operational"').replace("STATE/trust.d", "STATE/officers/trust.d")
+OPERATIONAL = CONFIG.replace('"training"', '"operational"').replace(
+    '"STATE/trust.d"', f'"STATE/officers/trust.d"\nprotection_officer = "{AgeIdentity.generate().recipient.text}"'
+)
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,7 @@ class Overseen:
         self.folder.mkdir(mode=0o700, exist_ok=True)
         if not operational:
             self.deployment.store.directory = self.folder / "watchlist"
+            self.deployment.issuer = self.deployment.trainer
         self.box = Box(
             self.folder,
             config=OPERATIONAL if operational else OPERATIONAL.replace('"operational"', '"training"'),

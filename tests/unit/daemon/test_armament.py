@@ -1,7 +1,9 @@
 """From a sealed list to one that is searched."""
 
+import dataclasses
 import os
 import threading
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +12,14 @@ from numpy.typing import NDArray
 
 from edge_lfr.config.identification import DecisionConfig, GalleryConfig, IndexChoice
 from edge_lfr.daemon.armament import arm
-from edge_lfr.errors import ConfigError, WatchlistMissingError, WatchlistModelError
+from edge_lfr.daemon.listed import Listed
+from edge_lfr.errors import ArmingRefusedError, ConfigError, WatchlistMissingError, WatchlistModelError
+from edge_lfr.governance.trust import Role, SigningKey, TrustedKey, TrustStore
 from edge_lfr.inference.calibrated_conditions import Conditions
 from edge_lfr.inference.catalogue import CalibrationRow
 from edge_lfr.watchlist.gallery import Gallery
 from edge_lfr.watchlist.index_report import IndexReason
+from edge_lfr.watchlist.origin import Origin
 from edge_lfr.watchlist.sealed_list import StoredWatchlist
 from simulators.appliance import eventually
 from simulators.nets import embedder_like, entry_of, yunet_like
@@ -92,6 +97,39 @@ def test_a_threshold_below_the_floor_arms_nothing(tmp_path: Path) -> None:
     loaded(tmp_path, PACK.digest, 1)
     with pytest.raises(ConfigError, match=r"decision.threshold: 0.59 lies below the floor 0.6"):
         arm(new_store(tmp_path), PACK, GalleryConfig(), Conditions(decision=DecisionConfig(threshold=0.59)))
+
+
+@pytest.mark.parametrize("role", [Role.TRAIN, Role.ISSUE, None])
+def test_training_takes_lists_of_trainers_who_still_are_trusted(tmp_path: Path, role: Role | None) -> None:
+    """An operational issuer's list is none for training, and one whose signer was distrusted since is none at all."""
+    key = SigningKey.generate()
+    now = datetime.now(UTC)
+    day = timedelta(days=1)
+    trusted = [] if role is None else [TrustedKey(key.fingerprint, role, now - day, now + day, "issuer", key.public)]
+    origin = Origin(list_id="june-01", issuer_key=key.fingerprint, extracted_at=now, manifest_sha256="ab" * 32)
+    store = new_store(tmp_path)
+    with store.create(pack_digest=PACK.digest, dimension=templates(0).shape[1], origin=origin) as new:
+        new.add(entry(0), templates(0), picture(0))
+        new.activate()
+    trust = TrustStore({each.fingerprint: each for each in trusted})
+    if role is Role.TRAIN:
+        arm(store, PACK, GalleryConfig(), Conditions(), trust=trust).destroy()
+        return
+    with pytest.raises(ArmingRefusedError, match=r"watchlist\.issuer_key: .* is not trusted here to train"):
+        arm(store, PACK, GalleryConfig(), Conditions(), trust=trust)
+
+
+def test_whose_retention_is_reviewed_today_is_searched_no_more(tmp_path: Path) -> None:
+    """The review that a load asks about comes due in use, too: when its day begins, in UTC."""
+    store = new_store(tmp_path)
+    with store.create(pack_digest=PACK.digest, dimension=templates(0).shape[1]) as new:
+        new.add(dataclasses.replace(entry(0), review_on=date(2026, 6, 2)), templates(0), picture(0))
+        new.add(entry(1), templates(1), picture(1))
+        new.activate()
+    with store.open() as watchlist:
+        listed = Listed.on(watchlist)
+    assert [] == listed.expired(datetime(2026, 6, 1, 23, 59, 59, tzinfo=UTC))
+    assert [entry(0).reference_id] == listed.expired(datetime(2026, 6, 2, tzinfo=UTC))
 
 
 @pytest.fixture

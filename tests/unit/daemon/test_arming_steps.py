@@ -1,5 +1,6 @@
 """The eleven steps of arming, each refused for its own reason while all others hold."""
 
+import dataclasses
 import os
 from collections.abc import Callable
 from datetime import timedelta
@@ -11,9 +12,10 @@ import pytest
 from edge_lfr.config.identification import DecisionConfig
 from edge_lfr.daemon.arming import arm_in_steps, judge_arming
 from edge_lfr.daemon.arming_facts import ArmingFacts, ArmingRefusal, ArmingStep, Verdict
-from edge_lfr.errors import ArmingRefusedError, TrustError, WatchlistMissingError, WatchlistSealError
+from edge_lfr.errors import ArmingRefusedError, ConfigError, TrustError, WatchlistMissingError, WatchlistSealError
 from edge_lfr.governance.installed_authority import FILE_NAME
 from edge_lfr.governance.revocation import take_revocation
+from edge_lfr.governance.trust import Role, TrustStore
 from edge_lfr.governance.trusted_time import Doubt
 from edge_lfr.inference.calibrated_conditions import Conditions
 from edge_lfr.terms import Category
@@ -158,6 +160,33 @@ def test_5_watchlist_is_the_authorised_one(van: Deployment, change: Callable[[De
     assert (ArmingRefusal.WATCHLIST_NOT_AUTHORISED, True) == (error.reason, field in error.message)
 
 
+@pytest.mark.parametrize("defect", ["distrusted", "ended", "for training"])
+def test_5_watchlist_of_an_issuer_who_is_not_trusted_now(van: Deployment, defect: str) -> None:
+    """The officer named the key, and the load believed it; whoever distrusted it since is heard."""
+    keys = dict(van.force.trust.keys)
+    key = keys.pop(van.issuer.fingerprint)
+    if defect == "ended":
+        keys[key.fingerprint] = dataclasses.replace(key, not_after=van.clock.now)
+    if defect == "for training":
+        keys[key.fingerprint] = dataclasses.replace(key, role=Role.TRAIN)
+    error = refused(van.facts(trust=TrustStore(keys)), ArmingStep.WATCHLIST)
+    assert (ArmingRefusal.WATCHLIST_NOT_TRUSTED, True) == (error.reason, "watchlist.issuer_key" in error.message)
+
+
+def test_5_watchlist_that_was_loaded_under_a_revoked_authority(van: Deployment) -> None:
+    """Another authority that names the same list does not give it back."""
+    van.load(origin=van.origin(authority_id="TS-2026-001"))
+    arm_in_steps(van.facts(revoked=frozenset({"TS-2026-002"})))
+    error = refused(van.facts(revoked=frozenset({"TS-2026-001"})), ArmingStep.WATCHLIST)
+    assert ArmingRefusal.REVOKED == error.reason
+
+
+def test_5_watchlist_is_as_fresh_as_the_force_wants_it(van: Deployment) -> None:
+    """A policy that is stricter than a day holds for the arming, too."""
+    error = refused(van.facts(max_extract_age=timedelta(hours=4)), ArmingStep.WATCHLIST)
+    assert (ArmingRefusal.WATCHLIST_STALE, True) == (error.reason, "more than 4 hours ago" in error.message)
+
+
 def test_5_watchlist_with_a_category_that_nobody_approved(van: Deployment) -> None:
     """One suspect's friend among a thousand suspects is enough."""
     found = frozenset({Category.SUSPECT, Category.ASSOCIATE})
@@ -262,6 +291,12 @@ def test_11_record(van: Deployment) -> None:
     assert ArmingRefusal.RETENTION == refused(van.facts(retention="alerts-31d"), ArmingStep.RECORD).reason
     fault = TrustError("others may change whom we trust", remedy="chown root")
     assert ArmingRefusal.TRUST == refused(van.facts(trust_fault=fault), ArmingStep.RECORD).reason
+
+
+def test_11_somebody_can_say_later_who_was_on_the_list(van: Deployment) -> None:
+    """Without a data protection officer's key nobody is compared."""
+    fault = ConfigError("trust.protection_officer: missing", remedy="make one")
+    assert ArmingRefusal.NO_OFFICER == refused(van.facts(officer_fault=fault), ArmingStep.RECORD).reason
 
 
 def test_what_was_not_asked_permits_nothing(van: Deployment) -> None:

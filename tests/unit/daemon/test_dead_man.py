@@ -9,11 +9,14 @@ import pytest
 from edge_lfr.config.load import load_config
 from edge_lfr.daemon.dead_man import WATCHLIST, keyless_store, wipe_what_is_due
 from edge_lfr.daemon.lock import hold_state
-from edge_lfr.errors import WatchlistStorageError
+from edge_lfr.errors import RevocationError, WatchlistStorageError
 from edge_lfr.governance.clock_note import glance, read_note
+from edge_lfr.governance.revocation import take_revocation
 from edge_lfr.governance.trusted_time import BUILT_ON, Doubt, TimeNote
 from edge_lfr.terms import Mode
+from edge_lfr.watchlist.origin import Origin
 from edge_lfr.watchlist.store import SealedStore
+from simulators.authorities import DEVICE, Force
 from simulators.clock import StoppedClock
 from simulators.command import CONFIG
 from simulators.watchlists import DIMENSION, PACK_DIGEST, entry, new_store, picture, templates
@@ -27,11 +30,25 @@ def clock() -> StoppedClock:
     return StoppedClock(now=NOW)
 
 
-def load(state: Path, mode: Mode, clock: StoppedClock, wipe_at: datetime | None = END) -> SealedStore:
+def load(
+    state: Path,
+    mode: Mode,
+    clock: StoppedClock,
+    wipe_at: datetime | None = END,
+    *,
+    authority_id: str | None = None,
+) -> SealedStore:
     """A list of one reference in that mode."""
     store = new_store(state / mode.value)
     store.clock = clock
-    with store.create(pack_digest=PACK_DIGEST, dimension=DIMENSION, wipe_at=wipe_at) as new:
+    origin = Origin(
+        list_id="june-01",
+        issuer_key="ab" * 32,
+        extracted_at=NOW,
+        manifest_sha256="cd" * 32,
+        authority_id=authority_id,
+    )
+    with store.create(pack_digest=PACK_DIGEST, dimension=DIMENSION, wipe_at=wipe_at, origin=origin) as new:
         new.add(entry(0), templates(0), picture(0))
         new.activate()
     return store
@@ -105,6 +122,32 @@ def test_a_power_cut_prolongs_nothing(tmp_path: Path, clock: StoppedClock) -> No
     look(tmp_path, clock)
     clock.reboot(END + timedelta(days=3))
     assert {"training": 1} == look(tmp_path, clock)
+
+
+def test_a_revocation_destroys_while_no_daemon_runs(tmp_path: Path, clock: StoppedClock) -> None:
+    """What was loaded under the authority goes at the next look, in whichever mode; nothing else does."""
+    force = Force(tmp_path / "officers", clock=clock)
+    state = tmp_path / "state"
+    load(state, Mode.OPERATIONAL, clock, authority_id="TS-2026-014")
+    load(state, Mode.TRAINING, clock, authority_id="TS-2026-015")
+    assert {"training": 0, "operational": 0} == look(state, clock)
+    take_revocation(
+        state, force.revocation(), trust=force.trust, device=DEVICE, device_fingerprint=None, now=clock.utc_now()
+    )
+    assert {"training": 0, "operational": 1} == look(state, clock)
+    (noted,) = (state / "operational/certificates").glob("pending-*.json")
+    assert '"cause":"revoked"' in noted.read_text()
+
+
+def test_revocations_that_cannot_be_read_keep_no_list_alive(tmp_path: Path, clock: StoppedClock) -> None:
+    """What is over goes all the same, and the failure is told."""
+    load(tmp_path, Mode.TRAINING, clock)
+    (tmp_path / "revocations").mkdir()
+    (tmp_path / "revocations/note.txt").write_text("?")
+    clock.advance(36_000.0)
+    with pytest.raises(RevocationError):
+        look(tmp_path, clock)
+    assert keyless_store(tmp_path / "training").is_empty()
 
 
 def test_what_fails_in_one_mode_keeps_no_other_list_alive(tmp_path: Path, clock: StoppedClock) -> None:

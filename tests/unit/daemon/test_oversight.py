@@ -1,22 +1,32 @@
 """What the overseer ends, begins and warns of, duty by duty."""
 
-from collections.abc import Iterator
+import dataclasses
+import json
+import threading
+from collections.abc import Collection, Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import structlog
 
-from edge_lfr.daemon.oversight import OVERSEER
-from edge_lfr.errors import ArmingRefusedError, TrustError
-from edge_lfr.governance.clock_note import TrustedTime
+from edge_lfr.config.policy import PolicyConfig, WatchlistPolicy
+from edge_lfr.daemon.dead_man import keyless_store
+from edge_lfr.daemon.oversight import OVERSEER, Overseer
+from edge_lfr.errors import ArmingRefusedError, TrustError, WatchlistReferenceError
+from edge_lfr.governance.authority import VerifiedAuthority
+from edge_lfr.governance.clock_note import FILE_NAME as NOTE_NAME
+from edge_lfr.governance.clock_note import ClockNoteError, TrustedTime
 from edge_lfr.governance.installed_authority import FILE_NAME
 from edge_lfr.governance.ledger_events import LedgerEvent
-from edge_lfr.governance.ledger_lines import Actor
+from edge_lfr.governance.ledger_file import FILE_NAME as LEDGER
+from edge_lfr.governance.ledger_lines import Actor, written_time
 from edge_lfr.governance.revocation import take_revocation
-from edge_lfr.governance.trust import Role, create_key
+from edge_lfr.governance.trust import Role, TrustStore, create_key
 from edge_lfr.governance.trusted_time import BUILT_ON
 from edge_lfr.pipeline.reporting.states import DeviceState
 from edge_lfr.watchlist.ending import SEALED_IN_DOUBT
+from edge_lfr.watchlist.store import SealedStore
 from edge_lfr.watchlist.wipe_certificate import WipeCause
 from simulators.overseen import Overseen
 
@@ -220,6 +230,22 @@ def test_another_authority_is_taken_into_use(running: Overseen) -> None:
     assert (TECHNICIAN, "crime-hotspot") == (line.who, line.facts["use_case"])
 
 
+def test_the_ledger_says_by_what_right_the_list_is_searched(running: Overseen) -> None:
+    """Which authority, until when, which list, and for what: as the officer signed it."""
+    lines = (running.folder / LEDGER).read_bytes().splitlines()
+    (facts,) = [line["facts"] for line in map(json.loads, lines) if line["event"] == LedgerEvent.ARMED]
+    verified = running.mandate.authority
+    assert isinstance(verified, VerifiedAuthority)
+    said = [facts[name] for name in ("authority", "authority_sha256", "ends_at", "list", "use_case")]
+    assert [
+        "TS-2026-014",
+        verified.digest,
+        written_time(running.deployment.ends_at),
+        "june-01",
+        "crime-hotspot",
+    ] == said
+
+
 # The clock ----------------------------------------------------------------------------------------------------------
 
 
@@ -273,6 +299,22 @@ def test_training_stops_for_a_doubted_clock_too(exercise: Overseen) -> None:
     assert (True, ("clock-untrusted",)) == (exercise.holds_nothing, exercise.health.bars)
     exercise.overseer.confirm_clock(TECHNICIAN)
     assert exercise.is_searching
+
+
+def test_a_confirmation_that_cannot_be_kept_begins_nothing(exercise: Overseen) -> None:
+    """Nothing is searched on a word that a restart would not know, and the ledger does not name it."""
+    exercise.pass_time(1, step_s=10.0)
+    note = exercise.folder / NOTE_NAME
+    note.unlink()
+    note.mkdir()
+    with pytest.raises(ClockNoteError):
+        exercise.overseer.confirm_clock(TECHNICIAN)
+    exercise.pass_time(1)
+    assert (True, ("clock-untrusted",)) == (exercise.holds_nothing, exercise.health.bars)
+    assert [] == exercise.events(LedgerEvent.CLOCK_CONFIRMED)
+    note.rmdir()
+    exercise.overseer.confirm_clock(TECHNICIAN)
+    assert (True, 1) == (exercise.is_searching, len(exercise.events(LedgerEvent.CLOCK_CONFIRMED)))
 
 
 # The list -----------------------------------------------------------------------------------------------------------
@@ -339,6 +381,113 @@ def test_entries_expire_on_their_own(van: Overseen) -> None:
     assert ([WipeCause.EXPIRED], True) == (van.wipes, van.holds_nothing)
 
 
+def test_a_list_that_another_process_destroyed_is_searched_no_more(running: Overseen) -> None:
+    """What lies nowhere any more is in no memory either, a second later."""
+    keyless_store(running.folder).wipe()
+    running.pass_time(1)
+    assert running.holds_nothing
+
+
+def test_a_list_that_the_timer_destroyed_at_its_end_leaves_memory(exercise: Overseen) -> None:
+    """Who looks after the disk was first: the open list ends by its own time all the same, and is proved gone."""
+    exercise.clock.advance(7 * HOUR_S)
+    keyless_store(exercise.folder).wipe_if_due(exercise.deployment.time())
+    exercise.overseer.look()
+    assert ([WipeCause.WINDOW_ENDED], True) == (exercise.wipes, exercise.holds_nothing)
+
+
+def test_the_end_of_a_list_that_was_replaced_spares_the_one_in_its_place(exercise: Overseen) -> None:
+    """A loader that was killed told nobody: the old list stops at its end, and the new one is taken."""
+    exercise.deployment.load(3, wipe_at=exercise.deployment.wipe_at + timedelta(hours=1))
+    exercise.pass_time(7 * HOUR_S)
+    assert exercise.holds_nothing
+    exercise.pass_time(1)
+    assert ([], True) == (exercise.wipes, exercise.is_searching)
+    assert exercise.health.armament is not None
+    assert 3 == exercise.health.armament.watchlist.references
+
+
+def test_a_list_that_took_anothers_place_is_taken_into_use_soon(running: Overseen) -> None:
+    """The loader says so itself; where it could not, ten seconds later."""
+    running.deployment.load(3)
+    running.pass_time(1)
+    assert running.health.armament is not None
+    assert 2 == running.health.armament.watchlist.references
+    running.pass_time(10)
+    assert (True, 3) == (running.is_searching, running.health.armament.watchlist.references)
+
+
+def test_who_expired_on_a_list_that_was_replaced_is_searched_no_more(van: Overseen) -> None:
+    """Nobody is searched on the word of the old list, and nobody is taken off the new one for it."""
+    van.deployment.load(2, expires_at=van.deployment.begins_at + timedelta(hours=1))
+    van.pass_time(HOUR_S)
+    assert van.is_searching
+    van.deployment.load(3)
+    van.pass_time(HOUR_S)
+    assert ([], True) == (van.wipes, van.is_searching)
+    assert van.health.armament is not None
+    assert 3 == van.health.armament.watchlist.references
+
+
+def test_an_expiry_that_cannot_be_done_falls_silent_and_names_nobody(
+    van: Overseen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whose time is over is not searched; the journal has a code, and no reference id."""
+    first = van.deployment.begins_at + timedelta(hours=1)
+    with van.box.store.create(
+        pack_digest=van.deployment.pack.digest,
+        dimension=128,
+        wipe_at=van.deployment.wipe_at,
+        origin=van.deployment.origin(),
+    ) as new:
+        van.deployment.fill(new, [first, first + timedelta(hours=1)])
+        new.activate()
+    van.pass_time(HOUR_S)
+    assert van.is_searching
+
+    def refuse(_: SealedStore, reference_ids: Collection[str], *_rest: object, **__: object) -> int:
+        raise WatchlistReferenceError(f"not in the watchlist: {', '.join(reference_ids)}")
+
+    monkeypatch.setattr(SealedStore, "remove", refuse)
+    with structlog.testing.capture_logs() as logged:
+        van.pass_time(HOUR_S)
+    assert van.holds_nothing
+    assert "watchlist.reference" in str(logged)
+    assert "REF-" not in str(logged)
+
+
+def test_a_list_is_as_old_as_the_force_allows(running: Overseen) -> None:
+    """A policy that is stricter than a day stops a list that turns older than that in use."""
+    policy = PolicyConfig(watchlist=WatchlistPolicy(max_extract_age_h=6.0))
+    running.mandate.config = running.mandate.config.model_copy(update={"policy": policy})
+    running.pass_time(1)
+    assert (True, ("watchlist-stale-soon",)) == (running.is_searching, running.notices())
+    running.pass_time(HOUR_S)
+    running.pass_time(1)
+    assert (True, ("watchlist-stale",)) == (running.holds_nothing, running.health.bars)
+
+
+def test_the_end_of_its_authority_ends_a_list_though_another_one_is_installed(van: Overseen) -> None:
+    """A list stays under what it was loaded under: with the revocation of that it is destroyed."""
+    van.deployment.load(origin=van.deployment.origin(authority_id="TS-2026-014"))
+    van.deployment.install(authority_id="TS-2026-015")
+    van.overseer.recheck(TECHNICIAN)
+    van.pass_time(HOUR_S)
+    assert van.is_searching
+    van.overseer.revoke(van.deployment.force.revocation())
+    assert not van.operation.loop.is_searching
+    van.overseer.look()
+    assert ([WipeCause.REVOKED], True) == (van.wipes, van.box.store.is_empty())
+
+
+def test_nobody_is_searched_where_nobody_could_say_later_who_was(van: Overseen) -> None:
+    """Without the officer's key, operation does not begin."""
+    trust = van.mandate.config.trust.model_copy(update={"protection_officer": None})
+    van.mandate.config = van.mandate.config.model_copy(update={"trust": trust})
+    van.pass_time(HOUR_S)
+    assert (True, ("protection-officer-missing",)) == (van.holds_nothing, van.health.bars)
+
+
 # The keys -----------------------------------------------------------------------------------------------------------
 
 
@@ -383,6 +532,47 @@ def test_a_trust_folder_that_others_may_change_is_no_ones_word(running: Overseen
     assert (True, {}) == (running.holds_nothing, dict(running.mandate.trust.keys))
     with pytest.raises(ArmingRefusedError):
         running.operation.resume()
+
+
+@pytest.mark.root
+def test_a_list_whose_issuer_was_distrusted_is_not_armed_again(running: Overseen) -> None:
+    """Although the authority names that key: to go on is refused at the list."""
+    (running.deployment.force.trust_folder / "issuer.toml").unlink()
+    running.overseer.recheck(TECHNICIAN)
+    assert running.holds_nothing
+    with pytest.raises(ArmingRefusedError, match=r"\(5\) watchlist: watchlist\.issuer_key"):
+        running.operation.resume()
+
+
+def test_a_list_ends_with_the_time_of_its_issuers_key(exercise: Overseen) -> None:
+    """In training likewise: nobody is searched on the word of a key whose time is over."""
+    key = exercise.mandate.trust.keys[exercise.deployment.trainer.fingerprint]
+    ended = dataclasses.replace(key, not_after=exercise.clock.now + timedelta(hours=1))
+    exercise.mandate.trust = TrustStore({**exercise.mandate.trust.keys, key.fingerprint: ended})
+    exercise.pass_time(HOUR_S - 1)
+    assert exercise.is_searching
+    exercise.pass_time(1)
+    assert (True, ("watchlist-issuer-not-trusted",)) == (exercise.holds_nothing, exercise.health.bars)
+
+
+@pytest.mark.root
+def test_a_key_that_came_while_the_appliance_began_is_seen(running: Overseen) -> None:
+    """The folder's digest is as old as the keys that were read: what changed after them holds at the first look."""
+    force = running.deployment.force
+    create_key(Role.CONTROL, force.folder / "desk.key", force.trust_folder / "desk.toml", name="d", clock=running.clock)
+    begun = Overseer(
+        mandate=running.mandate,
+        operation=running.operation,
+        clock=running.clock,
+        one_at_a_time=running.one_at_a_time,
+        ending=threading.Event(),
+        end_list=lambda _cause, _by: None,
+        note=running._note,
+        on_trust=running.trusted.append,
+        on_changed=lambda: None,
+    )
+    begun.look()
+    assert (True, DeviceState.PAUSED) == (running.holds_nothing, running.health.state)
 
 
 # All of them --------------------------------------------------------------------------------------------------------

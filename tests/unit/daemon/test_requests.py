@@ -249,6 +249,7 @@ def test_a_reload_does_not_end_a_hold(box: Box) -> None:
 
 def test_a_restart_does_not_end_a_hold(box: Box) -> None:
     """Nothing is opened before somebody says so, and then the hold is over for good."""
+    box.config.mode_directory.mkdir(parents=True, exist_ok=True)
     box.run()
     box.operation.hold("trust-changed")
     box.operation.held_for, box.operation.is_paused = None, False  # as in a process that begins
