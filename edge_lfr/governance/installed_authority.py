@@ -130,6 +130,16 @@ def installed_content(mode_directory: Path) -> Authority | None:
         return None
 
 
+def installed_digest(mode_directory: Path) -> str:
+    """
+    SHA-256 of what was signed of the installed file, whoever signed it and whatever it says.
+
+    Raises:
+        AuthorityMissingError, AuthorityStorageError, DocumentRefusedError: There is none that can be read.
+    """
+    return read_envelope(read_installed(mode_directory), Kind.AUTHORITY).digest
+
+
 def load_installed(
     mode_directory: Path,
     *,

@@ -17,7 +17,7 @@ from edge_lfr.errors import ArmingRefusedError, TrustError, WatchlistReferenceEr
 from edge_lfr.governance.authority import VerifiedAuthority
 from edge_lfr.governance.clock_note import FILE_NAME as NOTE_NAME
 from edge_lfr.governance.clock_note import ClockNoteError, TrustedTime
-from edge_lfr.governance.installed_authority import FILE_NAME
+from edge_lfr.governance.installed_authority import FILE_NAME, installed_digest
 from edge_lfr.governance.ledger_events import LedgerEvent
 from edge_lfr.governance.ledger_file import FILE_NAME as LEDGER
 from edge_lfr.governance.ledger_lines import Actor, written_time
@@ -208,6 +208,8 @@ def test_a_countersignature_that_does_not_come_stops_it(van: Overseen) -> None:
     van.pass_time(1)
     assert (True, ("authority-countersign-overdue",)) == (van.holds_nothing, van.health.bars)
     assert not van.wipes
+    van.pass_time(120)
+    assert [{"authority_sha256": installed_digest(van.folder)}] == van.events(LedgerEvent.AUTHORITY_OVERDUE)
     deployment.install(force.signed(urgent, force.officer, force.second))
     van.overseer.recheck(TECHNICIAN)
     assert van.is_searching
