@@ -241,12 +241,13 @@ def test_a_command_that_believes_everything_is_found() -> None:
     assert tally.verdicts[Verdict.BELIEVED] > 0  # what was signed anew, and what is only shown
 
 
-@pytest.mark.parametrize("end", [None, -2, 400, 0])
+@pytest.mark.parametrize("end", [None, -2, 1_000, 400, 0])
 def test_a_cut_ledger_is_no_forgery(end: int | None) -> None:
     """Without heads to compare with it is whole; one whose line was changed is not the one that was written."""
     ledgers = Ledgers()
     data = ledgers.specimens[1]
     assert ledgers.begins_so(data[:end])
+    assert ledgers.begins_so(data[:end] + b"\n\0junk\n{")
     assert not ledgers.begins_so(data.replace(b'"role":"technician"', b'"role":"administrator"'))
 
 

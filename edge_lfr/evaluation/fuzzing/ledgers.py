@@ -17,7 +17,7 @@ from edge_lfr.governance.documents import Envelope, Kind, canonical
 from edge_lfr.governance.ledger import Ledger
 from edge_lfr.governance.ledger_events import Fact, LedgerEvent
 from edge_lfr.governance.ledger_file import split
-from edge_lfr.governance.ledger_lines import Actor, Part, digest_of
+from edge_lfr.governance.ledger_lines import Actor, Part, digest_of, read_line
 from edge_lfr.governance.ledger_published import read_published
 from edge_lfr.governance.ledger_report import LedgerReport
 from edge_lfr.governance.ledger_verify import verify_ledger
@@ -76,9 +76,9 @@ class Ledgers:
         return of_signed(mutant, is_same=is_vouched)
 
     def begins_so(self, data: bytes) -> bool:
-        """Whether every whole line is one of a specimen, from its first on: only published heads show what was cut."""
-        whole = data[: data.rfind(b"\n") + 1]
-        return any(specimen.startswith(whole) for specimen in self.specimens)
+        """Whether its lines are the first ones of a specimen: only published heads show what was cut."""
+        lines = [line for line in data.split(b"\n") if read_line(line) is not None]
+        return any(specimen.splitlines()[: len(lines)] == lines for specimen in self.specimens)
 
     def _append(self, data: bytes, folder: Path) -> Outcome:
         """Whatever stands there, the next line comes behind it, or the ledger says why not."""
