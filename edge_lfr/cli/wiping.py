@@ -2,6 +2,7 @@
 
 import os
 import time
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,14 +15,21 @@ from edge_lfr.config.appliance import ApplianceConfig
 from edge_lfr.daemon.control import ControlClient, Verb
 from edge_lfr.daemon.lock import hold_state
 from edge_lfr.durable_files import create_durably
-from edge_lfr.errors import ControlError, DaemonAbsentError, WatchlistStorageError
+from edge_lfr.errors import ConfigError, ControlError, DaemonAbsentError, DaemonBusyError, WatchlistStorageError
 from edge_lfr.governance.documents import Kind, read_document
+from edge_lfr.watchlist.ended_list import EndedList
 from edge_lfr.watchlist.wipe_certificate import WipeCause, WipeCertificate
 
 PROOF_LIMIT_S: Final = 60.0
 """For the daemon to begin anew and to search; some seven seconds on two cores. Chosen with room."""
 
 POLL_S: Final = 0.1
+
+STATE_PATIENCE_S: Final = 0.5
+"""How long the timer may hold the state folder before the list is destroyed beside it; chosen, not measured."""
+
+DAEMON_START_LIMIT_S: Final = 20.0
+"""For a daemon that has begun to answer: it proves its nets first. Chosen with room."""
 
 UNPROVED: Final = "the list is destroyed; for the proof see `edge-lfr ledger show` and the daemon's log"
 
@@ -56,8 +64,7 @@ def wipe_and_prove(config: ApplianceConfig, *, certificate: Path | None, yes: bo
     if client.is_present():
         document = _by_daemon(client, json=json)
     else:
-        with hold_state(config.mode_directory):
-            ended = destroy_here(config, WipeCause.COMMAND)
+        ended = _destroyed_alone(config)
         if ended is not None:
             prove_anew(ended, json=json)
     if document is None:
@@ -103,6 +110,39 @@ def _tell(facts: dict[str, Any], *, json: bool) -> None:
     else:
         write_fields(facts)
         say("destroyed" + (", and nothing of it was found" if facts["is_clean"] else ""))
+
+
+def _destroyed_alone(config: ApplianceConfig) -> EndedList | None:
+    """Whoever else holds the state folder keeps no list alive: a daemon that begins just now is told afterwards."""
+    with ExitStack() as held:
+        is_alone = _is_held(held, config.mode_directory)
+        ended = destroy_here(config, WipeCause.COMMAND)
+    if not is_alone:
+        _tell_a_daemon_that_began(config)
+    return ended
+
+
+def _tell_a_daemon_that_began(config: ApplianceConfig) -> None:
+    """It may have opened the list before that was destroyed; it finds none now, and begins anew."""
+    client, deadline_s = ControlClient(config.control_socket), time.monotonic() + DAEMON_START_LIMIT_S
+    while time.monotonic() < deadline_s:
+        if client.is_present():
+            with suppress(ControlError, DaemonAbsentError):
+                client.request(Verb.WIPE)
+            return
+        with ExitStack() as held:
+            if _is_held(held, config.mode_directory):
+                return  # it was something else, or has ended
+            time.sleep(POLL_S)
+
+
+def _is_held(held: ExitStack, folder: Path) -> bool:
+    """Whether nobody else is at work in the state folder, which is then ours; nobody can say where that is full."""
+    try:
+        held.enter_context(hold_state(folder, patience_s=STATE_PATIENCE_S))
+    except (ConfigError, DaemonBusyError):
+        return False
+    return True
 
 
 def _by_daemon(client: ControlClient, *, json: bool) -> bytes | None:

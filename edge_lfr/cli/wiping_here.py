@@ -1,9 +1,11 @@
 """
 The end of a list where no daemon runs: this process destroys it, and another one takes its place and looks for it.
 
-So the search begins in memory that never held the list. The ledger has both, in the name of whoever ran the command.
+So the search begins in memory that never held the list. The ledger has both, in the name of whoever ran the command;
+where the device key does not open, or a kill comes first, what was noted beforehand is certified by the daemon.
 """
 
+import hashlib
 import os
 from contextlib import suppress
 from typing import NoReturn
@@ -16,18 +18,20 @@ from edge_lfr.daemon.chronicle import proof_facts
 from edge_lfr.daemon.command_notes import note_from_command
 from edge_lfr.daemon.dead_man import keyless_store
 from edge_lfr.daemon.replacement import handed_over, replace_process
+from edge_lfr.daemon.unsigned_wipes import UnsignedWipe, forget, try_to_leave
 from edge_lfr.errors import KeyUnavailableError
 from edge_lfr.governance.device_keys import DeviceKeys
 from edge_lfr.governance.keys import KeyEncryptingKey
-from edge_lfr.governance.ledger_events import LedgerEvent
+from edge_lfr.governance.ledger_events import Fact, LedgerEvent
 from edge_lfr.watchlist.ended_list import EndedList, seconds_since, take_evidence
+from edge_lfr.watchlist.storage import storage_errors
 from edge_lfr.watchlist.store import SealedStore
 from edge_lfr.watchlist.wipe_certificate import WipeCause
 
 
 def destroy_here(config: ApplianceConfig, cause: WipeCause) -> EndedList | None:
     """
-    Destroy every list; for whoever holds the state folder.
+    Destroy every list, whoever else holds the state folder; noted before the first key ends.
 
     Returns:
         What was done, to be proved by `prove_anew`; None where there was no list.
@@ -39,15 +43,20 @@ def destroy_here(config: ApplianceConfig, cause: WipeCause) -> EndedList | None:
         store = SealedStore(config.watchlist_directory, KeyEncryptingKey.load(config.mode_directory), mode=config.mode)
     except KeyUnavailableError:  # destroying asks for none, and ours may be lost
         store = keyless_store(config.mode_directory)
-    clock = SystemClock()
+    clock, by = SystemClock(), actor_here()
     begun_at, begun_ns = clock.utc_now(), clock.monotonic_ns()
     evidence = take_evidence(store)
-    wiped = store.wipe()
+    with storage_errors():
+        begun = UnsignedWipe.about_to(store, cause, by, begun_at)
+        if begun.lists:
+            try_to_leave(begun, config.mode_directory)
+        wiped = store.wipe()
     if wiped.lists == 0 and wiped.keys == 0:
+        forget(begun_at, config.mode_directory)
         return None
     ended = EndedList(
         cause=cause,
-        by=str(actor_here()),
+        by=str(by),
         begun_at=begun_at,
         begun_ns=begun_ns,
         evidence=evidence,
@@ -56,15 +65,7 @@ def destroy_here(config: ApplianceConfig, cause: WipeCause) -> EndedList | None:
         destroyed_in_s=seconds_since(begun_ns, clock),
         list_id=wiped.live,
     )
-    facts = {
-        "keys": ended.keys,
-        "lists": ended.lists,
-        "code": ended.cause.value,
-        "references": None if evidence is None else evidence.references,
-        "seconds": round(ended.destroyed_in_s, 3),
-        "watchlist_sha256": None if evidence is None else evidence.digest,
-    }
-    note_from_command(config, LedgerEvent.WATCHLIST_WIPED, facts)
+    try_to_leave(begun.done(ended), config.mode_directory)
     return ended
 
 
@@ -80,7 +81,7 @@ def proved_here(config: ApplianceConfig) -> bytes | None:
     Prove what the process before this one destroyed, and give the signed certificate; None where there was none.
 
     Raises:
-        EdgeLfrError: The certificate cannot be signed or kept.
+        EdgeLfrError: The certificate cannot be signed or kept; what was noted waits for whoever can.
     """
     before_us = handed_over(os.environ)
     if before_us is None:
@@ -98,7 +99,21 @@ def proved_here(config: ApplianceConfig) -> bytes | None:
         key=signing,
         answering_in_s=seconds_since(ended.begun_ns, SystemClock()),
     )
-    facts = proof_facts(certificate, document)
-    if facts:
-        note_from_command(config, LedgerEvent.WIPE_PROVED, facts)
+    found = proof_facts(certificate, document)
+    is_noted = note_from_command(config, LedgerEvent.WATCHLIST_WIPED, _facts(ended, document))
+    if is_noted and (not found or note_from_command(config, LedgerEvent.WIPE_PROVED, found)):
+        forget(ended.begun_at, config.mode_directory)
     return document
+
+
+def _facts(ended: EndedList, document: bytes) -> dict[str, Fact | None]:
+    evidence = ended.evidence
+    return {
+        "keys": ended.keys,
+        "lists": ended.lists,
+        "code": ended.cause.value,
+        "references": None if evidence is None else evidence.references,
+        "seconds": round(ended.destroyed_in_s, 3),
+        "watchlist_sha256": None if evidence is None else evidence.digest,
+        "certificate_sha256": hashlib.sha256(document).hexdigest(),
+    }
