@@ -42,7 +42,9 @@ def test_a_daemon_without_a_permission_stays_up_disarmed_and_is_told_what_change
     """Authority missing, not yet begun, revoked, trust changed: each is known at once, and nobody is compared."""
     force = Force(van.folder, clock=StoppedClock(now=datetime.now(UTC).replace(microsecond=0)))
     authority, revocation = van.folder / "authority.json", van.folder / "stop.json"
-    authority.write_bytes(force.signed(force.content()))
+    pack = load_catalogue().pack("yunet-0095")
+    content = force.content(pack_digest=pack.digest, threshold=pack.floor(1000).threshold)
+    authority.write_bytes(force.signed(content))
     revocation.write_bytes(force.revocation())
 
     def reasons() -> list[str]:

@@ -35,11 +35,14 @@ STRANGER: Final = made_key("stranger")
 def made_trust(now: datetime = NOW) -> TrustStore:
     """Every role's key, and a second officer's, for a year around *now*."""
     half = timedelta(days=182)
-    keys = ((Role.AUTHORISE, SECOND_OFFICER), *KEYS.items())
+    keys = (
+        ("second officer", Role.AUTHORISE, SECOND_OFFICER),
+        *((role.value, role, key) for role, key in KEYS.items()),
+    )
     return TrustStore(
         {
-            key.fingerprint: TrustedKey(key.fingerprint, role, now - half, now + half, f"made {role}", key.public)
-            for role, key in keys
+            key.fingerprint: TrustedKey(key.fingerprint, role, now - half, now + half, f"made {name}", key.public)
+            for name, role, key in keys
         }
     )
 
