@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,7 +26,9 @@ from edge_lfr.governance.ledger_file import FILE_NAME
 from edge_lfr.governance.ledger_lines import Actor, LedgerLine, Part, read_line
 from edge_lfr.governance.trust import SigningKey
 from edge_lfr.governance.trusted_time import BUILT_ON
+from edge_lfr.watchlist.ending import Wiped
 from edge_lfr.watchlist.records import RecordKind, kept_records
+from edge_lfr.watchlist.store import SealedStore
 from edge_lfr.watchlist.wipe_certificate import WipeCause, WipeCertificate, certificate_path
 from simulators.clock import StoppedClock
 from simulators.command import CONFIG
@@ -329,3 +332,21 @@ def test_a_note_names_an_actor_or_nobody(config: ApplianceConfig) -> None:
     note.write_bytes(wipe.model_dump_json().encode().replace(b'{"uid":1000}', b'{"uid":-1}'))
     assert [] == certify(config)
     assert [note] == notes(config)
+
+
+def test_the_dead_mans_handle_notes_before_it_destroys(
+    config: ApplianceConfig, clock: StoppedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A kill between the two leaves the note; what was not due has none."""
+    found: list[tuple[int, bool]] = []
+    wipe = SealedStore.wipe_if_due
+
+    def look_and_wipe(store: SealedStore, *arguments: Any, **named: Any) -> Wiped:
+        found.append((len(notes(config)), any(store.directory.rglob("key.wrapped"))))
+        return wipe(store, *arguments, **named)
+
+    monkeypatch.setattr(SealedStore, "wipe_if_due", look_and_wipe)
+    ended(config, clock)
+    wipe_what_is_due(config.state_directory, clock=clock, kernel=clock)
+    assert [(1, True), (1, False)] == found
+    assert 1 == len(notes(config))
