@@ -3,29 +3,34 @@
 import json
 import random
 import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from edge_lfr.evaluation.torture.alert_history import AlertHistory
-from edge_lfr.evaluation.torture.alerts import AlertCase, message_of, outbox_in
+from edge_lfr.evaluation.torture.alerts import AlertCase, AlertStoring, message_of, outbox_in
 from edge_lfr.evaluation.torture.ending import EndCase
 from edge_lfr.evaluation.torture.laws import Law, Verdict
 from edge_lfr.evaluation.torture.ledger import History, LedgerCase, cut_behind, ledger_in, verified
 from edge_lfr.evaluation.torture.listed import ListCase
 from edge_lfr.evaluation.torture.lists import MadeList, keys_in, load, store_in
 from edge_lfr.evaluation.torture.moments import draw_moment
-from edge_lfr.evaluation.torture.rounds import PLAN
+from edge_lfr.evaluation.torture.rounds import PLAN, Tally
+from edge_lfr.evaluation.torture.victim import Victim
 from edge_lfr.governance.ledger_events import LedgerEvent
 from edge_lfr.governance.ledger_file import FILE_NAME
 from edge_lfr.governance.ledger_lines import Actor, Part
+from edge_lfr.pipeline.reporting.outbox import FILE_NAME as OUTBOX_NAME
 from edge_lfr.pipeline.reporting.rows import RowKind
 from edge_lfr.watchlist.new_list import DATABASE_NAME
 from edge_lfr.watchlist.store import LISTS
+from simulators.appliance import eventually
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -204,6 +209,41 @@ def test_a_look_at_an_outbox_sees_what_is_lost(
     """An alert, a state, a hold, an id of a message that somebody was told of; a row that nobody stored."""
     case = outbox_with(tmp_path, *there)
     assert broken == laws(case.judge([told]))
+
+
+def test_a_thread_that_dies_is_told(tmp_path: Path) -> None:
+    """An outbox that fails at every call is no outbox that was killed: the child ends by itself, and says of what."""
+    outbox_in(tmp_path).close()
+    with closing(Victim((AlertStoring.name, str(tmp_path), "1"), tmp_path / "log")) as victim:
+        victim.wait_until_ready()
+        victim.go()
+        assert eventually(lambda: any(line.startswith("stored ") for line in victim._lines))
+        with closing(sqlite3.connect(tmp_path / OUTBOX_NAME)) as database:
+            database.executescript("DROP TABLE rows")
+        assert eventually(lambda: victim.has_told("nothing any more"))
+        victim.finish()
+        assert victim.has_failed
+        assert "Error" in victim.last_words()
+
+
+def test_a_work_that_does_nothing_is_found() -> None:
+    """Kills of a process that stands still break no law; what it should have done is counted."""
+    idle, busy = Tally("alerts", (), 50), Tally("alerts", (), 50)
+    for kill in range(50):
+        idle.done.update({"alerts stored": 0})
+        busy.done.update({"alerts stored": kill})
+    counted = ("alerts: alerts stored", "alerts: done in all")
+    assert [False, False] == [row.ok for row in idle.rows() if row.name in counted]
+    assert [True, True] == [row.ok for row in busy.rows() if row.name in counted]
+
+
+def test_what_a_child_did_is_counted(tmp_path: Path) -> None:
+    """By what it told when it was done, and not when it began."""
+    case = outbox_with(tmp_path, "a")
+    told = [*STORED, "begun hold a", "purged 3", "begun acknowledge a", "done acknowledge a"]
+    counted = case.judge([told]).done
+    assert counted == {"alerts stored": 1, "alerts acknowledged": 1, "alerts held": 0, "purges that deleted": 1}
+    assert {"lines told of": 3} == written(tmp_path, [1, 2, 3]).judge([["1", "2"], ["3"]]).done
 
 
 def test_an_alert_that_says_something_else_is_seen(tmp_path: Path) -> None:

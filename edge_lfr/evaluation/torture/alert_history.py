@@ -55,6 +55,8 @@ class AlertHistory:
                 self.alerts[rest[0]] = Known(float(rest[1]))
             elif word == "stored":
                 self.alerts[rest[0]].is_stored = True
+            elif word == "purged":
+                continue
             elif rest[0] == "remember":
                 if word == "done":
                     self.remembered.add(rest[1])

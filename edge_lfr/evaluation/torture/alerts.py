@@ -2,14 +2,17 @@
 Alerts with pictures are stored while others are accepted, acknowledged, held, released and purged; then the kill.
 
 The child of a kill has three threads on one outbox: one stores, one does what the link and the control room do, one
-purges. Before and after each call they tell; what was told to be done is done, and what was told to be begun may be.
+purges. Before and after each call they tell; what was told to be done is done, and what was told to be begun may be. A
+thread that ends takes the process with it, and is told: a work that stands still breaks no law.
 """
 
 import hashlib
+import os
 import random
+import sys
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -41,6 +44,14 @@ KILLS_AN_OUTBOX: Final = 12
 """Then another one is begun; chosen, not measured."""
 
 PURGE_EVERY_S: Final = 0.005
+
+DEEDS: Final = {
+    "alerts stored": "stored ",
+    "alerts acknowledged": "done acknowledge ",
+    "alerts held": "done hold ",
+    "purges that deleted": "purged ",
+}
+"""How the lines begin that tell of them."""
 
 
 def message_of(alert_id: str) -> bytes:
@@ -76,7 +87,8 @@ class AlertCase:
         verdict = look_at(self.history, outbox_in(self.folder), message_of)
         if verdict.broken:
             self.history.kills = KILLS_AN_OUTBOX  # told once is enough
-        return verdict
+        done = {deed: sum(line.startswith(begin) for line in lines) for deed, begin in DEEDS.items()}
+        return replace(verdict, done=done)
 
 
 class AlertStoring:
@@ -103,12 +115,20 @@ class AlertStoring:
 def work(teller: Teller, words: Sequence[str]) -> None:
     """The child."""
     folder, seed = words
+    threading.excepthook = _end_with_the_thread
     teller.wait_for_go()
     with_outbox = _Appliance(teller, outbox_in(Path(folder)), int(seed))
     for each in (with_outbox.store, with_outbox.answer, with_outbox.purge):
         threading.Thread(target=each, daemon=True).start()
     while not teller.is_over():
         SystemClock().sleep(PURGE_EVERY_S)
+
+
+def _end_with_the_thread(failed: threading.ExceptHookArgs) -> None:
+    """The others would go on, and the kill find a process that looks well."""
+    sys.excepthook(failed.exc_type, failed.exc_value or failed.exc_type(), failed.exc_traceback)
+    sys.stderr.flush()
+    os._exit(os.EX_SOFTWARE)
 
 
 class _Appliance:
@@ -174,5 +194,6 @@ class _Appliance:
     def purge(self) -> None:
         clock = SystemClock()
         while True:
-            self._outbox.purge(believing(clock))
+            if deleted := self._outbox.purge(believing(clock)).deleted:
+                self._teller.tell("purged", str(deleted))
             clock.sleep(PURGE_EVERY_S)

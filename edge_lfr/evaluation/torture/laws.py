@@ -1,6 +1,7 @@
 """What must hold after a kill, and how a look at the remains says that it does not."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -42,3 +43,5 @@ class Verdict:
     """What the next one finds, in two or three words: they are counted, and show what the kills hit."""
 
     broken: tuple[Broken, ...] = ()
+    done: Mapping[str, int] = field(default_factory=dict)
+    """What the children told that they had done; a work that does nothing breaks no law, either."""

@@ -108,7 +108,7 @@ class LedgerCase:
             broken.append(Broken(Law.LINES, f"{doubled} are there twice"))
         if broken:
             history.kills = KILLS_A_LEDGER  # told once is enough
-        return Verdict(found, tuple(broken))
+        return Verdict(found, tuple(broken), {"lines told of": sum(map(len, told))})
 
 
 def cut_behind(path: Path, told: set[int], share: float) -> None:
