@@ -129,14 +129,6 @@ class BundleError(WatchlistFormatError):
     code = "watchlist.bundle"
 
 
-class BundleWriteError(WatchlistError):
-    """A watchlist bundle could not be written; nothing of it was left."""
-
-    code = "watchlist.bundle-write"
-    exit_status = os.EX_CANTCREAT
-    remedy = "check the folder and the free space on its disk"
-
-
 class WatchlistSealError(WatchlistError):
     """The sealed store does not open: a missing or wrong key, or changed bytes."""
 

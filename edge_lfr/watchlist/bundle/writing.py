@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import BinaryIO, Final, cast
 
 from edge_lfr.durable_files import sync_folder
-from edge_lfr.errors import BundleWriteError
+from edge_lfr.errors import WatchlistError
 from edge_lfr.governance.age_files import AgeRecipient, encrypt
 from edge_lfr.governance.trust import SigningKey
 from edge_lfr.watchlist.bundle.manifest import (
@@ -39,6 +39,14 @@ END_BYTES: Final = 2 * tarfile.BLOCKSIZE
 
 Progress = Callable[[int, int], None]
 """Is told pictures done and pictures in all."""
+
+
+class BundleWriteError(WatchlistError):
+    """A watchlist bundle could not be written; nothing of it was left."""
+
+    code = "watchlist.bundle-write"
+    exit_status = os.EX_CANTCREAT
+    remedy = "check the folder and the free space on its disk"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

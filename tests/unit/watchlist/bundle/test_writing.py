@@ -19,13 +19,13 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 
 from edge_lfr.clock import SystemClock
-from edge_lfr.errors import BundleWriteError, WatchlistFormatError
+from edge_lfr.errors import WatchlistFormatError
 from edge_lfr.governance.age_files import AgeIdentity, AgeReader
 from edge_lfr.governance.trust import Role, SigningKey, TrustedKey, TrustStore
 from edge_lfr.terms import Mode
 from edge_lfr.watchlist.bundle.manifest import SCHEMA, BundleHead, BundleManifest, ManifestEntry
 from edge_lfr.watchlist.bundle.reading import BundleReader
-from edge_lfr.watchlist.bundle.writing import WrittenBundle, describe, write_bundle
+from edge_lfr.watchlist.bundle.writing import BundleWriteError, WrittenBundle, describe, write_bundle
 from edge_lfr.watchlist.pictures import PictureRefusedError
 from simulators.watchlists import made_entry
 
