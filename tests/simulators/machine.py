@@ -126,6 +126,8 @@ class Machine:
                 message = f"the machine does not boot: {self.log().strip().splitlines()[-1:]}"
                 raise NotBootedError(message)
             time.sleep(0.05)
+        # The container's own, which lies over the kernel's: a unit with its own /proc/sys would see another one.
+        self.run("umount", "/proc/sys/kernel/random/boot_id")
         return self
 
     def __exit__(

@@ -52,13 +52,13 @@ def test_installing_says_what_it_does(box: Box) -> None:
 
 def test_a_configuration_that_must_not_run_is_not_tried_again(box: Box) -> None:
     """Exit status 78 ends it: the service has failed, once, and says why."""
-    box.machine.write("/etc/edge-lfr/edge-lfr.toml", CONFIG.replace('"training"', '"operational"'))
+    box.machine.write("/etc/edge-lfr/edge-lfr.toml", CONFIG.replace('"training"', '"nowhere"'))
     box.shorten(RestartSec="100ms")
     assert 0 != box.machine.run("systemctl", "start", UNIT).returncode
     assert os.EX_CONFIG == int(box.show("ExecMainStatus"))
     assert "failed" == box.show("ActiveState")
     assert "0" == box.show("NRestarts")
-    assert "mode: operational needs a deployment authority" in box.journal()
+    assert "mode: found 'nowhere'; allowed: training, operational" in box.journal()
 
 
 def test_it_starts(box: Box) -> None:
