@@ -116,6 +116,22 @@ def test_a_removed_reference_is_not_found_any_more(van: Van, broker: Broker) -> 
         assert 1 == van.status()["watchlist"]["references"]
 
 
+def test_a_restart_does_not_end_a_hold(van: Van) -> None:
+    """A changed trust folder holds the appliance; killed and begun anew it opens nothing until somebody says so."""
+    van.load([LISTED])
+    van.show([BYSTANDER], 120.0)
+    with van.daemon():
+        assert eventually(lambda: van.status().get("status", {}).get("state") in {"running", "degraded"}, 40.0)
+        (van.folder / "trust.d" / "new.toml").write_text("not a key")
+        assert eventually(lambda: van.status()["status"]["state"] == "paused", 20.0), van.log()
+        (van.folder / "trust.d" / "new.toml").unlink()
+    with van.daemon():
+        assert eventually(lambda: van.status().get("status", {}).get("state") == "paused", 40.0), van.log()
+        assert "trust-changed" in van.status()["status"]["reasons"]
+        assert 0 == van.run("resume").returncode
+        assert eventually(lambda: van.status()["status"]["state"] in {"running", "degraded"}, 20.0), van.log()
+
+
 def test_a_wiped_appliance_is_disarmed_and_holds_nothing(van: Van, broker: Broker) -> None:
     """After a wipe no key and no list is left, the cameras are off, and a test alert still goes through."""
     van.load([LISTED])
