@@ -77,7 +77,6 @@ DELIVERY_LIMIT_S: Final = 10.0
 
 UNLOCKED_REMEDY: Final = "LimitMEMLOCK=infinity in the unit, `ulimit -l unlimited` in a shell"
 
-
 Replace = Callable[[EndedList, Mapping[str, str]], NoReturn]
 """Begins this program anew after a wipe, with the service manager's variables."""
 
