@@ -27,7 +27,7 @@ SHORTEST_S: Final = 60
 """Shorter than a passage of the zone, an alert could end before anybody looked; chosen, not measured."""
 
 LONGEST_S: Final = 31 * 86_400
-"""The longest period of a published policy (POLICY R2, R3); what is needed for longer is held, one by one."""
+"""The longest period of a published policy; what is needed for longer is held, one by one."""
 
 MINUTE_S, HOUR_S, DAY_S = 60, 3_600, 86_400
 

@@ -20,7 +20,7 @@ MAX_NOTE_CHARACTERS: Final = 500
 
 
 class HoldReason(StrEnum):
-    """Why an alert is kept past its time (POLICY R2, R3); a closed list, since each one needs a basis in law."""
+    """Why an alert is kept past its time; a closed list, since each one needs a basis in law."""
 
     EVIDENCE = "evidence"
     """It is part of an investigation or a case."""

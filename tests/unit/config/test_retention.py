@@ -29,7 +29,7 @@ def refusal(path: Path, name: str = NAME) -> str:
 
 @pytest.mark.parametrize(("name", "hours"), [("alerts-24h", 24), ("alerts-31d", 31 * 24)])
 def test_the_profiles_of_policy_come_with_the_program(name: str, hours: int) -> None:
-    """POLICY R1 and R2: alerts for 24 hours or 31 days from capture; nothing is recorded in either."""
+    """As forces publish it: alerts for 24 hours or 31 days from capture; nothing is recorded in either."""
     profile = load_profile(name)
     assert timedelta(hours=hours) == profile.alert_lifetime == profile.sighting_lifetime
     assert profile.test_lifetime <= timedelta(hours=24)

@@ -209,7 +209,7 @@ def test_5_watchlist_from_a_folder(van: Deployment) -> None:
 
 
 def test_5_watchlist_is_fresh(van: Deployment) -> None:
-    """POLICY.md, W3: an extract of 24 hours may be taken into use, an older one not."""
+    """An extract of 24 hours may be taken into use, an older one not."""
     van.load(origin=van.origin(extracted_at=van.clock.now - timedelta(hours=24)))
     arm_in_steps(van.facts())
     van.clock.advance(1)

@@ -333,7 +333,7 @@ def stale(van: Overseen, stale_list: str) -> None:
 
 
 def test_a_list_that_turns_24_hours_old_stops(van: Overseen) -> None:
-    """POLICY.md, W3: warned of an hour before; then nobody is compared, and the next try is refused."""
+    """Warned of an hour before; then nobody is compared, and the next try is refused."""
     stale(van, "stop")
     van.pass_time(HOUR_S)
     assert (True, ("watchlist-stale-soon",)) == (van.is_searching, van.health.notices)
