@@ -49,7 +49,7 @@ DAEMON_START_LIMIT_S: Final = 60.0
 DAEMON_POLL_S: Final = 0.2
 
 GROWTH_WARNED_PERCENT: Final = 20.0
-"""A list that grew by more than this deserves a question; no policy that was found names a number. Chosen, not measured."""
+"""A list that grew by more than this deserves a question; no policy names a number. Chosen, not measured."""
 
 
 def load_bundle(
