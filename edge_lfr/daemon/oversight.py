@@ -28,7 +28,7 @@ from edge_lfr.watchlist.wipe_certificate import WipeCause
 log = structlog.get_logger()
 
 LOOK_EVERY_NS: Final = 1_000_000_000
-"""ARCHITECTURE.md, section 9: the clocks are compared every second."""
+"""How often the clocks are compared; chosen."""
 
 KEYS_EVERY_NS: Final = 5_000_000_000
 """Between two looks at the trust folder; some milliseconds for the most keys that it may hold. Chosen."""

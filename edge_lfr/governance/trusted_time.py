@@ -26,7 +26,7 @@ MAX_NS: Final = 2**63 - 1
 """The kernel's own bound of a time in nanoseconds, 292 years: with more, a note would break what reckons with it."""
 
 MAX_STEP_NS: Final = 2 * SECOND_NS
-"""A larger jump is doubted; ARCHITECTURE.md, section 9. A time server's correction in service is far smaller."""
+"""A larger jump is doubted; chosen. A time server's correction in service is far smaller."""
 
 REGAIN_NS: Final = 3600 * SECOND_NS
 """

@@ -35,7 +35,7 @@ READ_AGAIN_S: Final = 0.05
 _OF_THIS_PROCESS: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN})
 
 SEALED_IN_DOUBT: Final = timedelta(hours=24)
-"""How long a list waits, sealed, for a clock that is trusted, while the machine is up; ARCHITECTURE.md, section 9."""
+"""How long a list waits, sealed, for a clock that is trusted, while the machine is up; chosen."""
 
 
 @dataclass(frozen=True, slots=True)

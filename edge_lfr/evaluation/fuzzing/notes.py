@@ -18,14 +18,18 @@ _LIST = "list-1"
 
 
 class ListEnds:
-    """A list with an end, and one without."""
+    """A list with an end, one without, and one that an authority allowed."""
 
     name = "end of a list"
 
     def __init__(self) -> None:
-        ends = (NOW + timedelta(hours=6), None)
-        self.specimens = tuple(ListEnd(list_id=_LIST, wipe_at=end).model_dump_json().encode() for end in ends)
-        self._sound = ends
+        later = NOW + timedelta(hours=6)
+        self._sound = (
+            ListEnd(list_id=_LIST, wipe_at=later),
+            ListEnd(list_id=_LIST, wipe_at=None),
+            ListEnd(list_id=_LIST, wipe_at=later, authority_id="TS-2026-014"),
+        )
+        self.specimens = tuple(end.model_dump_json().encode() for end in self._sound)
 
     def structured(self, drawn: Random) -> Mutant:
         changed, how = changed_tree(drawn, json.loads(drawn.choice(self.specimens)))

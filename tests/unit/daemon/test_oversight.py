@@ -252,7 +252,7 @@ def test_the_ledger_says_by_what_right_the_list_is_searched(running: Overseen) -
 
 
 def test_a_time_server_that_steps_by_a_second_is_noted(running: Overseen) -> None:
-    """ARCHITECTURE.md, section 9: up to two seconds are noted, and nothing more."""
+    """Up to two seconds are noted, and nothing more."""
     running.pass_time(10, step_s=1.0)
     assert running.is_searching
     (facts,) = running.events(LedgerEvent.CLOCK_STEPPED)
@@ -296,7 +296,7 @@ def test_a_dead_clock_at_boot_opens_nothing_and_wipes_after_a_day_of_uptime(van:
 
 
 def test_training_stops_for_a_doubted_clock_too(exercise: Overseen) -> None:
-    """ARCHITECTURE.md, section 9: more stops matching; and it goes on with the time confirmed."""
+    """A larger one stops matching; and it goes on with the time confirmed."""
     exercise.pass_time(1, step_s=10.0)
     assert (True, ("clock-untrusted",)) == (exercise.holds_nothing, exercise.health.bars)
     exercise.overseer.confirm_clock(TECHNICIAN)
