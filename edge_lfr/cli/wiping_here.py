@@ -19,7 +19,7 @@ from edge_lfr.daemon.command_notes import note_from_command
 from edge_lfr.daemon.dead_man import keyless_store
 from edge_lfr.daemon.replacement import handed_over, replace_process
 from edge_lfr.daemon.unsigned_wipes import UnsignedWipe, forget, try_to_leave
-from edge_lfr.errors import KeyUnavailableError
+from edge_lfr.errors import ConfigError, KeyUnavailableError
 from edge_lfr.governance.device_keys import DeviceKeys
 from edge_lfr.governance.keys import KeyEncryptingKey
 from edge_lfr.governance.ledger_events import Fact, LedgerEvent
@@ -37,8 +37,12 @@ def destroy_here(config: ApplianceConfig, cause: WipeCause) -> EndedList | None:
         What was done, to be proved by `prove_anew`; None where there was no list.
 
     Raises:
+        ConfigError: The state folder is no folder: nobody can say that no list lies elsewhere.
         EdgeLfrError: The disk fails.
     """
+    if config.state_directory.exists() and not config.state_directory.is_dir():
+        message = f"{config.state_directory}: is no folder, so no list can be looked for there"
+        raise ConfigError(message, remedy="correct state_directory, and wipe again")
     try:
         store = SealedStore(config.watchlist_directory, KeyEncryptingKey.load(config.mode_directory), mode=config.mode)
     except KeyUnavailableError:  # destroying asks for none, and ours may be lost
