@@ -45,6 +45,13 @@ DEPLOYMENT: Final[Mapping[str, Advice]] = {
     "trust-refused": Advice("the trust folder is not root's alone", "edge-lfr doctor"),
     "watchlist-sealed": Advice("the list does not open", "edge-lfr doctor"),
     "watchlist-not-authorised": Advice("the list is not the authorised one", _SHOW),
+    "watchlist-issuer-not-trusted": Advice(
+        "the key that signed the list counts no more", "load a list that a trusted issuer signed: edge-lfr keys show"
+    ),
+    "watchlist-ended": Advice("the list is past its end", "have a new one issued, and load it"),
+    "protection-officer-missing": Advice(
+        "no data protection officer is configured", "set trust.protection_officer, and restart the daemon"
+    ),
     "watchlist-stale-soon": Advice("the list is nearly 24 hours old", "have a new one issued, and load it"),
     "watchlist-stale": Advice("the list is more than 24 hours old", "have a new one issued, and load it"),
     "watchlist-ends-late": Advice("the list would outlive its deployment", "load it again"),
