@@ -55,7 +55,8 @@ def test_a_made_list_is_a_whole_one_and_goes_with_its_folder(own_folder: Path) -
         assert (120, 40) == (found.gallery.templates, found.gallery.references)
         assert owners == [best.reference_id for best, *_ in found.gallery.search(vectors)]
         assert list(own_folder.iterdir())
-    assert ["watchlist.armed"] * gallery_start.STARTS == [line["event"] for line in logged]
+    armed = [line for line in logged if line["event"] == "watchlist.armed"]  # threads of other tests may log meanwhile
+    assert gallery_start.STARTS == len(armed)
     with pytest.raises(GalleryDestroyedError):
         found.gallery.search(vectors)
     assert [] == list(own_folder.iterdir())
