@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from edge_lfr.cli.authority_draft import draft
 from edge_lfr.cli.authority_ending import ANOTHER_GOES_ON, going_on, wipe_revoked, wiped_before
-from edge_lfr.cli.authority_here import create_new, device_of, judged_here, own_fingerprint, read_bounded, trusted_here
+from edge_lfr.cli.authority_here import create_new, judged_here, own_fingerprint, read_bounded, trusted_here
 from edge_lfr.cli.authority_notes import note_installed, note_revoked
 from edge_lfr.cli.authority_page import facts_of, key_in_words, moment, page_of, state_in_words, step_lines
 from edge_lfr.cli.consent import require_consent
@@ -142,7 +142,7 @@ def install(file: FileArgument, config: ConfigOption = DEFAULT_CONFIG, json: Jso
         loaded.mode_directory,
         untrusted,
         trust=trusted_here(loaded),
-        device=device_of(loaded),
+        device=loaded.device_name,
         device_fingerprint=own_fingerprint(loaded),
         now=now,
         policy=loaded.policy.authority,
@@ -170,7 +170,7 @@ def show(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False) -> Non
     verified = load_installed(
         loaded.mode_directory,
         trust=trusted_here(loaded),
-        device=device_of(loaded),
+        device=loaded.device_name,
         device_fingerprint=own_fingerprint(loaded),
         now=now,
         policy=loaded.policy.authority,
@@ -243,7 +243,7 @@ def take_revocation_file(
         loaded.state_directory,
         read_bounded(file),
         trust=trusted_here(loaded),
-        device=device_of(loaded),
+        device=loaded.device_name,
         device_fingerprint=own_fingerprint(loaded),
         now=SystemClock().utc_now(),
     )

@@ -26,7 +26,7 @@ def going_on(config: ApplianceConfig, revocation: Revocation) -> list[str]:
         for mode in Mode
         if (found := installed_content(config.model_copy(update={"mode": mode}).mode_directory)) is not None
     ]
-    device = f"{config.force}/{config.device}"
+    device = config.device_name
     if any(revocation.ends(authority, device) for authority in installed):
         return []
     return list(dict.fromkeys(authority.authority_id for authority in installed))

@@ -24,11 +24,6 @@ READABLE: Final = 0o644
 """A signed document is no secret."""
 
 
-def device_of(config: ApplianceConfig) -> str:
-    """`<force>/<device>`, as documents name it."""
-    return f"{config.force}/{config.device}"
-
-
 def own_fingerprint(config: ApplianceConfig) -> str | None:
     """The appliance's own key, which counts for no role; None where it has none yet."""
     if not DeviceKeys.exist(config.device_directory):
@@ -52,7 +47,7 @@ def judged_here(config: ApplianceConfig, untrusted: bytes, now: datetime) -> Jud
     judged = judge_authority(
         untrusted,
         trust=trusted_here(config),
-        device=device_of(config),
+        device=config.device_name,
         device_fingerprint=own_fingerprint(config),
         now=now,
         policy=config.policy.authority,

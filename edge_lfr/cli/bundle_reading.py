@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from edge_lfr.cli.authority_here import device_of, trusted_here
+from edge_lfr.cli.authority_here import trusted_here
 from edge_lfr.cli.loading import admitted_here
 from edge_lfr.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption
 from edge_lfr.cli.output import say, say_error, write_fields, write_json, write_table
@@ -101,7 +101,7 @@ def inspect(
         facts = {
             "issuer": None if issuer is None else _issuer(issuer),
             **_facts(manifest, opened.manifest_digest, now),
-            "for_this_appliance": device_of(loaded) in manifest.devices,
+            "for_this_appliance": loaded.device_name in manifest.devices,
         }
     ids = [entry.reference_id for entry in manifest.entries] if references else []
     if json:
@@ -137,7 +137,7 @@ def _admitted_alone(config: ApplianceConfig, bundle: Path, now: datetime) -> Abs
         DeviceKeys.load(config.device_directory),
         trusted_here(config),
         mode=config.mode,
-        device=device_of(config),
+        device=config.device_name,
         now=now,
         terms=LoadTerms.of_training(now),
         policy=config.policy.watchlist,

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
 
-from edge_lfr.cli.authority_here import configured_entry, device_of, own_fingerprint
+from edge_lfr.cli.authority_here import configured_entry, own_fingerprint
 from edge_lfr.cli.check import Check, fail, ok, warn
 from edge_lfr.config.appliance import ApplianceConfig
 from edge_lfr.daemon.arming import judge_arming
@@ -59,7 +59,7 @@ def judge_here(config: ApplianceConfig) -> ArmingJudgement:
         authority = load_installed(
             config.mode_directory,
             trust=trust,
-            device=device_of(config),
+            device=config.device_name,
             device_fingerprint=own_fingerprint(config),
             now=time.now,
             policy=config.policy.authority,

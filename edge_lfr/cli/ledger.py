@@ -143,7 +143,7 @@ def _own_ledger(config: ApplianceConfig) -> Ledger:
     path = config.mode_directory / FILE_NAME
     if not path.exists():
         raise LedgerMissingError(f"{path}: there is no ledger")
-    device = f"{config.force}/{config.device}/{config.mode}"
+    device = config.device_in_mode
     return Ledger.open(path, DeviceKeys.load(config.device_directory).signing, SystemClock(), device=device)
 
 

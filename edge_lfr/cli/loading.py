@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import typer
 
-from edge_lfr.cli.authority_here import device_of, judged_here, trusted_here
+from edge_lfr.cli.authority_here import judged_here, trusted_here
 from edge_lfr.cli.enrolment_report import say_warnings, write_report
 from edge_lfr.cli.load_notes import NOT_LAWFUL_OR_WHOLE, loaded_facts, noting_refusals
 from edge_lfr.cli.output import say, write_fields, write_json
@@ -136,7 +136,7 @@ def admitted_here(config: ApplianceConfig, path: Path) -> Iterator[AdmittedBundl
         keys,
         trusted_here(config),
         mode=config.mode,
-        device=device_of(config),
+        device=config.device_name,
         now=verdict.now,
         terms=_terms(config, verdict.now),
         policy=config.policy.watchlist,
@@ -215,7 +215,7 @@ def _receipt(
     receipt = LoadReceipt.of(
         bundle,
         report,
-        device=f"{device_of(config)}/{config.mode}",
+        device=config.device_in_mode,
         by=str(actor_here()),
         loaded_at=SystemClock().utc_now(),
         list_digest=digest,

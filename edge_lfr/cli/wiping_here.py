@@ -96,7 +96,7 @@ def proved_here(config: ApplianceConfig) -> bytes | None:
     with suppress(KeyUnavailableError):
         kek = KeyEncryptingKey.load(config.mode_directory)
     certificate, document = ended.certify(
-        device=f"{config.force}/{config.device}/{config.mode}",
+        device=config.device_in_mode,
         store=keyless_store(config.mode_directory),
         folder=config.mode_directory,
         kek=kek,

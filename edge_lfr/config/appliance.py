@@ -1,7 +1,7 @@
 """The whole configuration of one appliance."""
 
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Final, Self
 
 from pydantic import Field, model_validator
 
@@ -16,6 +16,9 @@ from edge_lfr.config.reporting import ReportingConfig
 from edge_lfr.config.retention import RetentionConfig
 from edge_lfr.config.section import PartyName, Section
 from edge_lfr.terms import Mode
+
+WATCHLIST_FOLDER: Final = "watchlist"
+"""The sealed store, in a mode's state folder."""
 
 
 class TrustConfig(Section):
@@ -89,7 +92,7 @@ class ApplianceConfig(Section):
     @property
     def watchlist_directory(self) -> Path:
         """The sealed store of the present mode."""
-        return self.mode_directory / "watchlist"
+        return self.mode_directory / WATCHLIST_FOLDER
 
     @property
     def models_directory(self) -> Path:

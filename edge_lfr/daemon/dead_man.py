@@ -10,11 +10,11 @@ What was destroyed is noted, to be certified by whoever has the device key.
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 import structlog
 
 from edge_lfr.clock import Clock, SystemClock
+from edge_lfr.config.appliance import WATCHLIST_FOLDER
 from edge_lfr.daemon.lock import hold_state
 from edge_lfr.daemon.unsigned_wipes import UnsignedWipe, forget, try_to_leave
 from edge_lfr.errors import ConfigError, DaemonBusyError, EdgeLfrError, WatchlistStorageError
@@ -29,9 +29,6 @@ from edge_lfr.watchlist.ended_list import seconds_since
 from edge_lfr.watchlist.ending import Wiped
 from edge_lfr.watchlist.store import SealedStore
 from edge_lfr.watchlist.wipe_certificate import WipeCause
-
-WATCHLIST: Final = "watchlist"
-"""The sealed store in a mode's state folder."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,4 +120,4 @@ def _part(directory: Path, kernel: Kernel) -> Part:
 
 def keyless_store(mode_directory: Path) -> SealedStore:
     """The store of a mode for whoever only destroys: that asks for no key, and ours may be lost."""
-    return SealedStore(mode_directory / WATCHLIST, KeyEncryptingKey(KeyOrigin.FILE, Seal(new_key())))
+    return SealedStore(mode_directory / WATCHLIST_FOLDER, KeyEncryptingKey(KeyOrigin.FILE, Seal(new_key())))

@@ -89,7 +89,7 @@ class Requests:
         try:
             return handler(request)
         except EdgeLfrError as error:
-            self.chronicle.refused(request.verb.value, error.code, by_peer(request))
+            self.chronicle.refused(request.verb.value, error.code, request.who)
             raise
 
     def _change(self, handler: Handler, request: Request) -> Mapping[str, object]:
@@ -104,7 +104,7 @@ class Requests:
         if self.ending.is_set():
             message = "the daemon is stopping"
             raise ControlError(message, remedy="ask again when it runs")
-        by = self.chronicle.acting(by_peer(request), request.verb.value)
+        by = self.chronicle.acting(request.who, request.verb.value)
         with by, self.progress.span(f"request-{request.verb.value}", request_limit_s(request.verb)):
             return handler(request)
 
@@ -113,7 +113,7 @@ class Requests:
         try:
             self.operation.take_watchlist()
         except ArmingRefusedError as error:
-            self.chronicle.refused(request.verb.value, error.code, by_peer(request))
+            self.chronicle.refused(request.verb.value, error.code, request.who)
             return {**self._watchlist_facts(), "refused": refusal(error)}
         if self.health.state is not DeviceState.PAUSED:
             self.operation.wake()
@@ -121,12 +121,12 @@ class Requests:
 
     def _recheck(self, request: Request) -> Mapping[str, object]:
         """Keys, revocations or the authority have been changed by whoever asks."""
-        self.overseer.recheck(by_peer(request))
+        self.overseer.recheck(request.who)
         return self._standing()
 
     def _confirm_clock(self, request: Request) -> Mapping[str, object]:
         """The wall time is right: a technician has compared it."""
-        self.overseer.confirm_clock(by_peer(request))
+        self.overseer.confirm_clock(request.who)
         return self._standing()
 
     def _standing(self) -> dict[str, Any]:
@@ -140,10 +140,10 @@ class Requests:
             self._reload(request)  # another list has taken its place: that one is meant
             armament = self.health.armament
         if set(reference_ids) == set(self._listed()):
-            self.end_list(WipeCause.REMOVED_LAST, by_peer(request))
+            self.end_list(WipeCause.REMOVED_LAST, request.who)
             return self._watchlist_facts()
         remaining = self.operation.store.remove(reference_ids)
-        self.chronicle.removed(len(set(reference_ids)), by_peer(request))
+        self.chronicle.removed(len(set(reference_ids)), request.who)
         try:
             if remaining:
                 return {**self._reload(request), "references": remaining}
@@ -169,7 +169,7 @@ class Requests:
         """
         is_alone = self.one_at_a_time.acquire(timeout=WIPE_PATIENCE_S)
         try:
-            answer = self._at_work(lambda asked: self.end_list(WipeCause.COMMAND, by_peer(asked)), request)
+            answer = self._at_work(lambda asked: self.end_list(WipeCause.COMMAND, asked.who), request)
             if not is_alone and self.one_at_a_time.acquire(timeout=OTHERS_LIMIT_S):
                 is_alone = True
                 self.operation.fall_silent()
@@ -195,12 +195,12 @@ class Requests:
 
     def _pause(self, request: Request) -> Mapping[str, object]:
         self.operation.pause()
-        self.chronicle.paused(by_peer(request))
+        self.chronicle.paused(request.who)
         return {"state": self.health.state.value}
 
     def _resume(self, request: Request) -> Mapping[str, object]:
         self.operation.resume()
-        self.chronicle.resumed(by_peer(request))
+        self.chronicle.resumed(request.who)
         return {"state": self.health.state.value}
 
     def _test_alert(self, request: Request) -> Mapping[str, object]:
@@ -214,19 +214,14 @@ class Requests:
             state = self.outbox.wait_acknowledged(alert.alert_id, timeout_s)
         finally:
             self.one_test_alert.release()
-        self.chronicle.tested(alert.alert_id, None if state is None else state.value, by_peer(request))
+        self.chronicle.tested(alert.alert_id, None if state is None else state.value, request.who)
         return {"alert_id": alert.alert_id, "state": None if state is None else state.value}
 
     def _stop(self, request: Request) -> Mapping[str, object]:
-        self.stopped_by = by_peer(request)
+        self.stopped_by = request.who
         self.wiping.stay()
         self.ending.set()
         return {"state": DeviceState.STOPPED.value}
 
     def _watchlist_facts(self) -> dict[str, Any]:
         return self.health.watchlist().model_dump(mode="json", by_alias=True)
-
-
-def by_peer(request: Request) -> Actor:
-    """Who asked, as the kernel names them, and for whom."""
-    return request.who

@@ -22,6 +22,7 @@ import structlog
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from edge_lfr.clock import SystemClock
+from edge_lfr.config.appliance import WATCHLIST_FOLDER
 from edge_lfr.durable_files import sync_folder, write_durably
 from edge_lfr.errors import EdgeLfrError, WatchlistStorageError
 from edge_lfr.governance.documents import MAX_DOCUMENT_BYTES, Kind, read_document
@@ -49,9 +50,6 @@ MAX_NOTE_BYTES: Final = 4_096
 
 PROOF_SPAN: Final = timedelta(minutes=10)
 """A proof takes some seven seconds; after so long nobody is at it any more. Chosen with room."""
-
-WATCHLIST: Final = "watchlist"
-"""The sealed store in a mode's state folder."""
 
 Note = Callable[[Actor, Mapping[str, Fact]], None]
 """Writes one `watchlist-wiped` into the ledger."""
@@ -223,7 +221,7 @@ def _has_happened(wipe: UnsignedWipe, mode_directory: Path) -> bool:
     """The key of the live list ends first: while it is there, whoever was about to wipe was killed before that."""
     if wipe.destroyed_in_s is not None or wipe.list_id is None:
         return True
-    return not has_key(mode_directory / WATCHLIST / LISTS / wipe.list_id)
+    return not has_key(mode_directory / WATCHLIST_FOLDER / LISTS / wipe.list_id)
 
 
 def _document(wipe: UnsignedWipe, mode_directory: Path, device: str, signing: SigningKey) -> bytes:

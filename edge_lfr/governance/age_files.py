@@ -172,7 +172,7 @@ class AgeReader:
     def _decrypt(self, source: "_Rejoined", writing: int, identity: AgeIdentity) -> None:
         with os.fdopen(writing, "wb", buffering=0) as out:
             try:
-                pyrage.decrypt_io(source, _WholeWrites(out), [identity._identity])  # noqa: SLF001 - this file's own
+                pyrage.decrypt_io(source, _Noted(out), [identity._identity])  # noqa: SLF001 - this file's own
                 self._error = None
             except BrokenPipeError:
                 pass  # nobody reads any more
@@ -215,7 +215,7 @@ class _Rejoined(io.RawIOBase):
 
 
 class _Noted(io.RawIOBase):
-    """A file on one side of the encryption, which remembers what went wrong there."""
+    """A file beside the library: it remembers what went wrong there, and takes whole what a pipe takes in parts."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -247,19 +247,3 @@ class _Noted(io.RawIOBase):
         except BaseException as error:
             self.error = error
             raise
-
-
-class _WholeWrites(io.RawIOBase):
-    """A pipe takes part of what it is given; the library does not ask how much."""
-
-    def __init__(self, pipe: io.RawIOBase) -> None:
-        self._pipe = pipe
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, piece: bytes) -> int:  # type: ignore[override]  # the base names a wider type
-        left = memoryview(piece)
-        while left:
-            left = left[self._pipe.write(left) or 0 :]
-        return len(piece)

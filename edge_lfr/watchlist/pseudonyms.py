@@ -209,7 +209,7 @@ def officer_of(config: ApplianceConfig) -> ProtectionOfficer | None:
     recipient = config.trust.protection_officer
     if recipient is None:
         return None
-    device = f"{config.force}/{config.device}/{config.mode}"
+    device = config.device_in_mode
     signing = DeviceKeys.load(config.device_directory, create=True).signing
     return ProtectionOfficer(recipient=AgeRecipient.parse(recipient), device=device, signing=signing)
 

@@ -15,17 +15,14 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
+from edge_lfr.config.appliance import WATCHLIST_FOLDER
 from edge_lfr.config.retention import RetentionProfile
 from edge_lfr.durable_files import create_durably, sync_folder
 from edge_lfr.errors import WatchlistError
 from edge_lfr.watchlist import pseudonyms, wipe_certificate
+from edge_lfr.watchlist.receipt import FOLDER as RECEIPTS
 from edge_lfr.watchlist.storage import read_list_id
 from edge_lfr.watchlist.store import CURRENT
-
-STORE: Final = "watchlist"
-"""The sealed store in a mode's state folder, as `ApplianceConfig.watchlist_directory` has it."""
-
-RECEIPTS: Final = "receipts"
 
 TIME: Final = r"(?P<at>\d{8}T\d{6}\.\d{6}Z)"
 
@@ -131,7 +128,7 @@ def expires_next(mode_directory: Path, profile: RetentionProfile) -> datetime | 
 
 def _delete(mode_directory: Path, records: Iterable[Record]) -> int:
     try:
-        live = read_list_id(mode_directory / STORE / CURRENT)
+        live = read_list_id(mode_directory / WATCHLIST_FOLDER / CURRENT)
     except WatchlistError:
         return 0  # nobody can say whose manifest is needed
     doomed = [record for record in records if record.list_id is None or record.list_id != live]

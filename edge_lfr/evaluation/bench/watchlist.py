@@ -9,7 +9,6 @@ from typing import Final
 import numpy as np
 
 from edge_lfr.clock import SystemClock
-from edge_lfr.config.appliance import ApplianceConfig
 from edge_lfr.evaluation.bench.bare_nets import BareNets
 from edge_lfr.evaluation.bench.ground import Ground, prepared_ground
 from edge_lfr.evaluation.bench.report import Report, Row, Witness
@@ -72,11 +71,7 @@ def issued(ground: Ground, folder: Path) -> Path:
     key = create_key(Role.TRAIN, ground.folder / "issuer.key", trust, name="bench", clock=SystemClock())
     keys = DeviceKeys.load(config.device_directory, create=True)
     out = ground.folder / f"source{SUFFIX}"
-    return write_list(folder, out, device=_device(config), key=key, recipient=keys.receiving.recipient)
-
-
-def _device(config: ApplianceConfig) -> str:
-    return f"{config.force}/{config.device}"
+    return write_list(folder, out, device=config.device_name, key=key, recipient=keys.receiving.recipient)
 
 
 def block_of(pictures: int) -> int:
@@ -171,7 +166,7 @@ def loaded(ground: Ground, bundle: Path, pictures: int, witness: Witness) -> Loa
     children_before_s, watch = children_cpu_s(), Stopwatch()
     now = SystemClock().utc_now()
     terms = LoadTerms.of_training(now)
-    with admit(bundle, keys, trust, mode=config.mode, device=_device(config), now=now, terms=terms) as admitted:
+    with admit(bundle, keys, trust, mode=config.mode, device=config.device_name, now=now, terms=terms) as admitted:
         report = enrol(
             admitted.source(),
             store,

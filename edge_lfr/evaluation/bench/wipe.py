@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from edge_lfr.config.appliance import WATCHLIST_FOLDER
 from edge_lfr.evaluation.bench.gallery_start import ListSize, seal_made_list, started
 from edge_lfr.evaluation.bench.ground import PACK, Ground, prepared_ground
 from edge_lfr.evaluation.bench.report import Report, Row, Witness
@@ -61,7 +62,7 @@ def measure_wipe(shared: Path, witness: Witness, *, is_quick: bool) -> Report:
         witness.stage(f"sealing a list of {size.templates} templates")
         mode_directory = ground.folder / "state" / "training"
         kek = KeyEncryptingKey.load(mode_directory, create=True)
-        store = SealedStore(mode_directory / "watchlist", kek)
+        store = SealedStore(mode_directory / WATCHLIST_FOLDER, kek)
         seal_made_list(store, pack.digest, size, pack.embedder.dimension, witness)
         witness.stage("searching it, and destroying it")
         told = _wiped_while_searched(staged)

@@ -10,7 +10,7 @@ from typing import Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_lfr.daemon.dead_man import WATCHLIST
+from edge_lfr.config.appliance import WATCHLIST_FOLDER
 from edge_lfr.errors import WatchlistEndedError, WatchlistMissingError, WatchlistSealError
 from edge_lfr.evaluation.made_entries import made_entry
 from edge_lfr.evaluation.made_templates import make_templates
@@ -59,7 +59,7 @@ class MadeList:
 def store_in(state_directory: Path, *, create: bool = False) -> SealedStore:
     """The store of the training mode below a state folder."""
     directory = state_directory / Mode.TRAINING.value
-    return SealedStore(directory / WATCHLIST, KeyEncryptingKey.load(directory, create=create))
+    return SealedStore(directory / WATCHLIST_FOLDER, KeyEncryptingKey.load(directory, create=create))
 
 
 def load(

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from edge_lfr.config.appliance import WATCHLIST_FOLDER
 from edge_lfr.config.load import load_config
-from edge_lfr.daemon.dead_man import WATCHLIST, keyless_store, wipe_what_is_due
+from edge_lfr.daemon.dead_man import keyless_store, wipe_what_is_due
 from edge_lfr.daemon.lock import hold_state
 from edge_lfr.errors import RevocationError, WatchlistStorageError
 from edge_lfr.governance.clock_note import glance, read_note
@@ -156,7 +157,7 @@ def test_what_fails_in_one_mode_keeps_no_other_list_alive(tmp_path: Path, clock:
     load(tmp_path, Mode.TRAINING, clock)
     clock.advance(36_000.0)
     first, second = Mode
-    lock = tmp_path / first.value / WATCHLIST / "lock"
+    lock = tmp_path / first.value / WATCHLIST_FOLDER / "lock"
     lock.unlink()
     lock.mkdir()
     with pytest.raises(WatchlistStorageError):
@@ -199,4 +200,4 @@ def test_the_store_is_where_the_configuration_says(tmp_path: Path) -> None:
     """A mode's folder is looked after without a configuration, which may be broken."""
     (tmp_path / "van.toml").write_text(CONFIG)
     config = load_config(tmp_path / "van.toml", {})
-    assert config.state_directory / config.mode.value / WATCHLIST == config.watchlist_directory
+    assert config.state_directory / config.mode.value / WATCHLIST_FOLDER == config.watchlist_directory

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from edge_lfr.config.appliance import WATCHLIST_FOLDER
 from edge_lfr.config.retention import load_profile
 from edge_lfr.governance.age_files import AgeIdentity
 from edge_lfr.governance.trust import SigningKey
 from edge_lfr.watchlist.pseudonyms import FOLDER, PENDING, ProtectionOfficer
+from edge_lfr.watchlist.receipt import FOLDER as RECEIPTS
 from edge_lfr.watchlist.records import (
     PLACES,
-    RECEIPTS,
-    STORE,
     RecordCopyError,
     RecordKind,
     copy_records,
@@ -145,8 +145,8 @@ def test_a_file_that_only_begins_like_the_record_is_no_copy(tmp_path: Path) -> N
 def test_nothing_is_deleted_while_nobody_knows_which_list_is_live(tmp_path: Path) -> None:
     """A broken store keeps its records."""
     put(tmp_path, NOW - timedelta(days=40))
-    (tmp_path / STORE).mkdir()
-    (tmp_path / STORE / "current").write_text("?")
+    (tmp_path / WATCHLIST_FOLDER).mkdir()
+    (tmp_path / WATCHLIST_FOLDER / "current").write_text("?")
     assert 0 == delete_expired(tmp_path, PROFILE, NOW)
     assert 3 == len(names(tmp_path))
 
