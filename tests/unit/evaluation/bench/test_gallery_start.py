@@ -3,12 +3,14 @@
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import structlog
 from numpy.typing import NDArray
 
+from edge_lfr.daemon.armament import Armament, take_into_use
 from edge_lfr.evaluation.bench import gallery_start
 from edge_lfr.evaluation.bench.gallery_start import ListSize, started
 from edge_lfr.evaluation.bench.ground import PACK
@@ -45,17 +47,23 @@ def test_opening_the_templates_is_part_of_the_start(monkeypatch: pytest.MonkeyPa
         assert found.size_mb > 0.0
 
 
-def test_a_made_list_is_a_whole_one_and_goes_with_its_folder(own_folder: Path) -> None:
+def test_a_made_list_is_a_whole_one_and_goes_with_its_folder(own_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each person is found by each of the pictures; afterwards there are no templates and no file."""
     vectors, owners = make_templates(SIZE.people, pictures=SIZE.pictures, dimension=256)
+    armed = []
+
+    def counted(*args: Any, **options: Any) -> Armament:
+        armed.append(take_into_use(*args, **options))
+        return armed[-1]
+
+    monkeypatch.setattr(gallery_start, "take_into_use", counted)
     with (
-        structlog.testing.capture_logs() as logged,
+        structlog.testing.capture_logs(),
         started(SIZE, load_catalogue().pack(PACK), vectors[:1], Silence()) as found,
     ):
         assert (120, 40) == (found.gallery.templates, found.gallery.references)
         assert owners == [best.reference_id for best, *_ in found.gallery.search(vectors)]
         assert list(own_folder.iterdir())
-    armed = [line for line in logged if line["event"] == "watchlist.armed"]  # threads of other tests may log meanwhile
     assert gallery_start.STARTS == len(armed)
     with pytest.raises(GalleryDestroyedError):
         found.gallery.search(vectors)
