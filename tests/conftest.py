@@ -5,12 +5,14 @@ The same is said where no machine can boot systemd, and where the tests do not r
 """
 
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 import pytest
+import structlog
 
 from edge_lfr.inference.packs import OpenPack
 from simulators.machine import why_not
@@ -71,6 +73,13 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
             for name in names:
                 terminalreporter.line(name)
             terminalreporter.line(f"{len(names)} tests left out: {reason}")
+
+
+@pytest.fixture(autouse=True)
+def _logging_is_nobodys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command configures logging and typer sets a hook, for a process that ends with them; a test's goes on."""
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

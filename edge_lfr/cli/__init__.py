@@ -1,1 +1,1 @@
-"""The command line: one file a noun, nothing that decides."""
+"""The command line: one file or folder a noun, nothing that decides."""

@@ -14,15 +14,15 @@ from edge_lfr.cli.output import say, write_fields, write_json, write_table
 from edge_lfr.clock import SystemClock
 from edge_lfr.config.appliance import ApplianceConfig
 from edge_lfr.config.load import load_config
-from edge_lfr.daemon.caller import caller_uid
-from edge_lfr.daemon.command_notes import note_from_command
-from edge_lfr.daemon.control import ControlClient, Verb
-from edge_lfr.daemon.hold_requests import hold_facts
+from edge_lfr.daemon.control.caller import caller_uid
+from edge_lfr.daemon.control.hold_requests import hold_facts
+from edge_lfr.daemon.control.local_socket import ControlClient, Verb
 from edge_lfr.daemon.lock import hold_state
+from edge_lfr.daemon.noting.command_notes import note_from_command
 from edge_lfr.errors import HoldError, OutboxError
 from edge_lfr.governance.clock_note import glance
 from edge_lfr.governance.keys import KeyEncryptingKey, KeyOrigin
-from edge_lfr.governance.ledger_events import LedgerEvent
+from edge_lfr.governance.ledger.events import LedgerEvent
 from edge_lfr.governance.seal import Seal, new_key
 from edge_lfr.pipeline.reporting.holds import MAX_NOTE_CHARACTERS, HoldReason, Holds
 from edge_lfr.pipeline.reporting.losses import Losses

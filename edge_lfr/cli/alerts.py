@@ -17,7 +17,7 @@ from edge_lfr.cli.output import say, write_fields, write_json
 from edge_lfr.clock import SystemClock
 from edge_lfr.config.load import load_config
 from edge_lfr.console.terminal import watch as show_alerts
-from edge_lfr.daemon.control import ControlClient, Verb
+from edge_lfr.daemon.control.local_socket import ControlClient, Verb
 from edge_lfr.errors import NotAcknowledgedError
 from edge_lfr.governance.trust import SigningKey
 from edge_lfr.pipeline.reporting.topics import Identity, Topics

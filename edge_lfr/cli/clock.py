@@ -7,11 +7,11 @@ from edge_lfr.cli.consent import require_consent
 from edge_lfr.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption, YesOption, new_app
 from edge_lfr.cli.output import say, write_fields, write_json
 from edge_lfr.config.load import load_config
-from edge_lfr.daemon.command_notes import note_from_command
-from edge_lfr.daemon.control import ControlClient, Verb
+from edge_lfr.daemon.control.local_socket import ControlClient, Verb
 from edge_lfr.daemon.lock import hold_state
+from edge_lfr.daemon.noting.command_notes import note_from_command
 from edge_lfr.governance.clock_note import SystemKernel, TrustedTime, glance
-from edge_lfr.governance.ledger_events import LedgerEvent
+from edge_lfr.governance.ledger.events import LedgerEvent
 from edge_lfr.governance.trusted_time import Doubt, TimeVerdict
 
 app = new_app("See whether the clock is trusted, and confirm it.")

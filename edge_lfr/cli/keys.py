@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from edge_lfr.cli.authority_here import trusted_here
+from edge_lfr.cli.authority.here import trusted_here
 from edge_lfr.cli.consent import require_consent
 from edge_lfr.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption, YesOption, new_app
 from edge_lfr.cli.output import say, write, write_fields, write_json, write_table
@@ -16,11 +16,11 @@ from edge_lfr.cli.telling import tell_daemon
 from edge_lfr.clock import SystemClock
 from edge_lfr.config.appliance import ApplianceConfig
 from edge_lfr.config.load import load_config
-from edge_lfr.daemon.command_notes import note_from_command
-from edge_lfr.daemon.control import ControlClient
+from edge_lfr.daemon.control.local_socket import ControlClient
+from edge_lfr.daemon.noting.command_notes import note_from_command
 from edge_lfr.governance.device_keys import DeviceKeys
-from edge_lfr.governance.ledger_events import Fact, LedgerEvent
-from edge_lfr.governance.ledger_lines import written_time
+from edge_lfr.governance.ledger.events import Fact, LedgerEvent
+from edge_lfr.governance.ledger.lines import written_time
 from edge_lfr.governance.trust import Role, TrustedKey, create_key, shown_fingerprint
 from edge_lfr.governance.trust_folder import OfferedTrust, add_trust, find_trust, remove_trust
 

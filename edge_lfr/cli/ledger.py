@@ -15,17 +15,17 @@ from edge_lfr.cli.output import say, write_fields, write_json, write_table
 from edge_lfr.clock import SystemClock
 from edge_lfr.config.appliance import ApplianceConfig
 from edge_lfr.config.load import load_config
-from edge_lfr.daemon.caller import actor_here
+from edge_lfr.daemon.control.caller import actor_here
 from edge_lfr.errors import EdgeLfrError
 from edge_lfr.governance.device_keys import DeviceKeys
-from edge_lfr.governance.ledger import Ledger
-from edge_lfr.governance.ledger_errors import LedgerMissingError
-from edge_lfr.governance.ledger_events import LedgerEvent
-from edge_lfr.governance.ledger_file import FILE_NAME, Piece, pieces_of
-from edge_lfr.governance.ledger_lines import LedgerLine, read_line, written_time
-from edge_lfr.governance.ledger_published import PublishedHead, read_published
-from edge_lfr.governance.ledger_report import LedgerReport
-from edge_lfr.governance.ledger_verify import verify_ledger
+from edge_lfr.governance.ledger.errors import LedgerMissingError
+from edge_lfr.governance.ledger.events import LedgerEvent
+from edge_lfr.governance.ledger.file import FILE_NAME, Piece, pieces_of
+from edge_lfr.governance.ledger.ledger import Ledger
+from edge_lfr.governance.ledger.lines import LedgerLine, read_line, written_time
+from edge_lfr.governance.ledger.published import PublishedHead, read_published
+from edge_lfr.governance.ledger.report import LedgerReport
+from edge_lfr.governance.ledger.verify import verify_ledger
 
 app = new_app("Show, verify and copy the ledger: who did what and when.")
 

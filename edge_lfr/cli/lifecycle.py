@@ -8,7 +8,7 @@ from edge_lfr.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption, new_a
 from edge_lfr.cli.output import say, write, write_fields, write_json
 from edge_lfr.cli.status_page import status_page
 from edge_lfr.config.load import load_config
-from edge_lfr.daemon.control import ControlClient, Verb
+from edge_lfr.daemon.control.local_socket import ControlClient, Verb
 
 status_app = new_app(has_verbs=False)
 pause_app = new_app(has_verbs=False)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from edge_lfr.watchlist.index_report import IndexReason
+from edge_lfr.watchlist.gallery.index_report import IndexReason
 
 NAMED: Final = "*"
 """Stands in a code for the name of one camera or thread."""

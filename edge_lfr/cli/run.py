@@ -11,9 +11,9 @@ import typer
 from edge_lfr.cli.options import DEFAULT_CONFIG, ConfigOption, new_app
 from edge_lfr.cli.output import write_json
 from edge_lfr.config.load import load_config
-from edge_lfr.daemon.replacement import handed_over, replace_process
+from edge_lfr.daemon.ending.replacement import handed_over, replace_process
 from edge_lfr.daemon.service import run_daemon
-from edge_lfr.watchlist.ended_list import EndedList
+from edge_lfr.watchlist.wiping.ended_list import EndedList
 
 app = new_app(has_verbs=False)
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from edge_lfr.cli.output import say
 from edge_lfr.config.appliance import ApplianceConfig
-from edge_lfr.daemon.control import ControlClient, Verb
+from edge_lfr.daemon.control.local_socket import ControlClient, Verb
 
 
 def tell_daemon(config: ApplianceConfig) -> dict[str, Any] | None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from edge_lfr.durable_files import PRIVATE, sync_folder
-from edge_lfr.governance.ledger_head import MAX_HEAD_BYTES
+from edge_lfr.governance.ledger.head import MAX_HEAD_BYTES
 from edge_lfr.pipeline.reporting.states import LedgerHeadMessage
 
 _BEGINNING: Final = b'{"schema":"lfr.document/1","kind":"ledger-head",'

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from edge_lfr.config.appliance import ApplianceConfig
-from edge_lfr.daemon.armament import Armament
+from edge_lfr.daemon.arming.armament import Armament
 from edge_lfr.inference.packs import OpenPack
 from edge_lfr.pipeline.faces.alignment import Aligner
 from edge_lfr.pipeline.faces.detection import FaceDetector
@@ -16,7 +16,7 @@ from edge_lfr.pipeline.identification.embedding import Embedder
 from edge_lfr.pipeline.identification.matching import Matcher
 from edge_lfr.pipeline.path import Path, Reporter, Stages
 from edge_lfr.pipeline.stage_times import StageTimes
-from edge_lfr.watchlist.gallery import Gallery
+from edge_lfr.watchlist.gallery.gallery import Gallery
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -8,15 +8,15 @@ from typing import Any, Final
 import edge_lfr
 from edge_lfr.biometrics.locking import TALLY
 from edge_lfr.clock import Clock
-from edge_lfr.daemon.armament import Armament
+from edge_lfr.daemon.arming.armament import Armament
+from edge_lfr.daemon.arming.mandate import Mandate
+from edge_lfr.daemon.arming.standing import Notice
 from edge_lfr.daemon.latency import LatencyLog
-from edge_lfr.daemon.mandate import Mandate
+from edge_lfr.daemon.noting.recorder import Recorder
 from edge_lfr.daemon.path_loop import PathLoop
 from edge_lfr.daemon.process_use import process_use
 from edge_lfr.daemon.progress import Progress
-from edge_lfr.daemon.recorder import Recorder
-from edge_lfr.daemon.standing import Notice
-from edge_lfr.governance.authority import VerifiedAuthority
+from edge_lfr.governance.authority.judgement import VerifiedAuthority
 from edge_lfr.inference.packs import OpenPack
 from edge_lfr.pipeline.capture.camera import Camera
 from edge_lfr.pipeline.capture.source import CameraState, CameraStatus

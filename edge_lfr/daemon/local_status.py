@@ -3,9 +3,9 @@
 from dataclasses import asdict
 from typing import Any, Final
 
-from edge_lfr.daemon.arming import judge_arming
+from edge_lfr.daemon.arming.judgement import judge_arming
 from edge_lfr.daemon.health import Health
-from edge_lfr.governance.ledger_lines import read_time
+from edge_lfr.governance.ledger.lines import read_time
 from edge_lfr.pipeline.capture.source import CameraStatus
 from edge_lfr.pipeline.reporting.link import MqttLink
 from edge_lfr.pipeline.reporting.link_status import LinkState

@@ -14,14 +14,14 @@ from typing import Final
 import structlog
 
 from edge_lfr.config.appliance import ApplianceConfig
-from edge_lfr.daemon.armament import Armament, arm, arm_in_operation
-from edge_lfr.daemon.arming import require_trusted
-from edge_lfr.daemon.arming_facts import ArmingRefusal
+from edge_lfr.daemon.arming.armament import Armament, arm, arm_in_operation
+from edge_lfr.daemon.arming.facts import ArmingRefusal
+from edge_lfr.daemon.arming.held import end_hold, is_held, keep_hold
+from edge_lfr.daemon.arming.judgement import require_trusted
+from edge_lfr.daemon.arming.mandate import Mandate
 from edge_lfr.daemon.assembly import Nets, assemble
-from edge_lfr.daemon.chronicle import Chronicle
 from edge_lfr.daemon.health import Health
-from edge_lfr.daemon.held import end_hold, is_held, keep_hold
-from edge_lfr.daemon.mandate import Mandate
+from edge_lfr.daemon.noting.chronicle import Chronicle
 from edge_lfr.daemon.path_loop import PathLoop
 from edge_lfr.daemon.reporter import DaemonReporter
 from edge_lfr.errors import ArmingRefusedError
@@ -32,7 +32,7 @@ from edge_lfr.pipeline.path import Path
 from edge_lfr.pipeline.reporting.alert import AlertWriter, Basis
 from edge_lfr.pipeline.reporting.states import DeviceState
 from edge_lfr.pipeline.stage_times import StageTimes
-from edge_lfr.watchlist.store import SealedStore
+from edge_lfr.watchlist.sealed.store import SealedStore
 
 log = structlog.get_logger()
 

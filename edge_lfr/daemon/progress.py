@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from edge_lfr.config.capture import CameraConfig
-from edge_lfr.daemon.control_protocol import PATIENCE_OTHERWISE_S, PATIENCE_S, Verb
+from edge_lfr.daemon.control.protocol import PATIENCE_OTHERWISE_S, PATIENCE_S, Verb
 from edge_lfr.pipeline.capture.camera import START_ALLOWANCE_S
 
 MAX_STEP_S: Final = 1.0

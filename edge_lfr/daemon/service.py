@@ -17,35 +17,35 @@ import structlog
 from edge_lfr.biometrics.locking import TALLY
 from edge_lfr.clock import Clock, SystemClock
 from edge_lfr.config.appliance import ApplianceConfig
+from edge_lfr.daemon.arming.mandate import Mandate
+from edge_lfr.daemon.arming.oversight import Overseer
+from edge_lfr.daemon.arming.standing import Notice
 from edge_lfr.daemon.assembly import open_nets
-from edge_lfr.daemon.certifier import Certifier
-from edge_lfr.daemon.chronicle import Chronicle
-from edge_lfr.daemon.control import ControlServer
+from edge_lfr.daemon.control.local_socket import ControlServer
+from edge_lfr.daemon.control.requests import Requests
+from edge_lfr.daemon.ending.certifier import Certifier
+from edge_lfr.daemon.ending.housekeeping import catch_up
+from edge_lfr.daemon.ending.wiping import Wiping
 from edge_lfr.daemon.health import Health
 from edge_lfr.daemon.heartbeat import Heartbeat
-from edge_lfr.daemon.housekeeping import catch_up
 from edge_lfr.daemon.latency import LatencyLog
 from edge_lfr.daemon.lock import START_PATIENCE_S, hold_state
-from edge_lfr.daemon.mandate import Mandate
 from edge_lfr.daemon.metrics import CONTENT_TYPE, Metrics
 from edge_lfr.daemon.metrics_server import MetricsServer
 from edge_lfr.daemon.notify import Notifier
+from edge_lfr.daemon.noting.chronicle import Chronicle
+from edge_lfr.daemon.noting.recorder import DAEMON, open_recorder
 from edge_lfr.daemon.operation import Operation
-from edge_lfr.daemon.oversight import Overseer
 from edge_lfr.daemon.path_loop import PathLoop
 from edge_lfr.daemon.progress import CONTROL_LIMIT_S, LINK_LIMIT_S, PATH_LIMIT_S, Progress, camera_limit_s
-from edge_lfr.daemon.recorder import DAEMON, open_recorder
 from edge_lfr.daemon.reporter import DaemonReporter
-from edge_lfr.daemon.requests import Requests
-from edge_lfr.daemon.standing import Notice
 from edge_lfr.daemon.stop_signals import StopSignals
 from edge_lfr.daemon.summary import RunSummary, summarise
-from edge_lfr.daemon.wiping import Wiping
 from edge_lfr.errors import ArmingRefusedError, WatchlistMissingError
 from edge_lfr.governance.clock_note import TrustedTime
 from edge_lfr.governance.device_keys import DeviceKeys
 from edge_lfr.governance.keys import KeyEncryptingKey
-from edge_lfr.governance.ledger_lines import Actor
+from edge_lfr.governance.ledger.lines import Actor
 from edge_lfr.governance.trust import TrustStore
 from edge_lfr.governance.trust_folder import folder_digest
 from edge_lfr.inference.packs import open_configured
@@ -62,10 +62,10 @@ from edge_lfr.pipeline.reporting.topics import Identity, Topics
 from edge_lfr.pipeline.selftest import run_selftest
 from edge_lfr.pipeline.stage_times import StageTimes
 from edge_lfr.terms import Mode
-from edge_lfr.watchlist.ended_list import EndedList, seconds_since
-from edge_lfr.watchlist.pseudonyms import officer_of
-from edge_lfr.watchlist.store import SealedStore
-from edge_lfr.watchlist.wipe_certificate import WipeCause
+from edge_lfr.watchlist.records.pseudonyms import officer_of
+from edge_lfr.watchlist.sealed.store import SealedStore
+from edge_lfr.watchlist.wiping.certificate import WipeCause
+from edge_lfr.watchlist.wiping.ended_list import EndedList, seconds_since
 
 log = structlog.get_logger()
 

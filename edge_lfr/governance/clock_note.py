@@ -20,8 +20,8 @@ from pydantic import ValidationError
 from edge_lfr.clock import Clock, SystemClock
 from edge_lfr.durable_files import write_durably
 from edge_lfr.errors import EdgeLfrError, LedgerError
-from edge_lfr.governance.ledger_file import FILE_NAME as LEDGER_NAME
-from edge_lfr.governance.ledger_file import newest_time
+from edge_lfr.governance.ledger.file import FILE_NAME as LEDGER_NAME
+from edge_lfr.governance.ledger.file import newest_time
 from edge_lfr.governance.trusted_time import BUILT_ON, SECOND_NS, Doubt, TimeNote, TimeVerdict, TimeWatch
 
 FILE_NAME: Final = "clock.json"

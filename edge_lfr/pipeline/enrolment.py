@@ -23,12 +23,12 @@ from edge_lfr.inference.packs import OpenPack
 from edge_lfr.pipeline.enrolment_lane import EnrolmentLane
 from edge_lfr.pipeline.enrolment_load import EnrolmentLoad, Progress
 from edge_lfr.watchlist.bundle.composition import compose
-from edge_lfr.watchlist.enrolment_source import EnrolmentSource
-from edge_lfr.watchlist.expected_alerts import DAY_HOURS, expected_false_alerts
-from edge_lfr.watchlist.lookalikes import far_rows, near_pairs
-from edge_lfr.watchlist.origin import Origin
-from edge_lfr.watchlist.report import EnrolmentReport, Lookalikes, PicturesDiffer, RowOutcome
-from edge_lfr.watchlist.store import SealedStore
+from edge_lfr.watchlist.enrolling.expected_alerts import DAY_HOURS, expected_false_alerts
+from edge_lfr.watchlist.enrolling.lookalikes import far_rows, near_pairs
+from edge_lfr.watchlist.enrolling.report import EnrolmentReport, Lookalikes, PicturesDiffer, RowOutcome
+from edge_lfr.watchlist.enrolling.sources import EnrolmentSource
+from edge_lfr.watchlist.sealed.origin import Origin
+from edge_lfr.watchlist.sealed.store import SealedStore
 
 MAX_LANES: Final = 8
 """Each has a child of some 90 MB and buffers of its own, and one user's pipes have a limit together. Chosen."""

@@ -23,12 +23,12 @@ from edge_lfr.pipeline.faces.alignment import Aligner
 from edge_lfr.pipeline.faces.detection import FaceDetector
 from edge_lfr.pipeline.faces.quality import assess_geometry, assess_sample
 from edge_lfr.pipeline.identification.embedding import Embedder
-from edge_lfr.watchlist.decoding import PictureDecoder
-from edge_lfr.watchlist.enrolment_source import SourceRow
-from edge_lfr.watchlist.pictures import PictureRefusedError
-from edge_lfr.watchlist.report import RowOutcome, RowResult
-from edge_lfr.watchlist.source import MAX_PICTURES_PER_REFERENCE
-from edge_lfr.watchlist.thumbnails import thumbnail
+from edge_lfr.watchlist.enrolling.decoding import PictureDecoder
+from edge_lfr.watchlist.enrolling.folder import MAX_PICTURES_PER_REFERENCE
+from edge_lfr.watchlist.enrolling.pictures import PictureRefusedError
+from edge_lfr.watchlist.enrolling.report import RowOutcome, RowResult
+from edge_lfr.watchlist.enrolling.sources import SourceRow
+from edge_lfr.watchlist.enrolling.thumbnails import thumbnail
 
 CANVAS_PX: Final = 640
 """

@@ -23,10 +23,10 @@ from edge_lfr.biometrics.locking import locked_zeros
 from edge_lfr.config.faces import QualityConfig
 from edge_lfr.pipeline.enrolment_lane import EnrolmentLane, TakenReference
 from edge_lfr.watchlist.bundle.composition import DatedPictures
-from edge_lfr.watchlist.decoding import PictureDecoder
-from edge_lfr.watchlist.enrolment_source import EnrolmentSource, SourceReference
-from edge_lfr.watchlist.new_list import NewList
-from edge_lfr.watchlist.report import EntryResult, RowOutcome, RowResult
+from edge_lfr.watchlist.enrolling.decoding import PictureDecoder
+from edge_lfr.watchlist.enrolling.report import EntryResult, RowOutcome, RowResult
+from edge_lfr.watchlist.enrolling.sources import EnrolmentSource, SourceReference
+from edge_lfr.watchlist.sealed.new_list import NewList
 
 AHEAD: Final = 8
 """References a lane may be ahead of the sealing: a huge picture does not stop the other lane, and what waits is some

@@ -7,16 +7,14 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
 from itertools import takewhile
 from pathlib import Path
 
 import pytest
-import structlog
 
 from edge_lfr.cli.main import run_command
 from edge_lfr.config.load import load_config
-from edge_lfr.watchlist.source import read_source
+from edge_lfr.watchlist.enrolling.folder import read_source
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = (
@@ -53,20 +51,11 @@ def help_of(command: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.fixture
-def logging_left_alone() -> Iterator[None]:
-    """A command configures the process's logging for itself; the tests after it want theirs."""
-    before = structlog.get_config()
-    yield
-    structlog.configure(**before)
-
-
 COMMANDS = sorted({command for page in PAGES for command in commands_in(page)})
 UNDERSTOOD = {"--help"}
 
 
 @pytest.mark.parametrize("command", [command for command in COMMANDS if command.startswith("edge-lfr ")])
-@pytest.mark.usefixtures("logging_left_alone")
 def test_a_command_on_a_page_exists(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     """A newcomer may type what the pages show: noun and verb exist and know the options."""
     verbs = list(takewhile(re.compile(r"[a-z][a-z-]*").fullmatch, shlex.split(command)[1:]))
@@ -117,7 +106,6 @@ def test_the_watchlist_of_the_readme_is_one(tmp_path: Path) -> None:
     assert len(rows) == len(read_source(tmp_path).rows)
 
 
-@pytest.mark.usefixtures("logging_left_alone")
 def test_the_path_of_the_readme_is_the_path(capsys: pytest.CaptureFixture[str]) -> None:
     """What the page shows is what the program prints."""
     assert os.EX_OK == run_command(["pipeline", "show"])

@@ -39,8 +39,8 @@ FORBIDDEN_CALLS = {
     "tobytes": (
         "edge_lfr/evaluation/",  # made clips and portraits of test subjects, never a live picture
         "edge_lfr/inference/",  # digests of files and tensors of model files
-        "edge_lfr/watchlist/store.py",  # templates on their way into the seal
-        "edge_lfr/watchlist/fragments.py",  # a table of mixed words and keyed digests
+        "edge_lfr/watchlist/sealed/store.py",  # templates on their way into the seal
+        "edge_lfr/watchlist/wiping/fragments.py",  # a table of mixed words and keyed digests
         "edge_lfr/pipeline/reporting/",  # the two pictures of an alert, after the decision
     ),
 }
@@ -135,12 +135,12 @@ def test_errors_are_swallowed_whole_in_few_places() -> None:
         "edge_lfr/cli/main.py",  # a defect is one line for the person
         "edge_lfr/daemon/path_loop.py",  # one bad frame must not end the deployment
         "edge_lfr/daemon/operation.py",  # a camera that does not stop must not keep a wipe
-        "edge_lfr/daemon/control.py",  # nor may one request
-        "edge_lfr/daemon/oversight.py",  # a duty that fails must not keep another from being done
+        "edge_lfr/daemon/control/local_socket.py",  # nor may one request
+        "edge_lfr/daemon/arming/oversight.py",  # a duty that fails must not keep another from being done
         "edge_lfr/daemon/metrics_server.py",  # nor one scrape
         "edge_lfr/console/control_room.py",  # whatever ends the watch, its owner is told
         "edge_lfr/pipeline/capture/camera.py",  # nor may one bad turn blind a camera
-        "edge_lfr/watchlist/gallery.py",  # a trial that failed is reported, and exact search goes on
+        "edge_lfr/watchlist/gallery/gallery.py",  # a trial that failed is reported, and exact search goes on
         "edge_lfr/inference/session.py",  # the runtime raises untyped errors; they become ours
         "edge_lfr/inference/inspection.py",  # the parser of foreign models likewise
         "edge_lfr/evaluation/fuzzing/campaign.py",  # to see what escapes is what it is for

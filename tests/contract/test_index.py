@@ -6,9 +6,9 @@ from numpy.typing import NDArray
 
 from edge_lfr.config.identification import GalleryConfig, IndexChoice
 from edge_lfr.evaluation.made_templates import make_templates
-from edge_lfr.watchlist.exact_index import ExactIndex, Index
-from edge_lfr.watchlist.hnsw_index import HnswIndex
-from edge_lfr.watchlist.templates import TemplateMatrix
+from edge_lfr.watchlist.gallery.exact_index import ExactIndex, Index
+from edge_lfr.watchlist.gallery.hnsw_index import HnswIndex
+from edge_lfr.watchlist.gallery.templates import TemplateMatrix
 from simulators.mates import make_mates
 
 

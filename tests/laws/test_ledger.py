@@ -10,9 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from edge_lfr.governance.ledger import Ledger
-from edge_lfr.governance.ledger_events import LedgerEvent
-from edge_lfr.governance.ledger_lines import digest_of
+from edge_lfr.governance.ledger.events import LedgerEvent
+from edge_lfr.governance.ledger.ledger import Ledger
+from edge_lfr.governance.ledger.lines import digest_of
 from simulators.clock import StoppedClock
 from simulators.ledgers import SAMPLES, append, codes, new_ledger, verified
 

@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from edge_lfr.errors import WatchlistSealError
-from edge_lfr.watchlist.sealed_list import StoredWatchlist
-from edge_lfr.watchlist.store import SealedStore
+from edge_lfr.watchlist.sealed.sealed_list import StoredWatchlist
+from edge_lfr.watchlist.sealed.store import SealedStore
 from simulators.watchlists import entry, load, new_store, picture, templates
 
 NUMBERS = range(3)

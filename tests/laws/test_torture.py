@@ -23,13 +23,13 @@ from edge_lfr.evaluation.torture.lists import MadeList, keys_in, load, store_in
 from edge_lfr.evaluation.torture.moments import draw_moment
 from edge_lfr.evaluation.torture.rounds import PLAN, Tally
 from edge_lfr.evaluation.torture.victim import Victim
-from edge_lfr.governance.ledger_events import LedgerEvent
-from edge_lfr.governance.ledger_file import FILE_NAME
-from edge_lfr.governance.ledger_lines import Actor, Part
+from edge_lfr.governance.ledger.events import LedgerEvent
+from edge_lfr.governance.ledger.file import FILE_NAME
+from edge_lfr.governance.ledger.lines import Actor, Part
 from edge_lfr.pipeline.reporting.outbox import FILE_NAME as OUTBOX_NAME
 from edge_lfr.pipeline.reporting.rows import RowKind
-from edge_lfr.watchlist.new_list import DATABASE_NAME
-from edge_lfr.watchlist.store import LISTS
+from edge_lfr.watchlist.sealed.new_list import DATABASE_NAME
+from edge_lfr.watchlist.sealed.store import LISTS
 from simulators.appliance import eventually
 
 ROOT = Path(__file__).resolve().parents[2]

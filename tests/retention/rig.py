@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from edge_lfr.config.identification import IndexChoice
-from edge_lfr.daemon.control import ControlClient, Verb
+from edge_lfr.daemon.control.local_socket import ControlClient, Verb
 from edge_lfr.errors import DaemonAbsentError
 from edge_lfr.evaluation.bench.ground import BenchError
 from retention.needles import MIN_BYTES, Kind, NeedleTable, in_text

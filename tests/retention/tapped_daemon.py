@@ -41,8 +41,8 @@ from edge_lfr.pipeline.faces.looks import LookPlanner
 from edge_lfr.pipeline.faces.tracking import Tracker
 from edge_lfr.pipeline.identification.decision import Decider
 from edge_lfr.pipeline.identification.embedding import Embedder
-from edge_lfr.watchlist.gallery import Gallery
-from edge_lfr.watchlist.templates import TemplateMatrix
+from edge_lfr.watchlist.gallery.gallery import Gallery
+from edge_lfr.watchlist.gallery.templates import TemplateMatrix
 from retention.processes import family
 from retention.tapping import CALM, CONTROL, GO_ON, LOOK, Event, Teller, descriptor_from_environment, stage_of
 

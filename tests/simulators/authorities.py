@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from edge_lfr.governance.authority_content import Authority
+from edge_lfr.governance.authority.content import Authority
+from edge_lfr.governance.authority.revocation import Revocation
 from edge_lfr.governance.documents import Envelope, Kind, canonical, sign_document
-from edge_lfr.governance.revocation import Revocation
 from edge_lfr.governance.trust import Role, SigningKey, TrustedKey, TrustStore, create_key
 from simulators.clock import StoppedClock
 

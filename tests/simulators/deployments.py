@@ -5,19 +5,19 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from edge_lfr.daemon.arming_facts import ArmingFacts
+from edge_lfr.daemon.arming.facts import ArmingFacts
 from edge_lfr.errors import EdgeLfrError
-from edge_lfr.governance.authority import VerifiedAuthority
-from edge_lfr.governance.installed_authority import FILE_NAME, load_installed
+from edge_lfr.governance.authority.installed import FILE_NAME, load_installed
+from edge_lfr.governance.authority.judgement import VerifiedAuthority
 from edge_lfr.governance.trust import Role
 from edge_lfr.governance.trusted_time import Doubt, TimeVerdict
 from edge_lfr.inference.calibrated_conditions import Conditions
 from edge_lfr.inference.catalogue import CalibrationRow, PackEntry
 from edge_lfr.terms import Category, Mode
-from edge_lfr.watchlist.new_list import NewList
-from edge_lfr.watchlist.origin import Origin
-from edge_lfr.watchlist.sealed_list import StoredWatchlist
-from edge_lfr.watchlist.store import SealedStore
+from edge_lfr.watchlist.sealed.new_list import NewList
+from edge_lfr.watchlist.sealed.origin import Origin
+from edge_lfr.watchlist.sealed.sealed_list import StoredWatchlist
+from edge_lfr.watchlist.sealed.store import SealedStore
 from simulators.authorities import DEVICE, Force
 from simulators.nets import embedder_like, entry_of, yunet_like
 from simulators.watchlists import made_entry, new_store, picture, templates

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from edge_lfr.governance.ledger_head import LedgerHead
+from edge_lfr.governance.ledger.head import LedgerHead
 from edge_lfr.governance.trust import SigningKey
 from edge_lfr.pipeline.reporting.states import LedgerHeadMessage
 from edge_lfr.terms import Mode

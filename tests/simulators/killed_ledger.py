@@ -15,9 +15,9 @@ import time
 from pathlib import Path
 
 from edge_lfr.clock import SystemClock
-from edge_lfr.governance.ledger_events import Fact, LedgerEvent
-from edge_lfr.governance.ledger_file import FILE_NAME
-from edge_lfr.governance.ledger_lines import read_line
+from edge_lfr.governance.ledger.events import Fact, LedgerEvent
+from edge_lfr.governance.ledger.file import FILE_NAME
+from edge_lfr.governance.ledger.lines import read_line
 from simulators.ledgers import ALERT, DAEMON, codes, new_ledger, verified
 
 WRITERS = 2

@@ -19,8 +19,8 @@ from pathlib import Path
 from edge_lfr.errors import WatchlistMissingError, WatchlistWipedError
 from edge_lfr.governance.age_files import AgeIdentity
 from edge_lfr.governance.trust import SigningKey
-from edge_lfr.watchlist.pseudonyms import FOLDER, ProtectionOfficer, kept_manifests
-from edge_lfr.watchlist.store import SealedStore
+from edge_lfr.watchlist.records.pseudonyms import FOLDER, ProtectionOfficer, kept_manifests
+from edge_lfr.watchlist.sealed.store import SealedStore
 from simulators.watchlists import DIMENSION, PACK_DIGEST, entry, load, new_store, picture, templates
 
 OLD, NEW = range(4), range(10, 16)

@@ -5,13 +5,13 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from edge_lfr.clock import Clock
-from edge_lfr.governance.ledger import Ledger
-from edge_lfr.governance.ledger_events import Fact, LedgerEvent
-from edge_lfr.governance.ledger_file import FILE_NAME, split
-from edge_lfr.governance.ledger_lines import Actor, Part
-from edge_lfr.governance.ledger_published import read_published
-from edge_lfr.governance.ledger_report import LedgerReport
-from edge_lfr.governance.ledger_verify import verify_ledger
+from edge_lfr.governance.ledger.events import Fact, LedgerEvent
+from edge_lfr.governance.ledger.file import FILE_NAME, split
+from edge_lfr.governance.ledger.ledger import Ledger
+from edge_lfr.governance.ledger.lines import Actor, Part
+from edge_lfr.governance.ledger.published import read_published
+from edge_lfr.governance.ledger.report import LedgerReport
+from edge_lfr.governance.ledger.verify import verify_ledger
 from edge_lfr.governance.trust import SigningKey
 from simulators.clock import StoppedClock
 

@@ -14,8 +14,8 @@ from edge_lfr.watchlist.bundle.manifest import (
     ManifestPicture,
     picture_name,
 )
+from edge_lfr.watchlist.enrolling.pictures import PictureType
 from edge_lfr.watchlist.entries import WatchlistEntry
-from edge_lfr.watchlist.pictures import PictureType
 from simulators.watchlists import TAKEN_ON, made_entry
 
 

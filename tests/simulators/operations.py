@@ -13,21 +13,21 @@ from edge_lfr.biometrics.samples import AlignedFace
 from edge_lfr.config.faces import DetectionConfig
 from edge_lfr.config.load import load_config
 from edge_lfr.config.models import Provider
+from edge_lfr.daemon.arming.mandate import Mandate
+from edge_lfr.daemon.arming.oversight import Overseer
 from edge_lfr.daemon.assembly import Nets
-from edge_lfr.daemon.certifier import Certifier
-from edge_lfr.daemon.chronicle import Chronicle
-from edge_lfr.daemon.control_protocol import Request, Verb
-from edge_lfr.daemon.mandate import Mandate
+from edge_lfr.daemon.control.protocol import Request, Verb
+from edge_lfr.daemon.control.requests import Requests
+from edge_lfr.daemon.ending.certifier import Certifier
+from edge_lfr.daemon.ending.wiping import Wiping
+from edge_lfr.daemon.noting.chronicle import Chronicle
 from edge_lfr.daemon.operation import Operation
-from edge_lfr.daemon.oversight import Overseer
 from edge_lfr.daemon.path_loop import PathLoop
 from edge_lfr.daemon.reporter import DaemonReporter
-from edge_lfr.daemon.requests import Requests
-from edge_lfr.daemon.wiping import Wiping
 from edge_lfr.errors import InferenceError
 from edge_lfr.governance.clock_note import TrustedTime
 from edge_lfr.governance.keys import KeyEncryptingKey
-from edge_lfr.governance.ledger_lines import Actor
+from edge_lfr.governance.ledger.lines import Actor
 from edge_lfr.governance.trust import SigningKey, TrustStore
 from edge_lfr.governance.trust_folder import folder_digest
 from edge_lfr.inference.catalogue import CalibrationRow
@@ -38,7 +38,7 @@ from edge_lfr.pipeline.faces.detection import FaceDetector
 from edge_lfr.pipeline.identification.embedding import Embedder
 from edge_lfr.pipeline.reporting.alert import AlertWriter
 from edge_lfr.terms import Mode
-from edge_lfr.watchlist.wipe_certificate import WipeCause
+from edge_lfr.watchlist.wiping.certificate import WipeCause
 from simulators.appliance import IDENTITY, LIVE_IDENTITY
 from simulators.camera import SimulatedCamera
 from simulators.clock import StoppedClock

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edge_lfr.daemon.oversight import Overseer
+from edge_lfr.daemon.arming.oversight import Overseer
 from edge_lfr.governance.age_files import AgeIdentity
-from edge_lfr.governance.ledger_events import Fact, LedgerEvent, check_facts
-from edge_lfr.governance.ledger_lines import Actor
+from edge_lfr.governance.ledger.events import Fact, LedgerEvent, check_facts
+from edge_lfr.governance.ledger.lines import Actor
 from edge_lfr.governance.trust import TrustStore
 from edge_lfr.pipeline.capture.source import CameraState
-from edge_lfr.watchlist.wipe_certificate import WipeCause
+from edge_lfr.watchlist.wiping.certificate import WipeCause
 from simulators.deployments import MEASURED, Deployment
 from simulators.operations import CONFIG, Box
 

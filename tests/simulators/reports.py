@@ -4,8 +4,8 @@ from datetime import UTC, date, datetime
 
 from edge_lfr.inference.catalogue import CalibrationRow
 from edge_lfr.watchlist.bundle.composition import DatedPictures, compose
-from edge_lfr.watchlist.expected_alerts import expected_false_alerts
-from edge_lfr.watchlist.report import EnrolmentReport, EntryResult, Lookalikes, RowOutcome, RowResult
+from edge_lfr.watchlist.enrolling.expected_alerts import expected_false_alerts
+from edge_lfr.watchlist.enrolling.report import EnrolmentReport, EntryResult, Lookalikes, RowOutcome, RowResult
 from simulators.watchlists import entry
 
 CALIBRATION = CalibrationRow(

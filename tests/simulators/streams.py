@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
-from edge_lfr.watchlist.enrolment_source import SourceReference
+from edge_lfr.watchlist.enrolling.folder import SourceRow, WatchlistSource
+from edge_lfr.watchlist.enrolling.pictures import EncodedPicture, check_picture
+from edge_lfr.watchlist.enrolling.sources import SourceReference
 from edge_lfr.watchlist.entries import WatchlistEntry
-from edge_lfr.watchlist.pictures import EncodedPicture, check_picture
-from edge_lfr.watchlist.source import SourceRow, WatchlistSource
 
 
 class Held(bytes):

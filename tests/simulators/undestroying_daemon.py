@@ -5,10 +5,10 @@ The list stays in memory and on the disk, and the process does not give its plac
 """
 
 from edge_lfr.cli import main as command
-from edge_lfr.daemon.armament import Armament
-from edge_lfr.daemon.wiping import Wiping
-from edge_lfr.watchlist.ending import Wiped
-from edge_lfr.watchlist.store import SealedStore
+from edge_lfr.daemon.arming.armament import Armament
+from edge_lfr.daemon.ending.wiping import Wiping
+from edge_lfr.watchlist.sealed.ending import Wiped
+from edge_lfr.watchlist.sealed.store import SealedStore
 
 KEPT: list[Armament] = []
 

@@ -10,9 +10,9 @@ from edge_lfr.config.capture import CameraConfig
 from edge_lfr.config.reporting import ReportingConfig
 from edge_lfr.daemon.health import Health
 from edge_lfr.daemon.latency import LatencyLog
+from edge_lfr.daemon.noting.recorder import Recorder
 from edge_lfr.daemon.path_loop import PathLoop
 from edge_lfr.daemon.progress import Progress
-from edge_lfr.daemon.recorder import Recorder
 from edge_lfr.governance.keys import KeyEncryptingKey
 from edge_lfr.inference.packs import OpenPack
 from edge_lfr.pipeline.capture.camera import Camera

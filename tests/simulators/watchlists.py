@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from edge_lfr.governance.keys import KeyEncryptingKey
 from edge_lfr.terms import Category, Mode, ResponseCode
+from edge_lfr.watchlist.enrolling.columns import Column, csv_fields
 from edge_lfr.watchlist.entries import WatchlistEntry
-from edge_lfr.watchlist.pseudonyms import ProtectionOfficer
-from edge_lfr.watchlist.source_columns import Column, csv_fields
-from edge_lfr.watchlist.store import SealedStore
+from edge_lfr.watchlist.records.pseudonyms import ProtectionOfficer
+from edge_lfr.watchlist.sealed.store import SealedStore
 
 DIMENSION = 16
 PACK_DIGEST = "0" * 64

@@ -6,7 +6,7 @@ import stat
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -57,17 +57,14 @@ def live_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 @pytest.fixture
-def unwritable_log() -> Iterator[None]:
+def unwritable_log() -> None:
     """Every line of the log fails as on a full disk."""
 
     def fail(*_: object) -> str:
         message = "no space left"
         raise OSError(message)
 
-    before = structlog.get_config()
     structlog.configure(processors=[fail])
-    yield
-    structlog.configure(**before)
 
 
 class Watched(Onlooker):

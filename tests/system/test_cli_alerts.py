@@ -11,7 +11,7 @@ import pytest
 
 from edge_lfr.clock import SystemClock
 from edge_lfr.config.load import load_config
-from edge_lfr.daemon.control import ControlServer
+from edge_lfr.daemon.control.local_socket import ControlServer
 from edge_lfr.daemon.lock import hold_state
 from edge_lfr.governance.keys import KeyEncryptingKey
 from edge_lfr.governance.trusted_time import TimeNote

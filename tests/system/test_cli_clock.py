@@ -9,7 +9,7 @@ import pytest
 from edge_lfr.daemon.lock import hold_state
 from edge_lfr.governance.clock_note import FILE_NAME, read_note
 from edge_lfr.governance.trusted_time import BUILT_ON, Doubt, TimeNote
-from edge_lfr.watchlist.store import SealedStore
+from edge_lfr.watchlist.sealed.store import SealedStore
 from simulators.clock import StoppedClock
 from simulators.command import Command
 from simulators.watchlists import DIMENSION, PACK_DIGEST, entry, new_store, picture, templates

@@ -12,7 +12,7 @@ from edge_lfr.config.load import load_config
 from edge_lfr.governance.keys import KeyEncryptingKey
 from edge_lfr.pipeline.reporting.outbox import FILE_NAME, Outbox
 from edge_lfr.pipeline.reporting.rows import RowKind
-from edge_lfr.watchlist.pseudonyms import officer_of
+from edge_lfr.watchlist.records.pseudonyms import officer_of
 from simulators.command import CONFIG, Command
 from simulators.watchlists import entry, load, new_store
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_lfr.daemon.control import ControlServer, Request
+from edge_lfr.daemon.control.local_socket import ControlServer, Request
 from edge_lfr.errors import WatchlistReferenceError
 from simulators.command import Command
 

@@ -3,12 +3,10 @@
 import os
 import pty
 import subprocess
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
-import structlog
 
 from edge_lfr.cli.main import run_command
 from edge_lfr.governance.trust import Role, TrustStore, create_key, shown_fingerprint
@@ -19,14 +17,6 @@ from simulators.command import ENTRY_POINT, Command
 @pytest.fixture
 def edge_lfr(tmp_path: Path) -> Command:
     return Command(tmp_path)
-
-
-@pytest.fixture
-def logging_left_alone() -> Iterator[None]:
-    """A command configures the process's logging for itself; the tests after it want theirs."""
-    before = structlog.get_config()
-    yield
-    structlog.configure(**before)
 
 
 def key_file(folder: Path, role: Role, name: str) -> tuple[Path, str]:
@@ -103,7 +93,6 @@ def test_a_broken_file_hinders_no_emergency(edge_lfr: Command) -> None:
 
 
 @pytest.mark.root
-@pytest.mark.usefixtures("logging_left_alone")
 @pytest.mark.parametrize(("mode", "status"), [("training", os.EX_OK), ("operational", os.EX_CONFIG)])
 def test_in_operation_only_roots_files_are_shown_as_trusted(
     edge_lfr: Command,

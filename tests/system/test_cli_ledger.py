@@ -10,9 +10,9 @@ import pytest
 
 from edge_lfr.clock import SystemClock
 from edge_lfr.governance.device_keys import DeviceKeys
-from edge_lfr.governance.ledger import Ledger
-from edge_lfr.governance.ledger_events import LedgerEvent
-from edge_lfr.governance.ledger_file import FILE_NAME
+from edge_lfr.governance.ledger.events import LedgerEvent
+from edge_lfr.governance.ledger.file import FILE_NAME
+from edge_lfr.governance.ledger.ledger import Ledger
 from edge_lfr.governance.trust import shown_fingerprint
 from simulators.command import Command
 from simulators.ledgers import DEVICE, append, signing_key
@@ -22,9 +22,9 @@ import sys
 from pathlib import Path
 from edge_lfr.clock import SystemClock
 from edge_lfr.governance.device_keys import DeviceKeys
-from edge_lfr.governance.ledger import Ledger
-from edge_lfr.governance.ledger_events import LedgerEvent
-from edge_lfr.governance.ledger_lines import Actor, Part
+from edge_lfr.governance.ledger.ledger import Ledger
+from edge_lfr.governance.ledger.events import LedgerEvent
+from edge_lfr.governance.ledger.lines import Actor, Part
 
 state, device = Path(sys.argv[1]), sys.argv[2]
 signing = DeviceKeys.load(state / "device").signing

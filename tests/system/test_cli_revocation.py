@@ -9,9 +9,9 @@ import pytest
 from edge_lfr.governance.device_keys import DeviceKeys
 from edge_lfr.governance.documents import Kind, read_document
 from edge_lfr.terms import Mode
-from edge_lfr.watchlist.origin import Origin
-from edge_lfr.watchlist.store import SealedStore
-from edge_lfr.watchlist.wipe_certificate import WipeCause, WipeCertificate
+from edge_lfr.watchlist.sealed.origin import Origin
+from edge_lfr.watchlist.sealed.store import SealedStore
+from edge_lfr.watchlist.wiping.certificate import WipeCause, WipeCertificate
 from simulators.command import Command
 from simulators.watchlists import DIMENSION, PACK_DIGEST, entry, new_store, picture, templates
 

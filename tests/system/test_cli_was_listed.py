@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from edge_lfr.config.load import load_config
-from edge_lfr.watchlist.pseudonyms import officer_of
+from edge_lfr.watchlist.records.pseudonyms import officer_of
 from simulators.command import CONFIG, Command, Finished
 from simulators.watchlists import entry, load, new_store
 

@@ -16,8 +16,8 @@ from edge_lfr.governance.device_keys import DeviceKeys
 from edge_lfr.governance.documents import Kind, read_document
 from edge_lfr.governance.trust import shown_fingerprint
 from edge_lfr.terms import ResponseCode
-from edge_lfr.watchlist.receipt import LoadReceipt
-from edge_lfr.watchlist.wipe_certificate import WipeCause, WipeCertificate
+from edge_lfr.watchlist.records.receipt import LoadReceipt
+from edge_lfr.watchlist.wiping.certificate import WipeCause, WipeCertificate
 from simulators.appliance import eventually
 from simulators.command import Command, Finished
 from simulators.issuer import bundle_of, trainer_of

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from edge_lfr.config.load import load_config
-from edge_lfr.daemon.housekeeping import keep_house
+from edge_lfr.daemon.ending.housekeeping import keep_house
 from edge_lfr.daemon.lock import hold_state
-from edge_lfr.daemon.recorder import open_recorder
+from edge_lfr.daemon.noting.recorder import open_recorder
 from edge_lfr.governance.device_keys import DeviceKeys
 from edge_lfr.governance.documents import Kind, read_document
-from edge_lfr.watchlist.store import SealedStore
-from edge_lfr.watchlist.wipe_certificate import WipeCertificate
+from edge_lfr.watchlist.sealed.store import SealedStore
+from edge_lfr.watchlist.wiping.certificate import WipeCertificate
 from simulators.appliance import eventually
 from simulators.clock import StoppedClock
 from simulators.command import Command

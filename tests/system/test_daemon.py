@@ -17,7 +17,7 @@ from edge_lfr.pipeline.path import TIMED_STAGES
 from edge_lfr.pipeline.reporting.messages import parse
 from edge_lfr.pipeline.reporting.states import HealthMessage
 from edge_lfr.pipeline.stage_times import ALL_STAGES
-from edge_lfr.watchlist.wipe_certificate import WipeCertificate
+from edge_lfr.watchlist.wiping.certificate import WipeCertificate
 from simulators import undestroying_daemon
 from simulators.appliance import TOPICS, eventually
 from simulators.broker import Broker

@@ -12,7 +12,13 @@ import pytest
 from edge_lfr.clock import SystemClock
 from edge_lfr.console.events import AlertSeen, MessageInvalid, StateSeen
 from edge_lfr.console.terminal import watch
-from edge_lfr.governance.revocation import Revocation, RevocationReason, Revocations, sign_revocation, take_revocation
+from edge_lfr.governance.authority.revocation import (
+    Revocation,
+    RevocationReason,
+    Revocations,
+    sign_revocation,
+    take_revocation,
+)
 from edge_lfr.governance.trust import Role, SigningKey, TrustStore, create_key
 from edge_lfr.pipeline.reporting.messages import UpMessage, parse
 from edge_lfr.pipeline.reporting.mqtt import Connection, Event, Received

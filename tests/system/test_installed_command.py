@@ -13,7 +13,7 @@ import pytest
 import typer
 
 from edge_lfr.cli.main import NOUNS
-from edge_lfr.daemon.caller import VARIABLE
+from edge_lfr.daemon.control.caller import VARIABLE
 
 ROOT = Path(__file__).resolve().parents[2]
 

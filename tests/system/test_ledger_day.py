@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from edge_lfr.governance.ledger_file import FILE_NAME
+from edge_lfr.governance.ledger.file import FILE_NAME
 from simulators.appliance import eventually
 from simulators.broker import Broker
 from simulators.desk import Desk

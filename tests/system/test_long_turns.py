@@ -9,8 +9,8 @@ import numpy as np
 import structlog
 
 from edge_lfr.config.identification import GalleryConfig
-from edge_lfr.daemon.armament import arm
-from edge_lfr.daemon.control_protocol import Verb
+from edge_lfr.daemon.arming.armament import arm
+from edge_lfr.daemon.control.protocol import Verb
 from edge_lfr.daemon.progress import PATH_LIMIT_S, request_limit_s
 from edge_lfr.inference.calibrated_conditions import Conditions
 from edge_lfr.inference.catalogue import CalibrationRow

@@ -13,7 +13,7 @@ from edge_lfr.terms import Mode
 from edge_lfr.watchlist.bundle.building import plan_bundle
 from edge_lfr.watchlist.bundle.manifest import SCHEMA, BundleHead
 from edge_lfr.watchlist.bundle.writing import SUFFIX, write_bundle
-from edge_lfr.watchlist.source import read_source
+from edge_lfr.watchlist.enrolling.folder import read_source
 from simulators.appliance import LIVE_TOPICS, eventually
 from simulators.authorities import Force
 from simulators.broker import Broker

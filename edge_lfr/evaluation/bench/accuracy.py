@@ -28,9 +28,9 @@ from edge_lfr.evaluation.walkby.people import write_watchlist
 from edge_lfr.governance.keys import KeyEncryptingKey
 from edge_lfr.inference.packs import OpenPack
 from edge_lfr.pipeline.enrolment import EnrolmentStages, enrol
-from edge_lfr.watchlist.report import EnrolmentReport
-from edge_lfr.watchlist.source import read_source
-from edge_lfr.watchlist.store import SealedStore
+from edge_lfr.watchlist.enrolling.folder import read_source
+from edge_lfr.watchlist.enrolling.report import EnrolmentReport
+from edge_lfr.watchlist.sealed.store import SealedStore
 
 SEED: Final = 20_240
 """Who is listed, who walks when and how: all chance comes from here."""

@@ -17,7 +17,7 @@ from edge_lfr.biometrics.geometry import BoxXYXY
 from edge_lfr.biometrics.outcomes import Alert, Candidate, Decision, DecisionReason, Discard, TrackEnd
 from edge_lfr.biometrics.samples import Face, Frame, Track
 from edge_lfr.config.appliance import ApplianceConfig
-from edge_lfr.daemon.armament import Armament, arm
+from edge_lfr.daemon.arming.armament import Armament, arm
 from edge_lfr.daemon.assembly import open_nets, stages_of
 from edge_lfr.evaluation.bench.ground import BenchError
 from edge_lfr.evaluation.bench.playing import played
@@ -32,7 +32,7 @@ from edge_lfr.pipeline.reporting.alert import AlertWriter, Basis
 from edge_lfr.pipeline.reporting.discard import Counters
 from edge_lfr.pipeline.reporting.outbox import FILE_NAME, Outbox
 from edge_lfr.pipeline.reporting.topics import Identity
-from edge_lfr.watchlist.store import SealedStore
+from edge_lfr.watchlist.sealed.store import SealedStore
 
 BEGIN: Final = datetime(2026, 1, 1, tzinfo=UTC)
 """When the first clip begins; any moment would do."""

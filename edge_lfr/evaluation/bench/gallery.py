@@ -16,9 +16,9 @@ from edge_lfr.evaluation.bench.ground import PACK
 from edge_lfr.evaluation.bench.report import Report, Row, Witness
 from edge_lfr.evaluation.made_templates import make_templates
 from edge_lfr.inference.catalogue import load_catalogue
-from edge_lfr.watchlist.gallery import MIN_RECALL, Gallery
-from edge_lfr.watchlist.recall import perturbed
-from edge_lfr.watchlist.templates import TemplateMatrix
+from edge_lfr.watchlist.gallery.gallery import MIN_RECALL, Gallery
+from edge_lfr.watchlist.gallery.recall import perturbed
+from edge_lfr.watchlist.gallery.templates import TemplateMatrix
 
 DIMENSION: Final = 256
 """Of the packs' vectors; one of 512 takes twice as long."""

@@ -20,15 +20,15 @@ from numpy.typing import NDArray
 from edge_lfr.biometrics.locking import TALLY
 from edge_lfr.clock import SystemClock
 from edge_lfr.config.identification import GalleryConfig, IndexChoice
-from edge_lfr.daemon.armament import Armament, take_into_use
+from edge_lfr.daemon.arming.armament import Armament, take_into_use
 from edge_lfr.evaluation.bench.report import Witness
 from edge_lfr.evaluation.made_entries import made_entry
 from edge_lfr.evaluation.made_templates import make_templates
 from edge_lfr.governance.keys import KeyEncryptingKey
 from edge_lfr.inference.calibrated_conditions import Conditions
 from edge_lfr.inference.catalogue import PackEntry
-from edge_lfr.watchlist.gallery import Gallery
-from edge_lfr.watchlist.store import SealedStore
+from edge_lfr.watchlist.gallery.gallery import Gallery
+from edge_lfr.watchlist.sealed.store import SealedStore
 
 STARTS: Final = 3
 """The median of so many is told: the first one also waits for the disk cache and the allocator of this process."""

@@ -23,7 +23,7 @@ from edge_lfr.inference.catalogue import load_catalogue
 from edge_lfr.inference.installed import with_recorded_golden
 from edge_lfr.pipeline.path import FLUSH, TIMED_STAGES
 from edge_lfr.pipeline.stage_times import ALL_STAGES
-from edge_lfr.watchlist.store import SealedStore
+from edge_lfr.watchlist.sealed.store import SealedStore
 
 GRACE_S: Final = 120.0
 """Time beyond the clip's own length in which the daemon has to start, finish and deliver."""

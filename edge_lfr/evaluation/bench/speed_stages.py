@@ -26,7 +26,7 @@ from edge_lfr.evaluation.bench.noted_nets import Call, noted
 from edge_lfr.inference.packs import OpenPack
 from edge_lfr.pipeline.faces.detection import FaceDetector
 from edge_lfr.pipeline.path import Stages
-from edge_lfr.watchlist.gallery import Gallery
+from edge_lfr.watchlist.gallery.gallery import Gallery
 
 TEMPLATES: Final = 300
 """Of the gallery: those who walk by, and made vectors that nobody is near to; a local list (chosen)."""

@@ -20,8 +20,8 @@ from edge_lfr.governance.trust import Role, TrustStore, create_key
 from edge_lfr.pipeline.enrolment import EnrolmentStages, enrol, lane_count
 from edge_lfr.watchlist.bundle.admission import LoadTerms, admit
 from edge_lfr.watchlist.bundle.writing import SUFFIX
-from edge_lfr.watchlist.lookalikes import near_pairs
-from edge_lfr.watchlist.store import SealedStore
+from edge_lfr.watchlist.enrolling.lookalikes import near_pairs
+from edge_lfr.watchlist.sealed.store import SealedStore
 
 DESIGN_PICTURES: Final = 20_000
 MAX_SECONDS: Final = 720.0

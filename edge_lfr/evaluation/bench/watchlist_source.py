@@ -26,8 +26,8 @@ from edge_lfr.terms import Category, Mode
 from edge_lfr.watchlist.bundle.building import plan_bundle
 from edge_lfr.watchlist.bundle.manifest import SCHEMA, BundleHead
 from edge_lfr.watchlist.bundle.writing import write_bundle
-from edge_lfr.watchlist.source import COLUMNS, CSV_NAME, read_source
-from edge_lfr.watchlist.source_columns import csv_fields
+from edge_lfr.watchlist.enrolling.columns import csv_fields
+from edge_lfr.watchlist.enrolling.folder import COLUMNS, CSV_NAME, read_source
 
 SEED: Final = 20
 LARGE: Final = ("london/neutral", "london/smiling")

@@ -22,8 +22,8 @@ from edge_lfr.evaluation.rehearsal import Rehearsal, Scenario, rehearsal
 from edge_lfr.evaluation.walkby.script import walkby_script
 from edge_lfr.governance.keys import KeyEncryptingKey
 from edge_lfr.inference.catalogue import PackEntry, load_catalogue
-from edge_lfr.watchlist.store import LISTS, SealedStore
-from edge_lfr.watchlist.wipe_proof import BeforeWipe, prove
+from edge_lfr.watchlist.sealed.store import LISTS, SealedStore
+from edge_lfr.watchlist.wiping.proof import BeforeWipe, prove
 
 FULL: Final = ListSize(people=20_000, pictures=3)
 QUICK: Final = ListSize(people=1_000, pictures=1)

@@ -11,9 +11,9 @@ from edge_lfr.errors import EdgeLfrError
 from edge_lfr.evaluation.fuzzing.case import Mutant, Outcome, of_signed, refused
 from edge_lfr.evaluation.fuzzing.made import APPLIANCE, DEVICE, FORCE, KEYS, NOW, SECOND_OFFICER, made_trust
 from edge_lfr.evaluation.fuzzing.tree_changes import changed_tree, json_bytes
-from edge_lfr.governance.authority import judge_authority
+from edge_lfr.governance.authority.installed import install_authority, load_installed
+from edge_lfr.governance.authority.judgement import judge_authority
 from edge_lfr.governance.documents import Envelope, Kind, canonical
-from edge_lfr.governance.installed_authority import install_authority, load_installed
 from edge_lfr.governance.trust import Role, SigningKey
 
 _OFFICER: Final = KEYS[Role.AUTHORISE]

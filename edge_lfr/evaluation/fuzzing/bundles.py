@@ -24,7 +24,7 @@ from edge_lfr.watchlist.bundle.composition import DatedPictures, compose
 from edge_lfr.watchlist.bundle.enrolling import BundleSource, refused_by_rules
 from edge_lfr.watchlist.bundle.manifest import SUFFIXES
 from edge_lfr.watchlist.bundle.reading import BundleReader
-from edge_lfr.watchlist.pictures import PictureRefusedError, PictureType
+from edge_lfr.watchlist.enrolling.pictures import PictureRefusedError, PictureType
 
 BLOCK: Final = 512
 END: Final = bytes(2 * BLOCK)

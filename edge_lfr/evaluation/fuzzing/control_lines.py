@@ -9,8 +9,8 @@ from pathlib import Path
 from random import Random
 from typing import Final
 
-from edge_lfr.daemon.control import ControlServer, Handler
-from edge_lfr.daemon.control_protocol import MAX_LINE_BYTES, Request, Verb
+from edge_lfr.daemon.control.local_socket import ControlServer, Handler
+from edge_lfr.daemon.control.protocol import MAX_LINE_BYTES, Request, Verb
 from edge_lfr.evaluation.fuzzing.case import Mutant, Outcome, Verdict, of_unsigned
 from edge_lfr.evaluation.fuzzing.tree_changes import changed_tree, json_bytes
 

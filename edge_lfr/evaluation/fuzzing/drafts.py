@@ -11,8 +11,8 @@ from edge_lfr.evaluation.fuzzing.authorities import authority_content
 from edge_lfr.evaluation.fuzzing.case import Mutant, Outcome, of_unsigned, refused
 from edge_lfr.evaluation.fuzzing.made import APPLIANCE, DEVICE, KEYS, NOW, made_trust
 from edge_lfr.evaluation.fuzzing.tree_changes import changed_tree, json_bytes
-from edge_lfr.governance.authority import AuthorityRefusal, AuthorityRefusedError, check_authority
-from edge_lfr.governance.authority_draft import draft_file, previous_content, ready_to_countersign, ready_to_sign
+from edge_lfr.governance.authority.draft import draft_file, previous_content, ready_to_countersign, ready_to_sign
+from edge_lfr.governance.authority.judgement import AuthorityRefusal, AuthorityRefusedError, check_authority
 from edge_lfr.governance.trust import Role
 
 

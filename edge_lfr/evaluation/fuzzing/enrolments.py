@@ -26,8 +26,8 @@ from edge_lfr.pipeline.enrolment import EnrolmentStages, enrol
 from edge_lfr.terms import Mode
 from edge_lfr.watchlist.bundle.enrolling import BundleSource
 from edge_lfr.watchlist.bundle.reading import BundleReader
-from edge_lfr.watchlist.pictures import PictureType
-from edge_lfr.watchlist.store import LISTS, SealedStore
+from edge_lfr.watchlist.enrolling.pictures import PictureType
+from edge_lfr.watchlist.sealed.store import LISTS, SealedStore
 
 PICTURES: Final = 6
 """Of one bundle; chosen."""

@@ -15,9 +15,9 @@ from edge_lfr.evaluation.fuzzing.tree_changes import TEXTS, TIMES
 from edge_lfr.evaluation.made_entries import MADE_SOURCE, TAKEN_ON, made_entry
 from edge_lfr.watchlist.bundle.building import plan_bundle
 from edge_lfr.watchlist.bundle.composition import compose
-from edge_lfr.watchlist.pictures import PictureType
-from edge_lfr.watchlist.source import COLUMNS, CSV_NAME, read_source
-from edge_lfr.watchlist.source_columns import csv_fields
+from edge_lfr.watchlist.enrolling.columns import csv_fields
+from edge_lfr.watchlist.enrolling.folder import COLUMNS, CSV_NAME, read_source
+from edge_lfr.watchlist.enrolling.pictures import PictureType
 
 ROWS: Final = 4
 _PICTURE: Final = grey_picture(PictureType.PNG, 0)

@@ -14,13 +14,13 @@ from edge_lfr.evaluation.fuzzing.case import Mutant, Outcome, Verdict, of_signed
 from edge_lfr.evaluation.fuzzing.made import ADDRESSEE, APPLIANCE, StillClock
 from edge_lfr.evaluation.fuzzing.tree_changes import changed_tree
 from edge_lfr.governance.documents import Envelope, Kind, canonical
-from edge_lfr.governance.ledger import Ledger
-from edge_lfr.governance.ledger_events import Fact, LedgerEvent
-from edge_lfr.governance.ledger_file import split
-from edge_lfr.governance.ledger_lines import Actor, Part, digest_of, read_line
-from edge_lfr.governance.ledger_published import read_published
-from edge_lfr.governance.ledger_report import LedgerReport
-from edge_lfr.governance.ledger_verify import verify_ledger
+from edge_lfr.governance.ledger.events import Fact, LedgerEvent
+from edge_lfr.governance.ledger.file import split
+from edge_lfr.governance.ledger.ledger import Ledger
+from edge_lfr.governance.ledger.lines import Actor, Part, digest_of, read_line
+from edge_lfr.governance.ledger.published import read_published
+from edge_lfr.governance.ledger.report import LedgerReport
+from edge_lfr.governance.ledger.verify import verify_ledger
 
 _STARTED: Final[Mapping[str, Fact]] = {"version": "0.1.0", "cameras": 2}
 

@@ -13,9 +13,9 @@ from edge_lfr.evaluation.fuzzing.case import Mutant, Outcome, of_signed, refused
 from edge_lfr.evaluation.fuzzing.made import ADDRESSEE, NOW
 from edge_lfr.governance.age_files import AgeIdentity
 from edge_lfr.governance.documents import Kind, sign_document
-from edge_lfr.governance.ledger_head import public_text
+from edge_lfr.governance.ledger.head import public_text
 from edge_lfr.governance.trust import SigningKey
-from edge_lfr.watchlist.pseudonyms import ListedManifestError, PseudonymousManifest, pseudonym, read_manifest
+from edge_lfr.watchlist.records.pseudonyms import ListedManifestError, PseudonymousManifest, pseudonym, read_manifest
 
 _LISTED = "MADE-1"
 

@@ -11,8 +11,8 @@ from edge_lfr.evaluation.fuzzing.made import NOW, MadeKernel, StillClock
 from edge_lfr.evaluation.fuzzing.tree_changes import changed_tree, json_bytes
 from edge_lfr.governance.clock_note import FILE_NAME, TrustedTime, glance
 from edge_lfr.governance.trusted_time import Doubt, TimeNote, TimeVerdict
-from edge_lfr.watchlist.ending import END_NAME, ListEnd, is_due, read_end, require_before_end
-from edge_lfr.watchlist.new_list import KEY_NAME
+from edge_lfr.watchlist.sealed.ending import END_NAME, ListEnd, is_due, read_end, require_before_end
+from edge_lfr.watchlist.sealed.new_list import KEY_NAME
 
 _LIST = "list-1"
 

@@ -7,7 +7,7 @@ from edge_lfr.errors import PictureError
 from edge_lfr.evaluation.fuzzing.bundles import grey_picture
 from edge_lfr.evaluation.fuzzing.byte_changes import BOUNDARIES
 from edge_lfr.evaluation.fuzzing.case import Mutant, Outcome, of_unsigned, put_in, refused
-from edge_lfr.watchlist.pictures import MAX_PIXELS, MAX_SIDE_PX, PictureType, read_picture
+from edge_lfr.watchlist.enrolling.pictures import MAX_PIXELS, MAX_SIDE_PX, PictureType, read_picture
 
 HEAD_BYTES = 64
 """Where the dimensions of all four types stand."""

@@ -12,9 +12,9 @@ from edge_lfr.evaluation.fuzzing.ledgers import made_ledger
 from edge_lfr.evaluation.fuzzing.made import APPLIANCE
 from edge_lfr.evaluation.fuzzing.tree_changes import changed_tree, json_bytes
 from edge_lfr.governance.documents import Kind
-from edge_lfr.governance.ledger_file import split
-from edge_lfr.governance.ledger_published import read_published
-from edge_lfr.governance.ledger_verify import verify_ledger
+from edge_lfr.governance.ledger.file import split
+from edge_lfr.governance.ledger.published import read_published
+from edge_lfr.governance.ledger.verify import verify_ledger
 
 
 class PublishedHeads:

@@ -9,8 +9,14 @@ from edge_lfr.errors import EdgeLfrError
 from edge_lfr.evaluation.fuzzing.authorities import changed_document
 from edge_lfr.evaluation.fuzzing.case import Mutant, Outcome, of_signed, refused
 from edge_lfr.evaluation.fuzzing.made import APPLIANCE, DEVICE, FORCE, KEYS, NOW, made_trust
+from edge_lfr.governance.authority.revocation import (
+    Revocation,
+    RevocationReason,
+    Revocations,
+    sign_revocation,
+    take_revocation,
+)
 from edge_lfr.governance.documents import Kind
-from edge_lfr.governance.revocation import Revocation, RevocationReason, Revocations, sign_revocation, take_revocation
 from edge_lfr.governance.trust import Role
 
 _REVOKER: Final = KEYS[Role.REVOKE]

@@ -26,7 +26,7 @@ from edge_lfr.evaluation.torture.moments import draw_moment
 from edge_lfr.evaluation.torture.rounds import Chronicler, Tally
 from edge_lfr.evaluation.walkby.script import walkby_script
 from edge_lfr.governance.keys import KeyEncryptingKey
-from edge_lfr.governance.ledger_file import FILE_NAME as LEDGER_NAME
+from edge_lfr.governance.ledger.file import FILE_NAME as LEDGER_NAME
 from edge_lfr.pipeline.reporting.outbox import FILE_NAME as OUTBOX_NAME
 from edge_lfr.pipeline.reporting.rows import RowFile, RowState
 from edge_lfr.terms import Mode

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from edge_lfr.clock import SystemClock
-from edge_lfr.daemon.dead_man import wipe_what_is_due
+from edge_lfr.daemon.ending.dead_man import wipe_what_is_due
 from edge_lfr.errors import WatchlistEndedError, WatchlistMissingError
 from edge_lfr.evaluation.torture.laws import Broken, Law, Verdict
 from edge_lfr.evaluation.torture.listed import LAWS, begin, draw_list, keys_below

@@ -15,12 +15,12 @@ from typing import Final
 from edge_lfr.clock import SystemClock
 from edge_lfr.evaluation.torture.laws import Broken, Law, Verdict
 from edge_lfr.evaluation.torture.teller import Teller
-from edge_lfr.governance.ledger import Ledger
-from edge_lfr.governance.ledger_events import LedgerEvent
-from edge_lfr.governance.ledger_file import FILE_NAME, split
-from edge_lfr.governance.ledger_lines import Actor, Part, read_line
-from edge_lfr.governance.ledger_report import LedgerReport, Note
-from edge_lfr.governance.ledger_verify import verify_ledger
+from edge_lfr.governance.ledger.events import LedgerEvent
+from edge_lfr.governance.ledger.file import FILE_NAME, split
+from edge_lfr.governance.ledger.ledger import Ledger
+from edge_lfr.governance.ledger.lines import Actor, Part, read_line
+from edge_lfr.governance.ledger.report import LedgerReport, Note
+from edge_lfr.governance.ledger.verify import verify_ledger
 from edge_lfr.governance.trust import SigningKey
 
 DEVICE: Final = "anytown/van-1/training"

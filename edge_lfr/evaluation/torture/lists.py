@@ -18,11 +18,11 @@ from edge_lfr.evaluation.torture.laws import Broken, Law
 from edge_lfr.governance.keys import KeyEncryptingKey
 from edge_lfr.governance.seal import KEY_BYTES
 from edge_lfr.terms import Mode
-from edge_lfr.watchlist.ending import has_key
 from edge_lfr.watchlist.entries import WatchlistEntry
-from edge_lfr.watchlist.new_list import KEY_NAME
-from edge_lfr.watchlist.sealed_list import StoredWatchlist, entry_to_bytes
-from edge_lfr.watchlist.store import CURRENT, LISTS, SealedStore
+from edge_lfr.watchlist.sealed.ending import has_key
+from edge_lfr.watchlist.sealed.new_list import KEY_NAME
+from edge_lfr.watchlist.sealed.sealed_list import StoredWatchlist, entry_to_bytes
+from edge_lfr.watchlist.sealed.store import CURRENT, LISTS, SealedStore
 
 DIMENSION: Final = 64
 PACK_DIGEST: Final = "0" * 64

@@ -18,8 +18,8 @@ from edge_lfr.evaluation.torture.laws import Broken, Law, Verdict
 from edge_lfr.evaluation.torture.listed import LAWS, ListCase, begin, draw_list, keys_below
 from edge_lfr.evaluation.torture.lists import MadeList, load, look_into, store_in
 from edge_lfr.evaluation.torture.teller import Teller
-from edge_lfr.watchlist.new_list import DATABASE_NAME
-from edge_lfr.watchlist.store import CURRENT, LISTS
+from edge_lfr.watchlist.sealed.new_list import DATABASE_NAME
+from edge_lfr.watchlist.sealed.store import CURRENT, LISTS
 
 LONGEST_PAUSE_S: Final = 0.05
 """Between the beginning of a list and the wipe, at most: about what a load takes. Chosen, not measured."""

@@ -23,8 +23,8 @@ from edge_lfr.errors import EdgeLfrError
 from edge_lfr.evaluation.made_entries import MADE_SOURCE, TAKEN_ON, made_entry
 from edge_lfr.pipeline.faces.quality import yaw_share
 from edge_lfr.terms import Category, ResponseCode
-from edge_lfr.watchlist.source import COLUMNS, CSV_NAME
-from edge_lfr.watchlist.source_columns import csv_fields
+from edge_lfr.watchlist.enrolling.columns import csv_fields
+from edge_lfr.watchlist.enrolling.folder import COLUMNS, CSV_NAME
 
 PICTURE_SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".png"})
 

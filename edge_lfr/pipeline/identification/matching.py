@@ -15,7 +15,7 @@ from edge_lfr.biometrics.features import Probe
 from edge_lfr.biometrics.locking import locked_zeros
 from edge_lfr.biometrics.outcomes import Candidate
 from edge_lfr.errors import WatchlistModelError
-from edge_lfr.watchlist.gallery import Gallery
+from edge_lfr.watchlist.gallery.gallery import Gallery
 
 CANDIDATES: Final = 5
 """Chosen, not measured: the subject, the runner-up, and room for people who are listed twice."""

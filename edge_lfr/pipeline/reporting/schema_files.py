@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 from typing import Final
 
-from edge_lfr.governance.revocation import Revocation
+from edge_lfr.governance.authority.revocation import Revocation
 from edge_lfr.governance.signed import SignedMessage
 from edge_lfr.pipeline.reporting.messages import (
     AckMessage,

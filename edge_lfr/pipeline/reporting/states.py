@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AwareDatetime, Field
 
-from edge_lfr.governance.ledger_head import HeadContent
+from edge_lfr.governance.ledger.head import HeadContent
 from edge_lfr.governance.trust import MAX_TRUST_FILES, Role, TrustStore, shown_fingerprint
 from edge_lfr.pipeline.reporting.messages import (
     AuthorisedMessage,

@@ -13,7 +13,12 @@ from pathlib import Path
 from typing import Final, Self
 
 from edge_lfr.config.policy import WatchlistPolicy
-from edge_lfr.governance.authority import AuthorityRefusal, AuthorityRefusedError, AuthorityState, VerifiedAuthority
+from edge_lfr.governance.authority.judgement import (
+    AuthorityRefusal,
+    AuthorityRefusedError,
+    AuthorityState,
+    VerifiedAuthority,
+)
 from edge_lfr.governance.device_keys import DeviceKeys
 from edge_lfr.governance.documents import Fault
 from edge_lfr.governance.trust import TrustStore, shown_fingerprint
@@ -23,9 +28,9 @@ from edge_lfr.watchlist.bundle.enrolling import BundleSource, refused_by_rules
 from edge_lfr.watchlist.bundle.reading import BundleReader, open_bundle
 from edge_lfr.watchlist.bundle.refusals import BundleRefusal, BundleRefusedError
 from edge_lfr.watchlist.bundle.rules import POLICY
+from edge_lfr.watchlist.enrolling.expected_alerts import DAY_HOURS
 from edge_lfr.watchlist.entries import WatchlistEntry
-from edge_lfr.watchlist.expected_alerts import DAY_HOURS
-from edge_lfr.watchlist.origin import Origin
+from edge_lfr.watchlist.sealed.origin import Origin
 
 TRAINING_LIFE: Final = timedelta(hours=24)
 """From its load on a list for training exists so long at most: no authority says when the exercise ends. As long as the

@@ -10,8 +10,8 @@ from edge_lfr.watchlist.bundle.composition import DatedPictures
 from edge_lfr.watchlist.bundle.manifest import ManifestEntry, ManifestPicture
 from edge_lfr.watchlist.bundle.rules import POLICY, judge
 from edge_lfr.watchlist.bundle.writing import Progress, describe
-from edge_lfr.watchlist.pictures import PictureRefusedError
-from edge_lfr.watchlist.source import WatchlistSource
+from edge_lfr.watchlist.enrolling.folder import WatchlistSource
+from edge_lfr.watchlist.enrolling.pictures import PictureRefusedError
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,8 @@ from edge_lfr.watchlist.bundle.composition import DatedPictures
 from edge_lfr.watchlist.bundle.manifest import ManifestPicture
 from edge_lfr.watchlist.bundle.reading import BundleReader
 from edge_lfr.watchlist.bundle.rules import POLICY, judge
-from edge_lfr.watchlist.enrolment_source import SourceReference
-from edge_lfr.watchlist.pictures import EncodedPicture, check_picture
+from edge_lfr.watchlist.enrolling.pictures import EncodedPicture, check_picture
+from edge_lfr.watchlist.enrolling.sources import SourceReference
 
 
 def refused_by_rules(

@@ -15,11 +15,11 @@ from pydantic import BaseModel, FailFast, Field, ValidationError
 
 from edge_lfr.errors import WatchlistFormatError
 from edge_lfr.terms import Mode
+from edge_lfr.watchlist.enrolling.folder import MAX_PICTURES_PER_REFERENCE, MAX_REPORTED_PROBLEMS, MAX_ROWS
+from edge_lfr.watchlist.enrolling.pictures import MAX_FILE_BYTES, PictureType
 from edge_lfr.watchlist.entries import WatchlistEntry
-from edge_lfr.watchlist.entry_json import STRICT, BasisText, DayOrUnknown, EntryFields, PersonText, Time, said_of
 from edge_lfr.watchlist.fields import EXPECTED, MAX_BASIS_CHARACTERS, MAX_PERSON_CHARACTERS, TIME_EXPECTED
-from edge_lfr.watchlist.pictures import MAX_FILE_BYTES, PictureType
-from edge_lfr.watchlist.source import MAX_PICTURES_PER_REFERENCE, MAX_REPORTED_PROBLEMS, MAX_ROWS
+from edge_lfr.watchlist.sealed.entry_json import STRICT, BasisText, DayOrUnknown, EntryFields, PersonText, Time, said_of
 
 MANIFEST_NAME: Final = "manifest.json"
 SIGNATURE_NAME: Final = "manifest.sig"

@@ -31,7 +31,7 @@ from edge_lfr.watchlist.bundle.manifest import (
 )
 from edge_lfr.watchlist.bundle.refusals import BundleRefusal, BundleRefusedError
 from edge_lfr.watchlist.bundle.rules import POLICY, ExtractReason, stale
-from edge_lfr.watchlist.pictures import MAX_FILE_BYTES
+from edge_lfr.watchlist.enrolling.pictures import MAX_FILE_BYTES
 
 SIGNING_ROLES: Final = {Mode.OPERATIONAL: Role.ISSUE, Mode.TRAINING: Role.TRAIN}
 """Who signs a bundle for which mode."""

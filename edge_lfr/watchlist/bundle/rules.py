@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Final
 
 from edge_lfr.config.policy import WatchlistPolicy
-from edge_lfr.governance.authority_rules import same_person
+from edge_lfr.governance.authority.rules import same_person
 from edge_lfr.terms import Category
 from edge_lfr.watchlist.entries import WatchlistEntry
 

@@ -30,7 +30,7 @@ from edge_lfr.watchlist.bundle.manifest import (
     parse_manifest,
     picture_name,
 )
-from edge_lfr.watchlist.pictures import PictureRefusedError, read_picture
+from edge_lfr.watchlist.enrolling.pictures import PictureRefusedError, read_picture
 
 SUFFIX: Final = ".lfrw"
 

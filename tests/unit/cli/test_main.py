@@ -2,25 +2,15 @@
 
 import os
 import sys
-from collections.abc import Iterator
 from importlib.util import find_spec
 from types import ModuleType
 
 import pytest
-import structlog
 import typer
 
 from edge_lfr.cli import main
 from edge_lfr.cli.main import INTERRUPTED, NOUNS, PIPE_CLOSED, Noun, run_command
 from edge_lfr.errors import ConfigError, DaemonBusyError, EdgeLfrError
-
-
-@pytest.fixture(autouse=True)
-def _process_is_left_as_it_was(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A command configures logging and typer sets a hook, for a process that ends with them."""
-    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
-    yield
-    structlog.reset_defaults()
 
 
 @pytest.mark.parametrize(

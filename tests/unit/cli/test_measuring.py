@@ -2,24 +2,14 @@
 
 import os
 import signal
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-import structlog
 
 from edge_lfr.cli.main import run_command
 from edge_lfr.cli.measuring import ended_in_order
-
-
-@pytest.fixture(autouse=True)
-def _process_is_left_as_it_was(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A command configures logging and typer sets a hook, for a process that ends with them."""
-    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
-    yield
-    structlog.reset_defaults()
 
 
 def test_two_forms_of_one_result_are_refused(capsys: pytest.CaptureFixture[str]) -> None:

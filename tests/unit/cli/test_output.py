@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from edge_lfr.cli.check import Check, Verdict, guarded, ok
+from edge_lfr.cli.doctor.check import Check, Verdict, guarded, ok
 from edge_lfr.cli.output import LogFormat, LogLevel, configure_logging, write_fields, write_json, write_table
 from edge_lfr.errors import ConfigError
 
@@ -77,10 +77,7 @@ def test_a_line_that_cannot_be_written_is_lost_and_nothing_else(
     """A full disk, a reader that has gone or an encoding never reach the code that logs."""
     monkeypatch.setattr(sys, "stderr", stream)
     configure_logging(LogLevel.INFO, LogFormat.LOGFMT)
-    try:
-        structlog.get_logger().error("camera.down", camera="north")
-    finally:
-        structlog.reset_defaults()
+    structlog.get_logger().error("camera.down", camera="north")
 
 
 def test_a_line_that_can_be_written_is_there_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -88,8 +85,5 @@ def test_a_line_that_can_be_written_is_there_at_once(monkeypatch: pytest.MonkeyP
     stream = io.StringIO()
     monkeypatch.setattr(sys, "stderr", stream)
     configure_logging(LogLevel.INFO, LogFormat.JSON)
-    try:
-        structlog.get_logger().info("camera.up", camera="north")
-    finally:
-        structlog.reset_defaults()
+    structlog.get_logger().info("camera.up", camera="north")
     assert "north" == json.loads(stream.getvalue())["camera"]

@@ -10,14 +10,14 @@ import pytest
 
 from edge_lfr.cli.reasons import ADVICE, NAMED, UNKNOWN, WHY_THIS_INDEX, advice_on
 from edge_lfr.cli.status_page import status_page
-from edge_lfr.daemon.arming_facts import ArmingRefusal
+from edge_lfr.daemon.arming.facts import ArmingRefusal
+from edge_lfr.daemon.arming.standing import Notice
 from edge_lfr.daemon.health import Health
 from edge_lfr.daemon.latency import LatencyPart
 from edge_lfr.daemon.local_status import local_status
-from edge_lfr.daemon.standing import Notice
 from edge_lfr.pipeline.reporting import down, link
 from edge_lfr.pipeline.reporting.link_status import LinkState
-from edge_lfr.watchlist.index_report import IndexReason
+from edge_lfr.watchlist.gallery.index_report import IndexReason
 from simulators.clock import StoppedClock
 from simulators.vitals import health_of
 

@@ -11,7 +11,7 @@ from edge_lfr.config.reporting import BrokerConfig
 from edge_lfr.console.control_room import NotShownError
 from edge_lfr.console.heads import HeadsFile
 from edge_lfr.console.terminal import watch
-from edge_lfr.governance.ledger_published import read_published
+from edge_lfr.governance.ledger.published import read_published
 from edge_lfr.pipeline.reporting.states import LedgerHeadMessage
 from simulators.appliance import TOPICS
 from simulators.heads import KEY, head

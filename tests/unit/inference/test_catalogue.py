@@ -3,13 +3,11 @@
 import os
 import shlex
 import tomllib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import structlog
 from pydantic import ValidationError
 
 from edge_lfr.cli.main import run_command
@@ -22,14 +20,6 @@ ROWS = [
     {"templates": 100, "threshold": 0.5, "false_alerts_per_1000": 1.0, "evidence": "extrapolated"},
     {"templates": 1000, "threshold": 0.6, "false_alerts_per_1000": 1.0, "evidence": "measured"},
 ]
-
-
-@pytest.fixture
-def logging_left_alone() -> Iterator[None]:
-    """A command configures the process's logging for itself; the tests after it want theirs."""
-    before = structlog.get_config()
-    yield
-    structlog.configure(**before)
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +62,6 @@ def test_a_calibration_names_its_data_and_its_command() -> None:
         assert [is_bounded] * 2 == [entry.calibration_data is not None, entry.calibration_command is not None]
 
 
-@pytest.mark.usefixtures("logging_left_alone")
 def test_the_command_of_a_calibration_exists(capsys: pytest.CaptureFixture[str]) -> None:
     """Noun, verb and every option are those of the program, and the pack is the entry's own."""
     for entry in load_catalogue().packs:

@@ -16,9 +16,9 @@ from edge_lfr.config.identification import DecisionConfig
 from edge_lfr.errors import ConfigError, WatchlistMissingError, WatchlistWipedError
 from edge_lfr.inference.catalogue import CalibrationRow
 from edge_lfr.pipeline.enrolment import MAX_LANES, EnrolmentStages, enrol, lane_count
-from edge_lfr.watchlist.report import EnrolmentReport, RowOutcome
-from edge_lfr.watchlist.source import read_source
-from edge_lfr.watchlist.store import SealedStore
+from edge_lfr.watchlist.enrolling.folder import read_source
+from edge_lfr.watchlist.enrolling.report import EnrolmentReport, RowOutcome
+from edge_lfr.watchlist.sealed.store import SealedStore
 from simulators.enrolment import SourceFolder, open_stages
 from simulators.watchlists import new_store
 

@@ -16,11 +16,11 @@ from edge_lfr.config.identification import DecisionConfig
 from edge_lfr.errors import WatchlistEndedError, WatchlistMissingError, WatchlistWipedError
 from edge_lfr.pipeline.enrolment import EnrolmentStages, enrol
 from edge_lfr.pipeline.enrolment_load import WAITING_BYTES
-from edge_lfr.watchlist.enrolment_source import EnrolmentSource, SourceReference
-from edge_lfr.watchlist.pictures import MAX_FILE_BYTES
-from edge_lfr.watchlist.report import EnrolmentReport, RowOutcome
-from edge_lfr.watchlist.source import WatchlistSource, read_source
-from edge_lfr.watchlist.store import SealedStore
+from edge_lfr.watchlist.enrolling.folder import WatchlistSource, read_source
+from edge_lfr.watchlist.enrolling.pictures import MAX_FILE_BYTES
+from edge_lfr.watchlist.enrolling.report import EnrolmentReport, RowOutcome
+from edge_lfr.watchlist.enrolling.sources import EnrolmentSource, SourceReference
+from edge_lfr.watchlist.sealed.store import SealedStore
 from simulators.enrolment import SourceFolder, open_stages
 from simulators.streams import StreamedSource
 from simulators.watchlists import new_store

@@ -39,7 +39,7 @@ from edge_lfr.pipeline.path import (
     describe,
 )
 from edge_lfr.pipeline.stage_times import ALL_STAGES, StageTimes
-from edge_lfr.watchlist.gallery import Gallery
+from edge_lfr.watchlist.gallery.gallery import Gallery
 
 pytestmark = pytest.mark.shared
 

@@ -10,14 +10,14 @@ import pytest
 import structlog
 from numpy.typing import NDArray
 
-from edge_lfr.daemon.armament import Armament, take_into_use
+from edge_lfr.daemon.arming.armament import Armament, take_into_use
 from edge_lfr.evaluation.bench import gallery_start
 from edge_lfr.evaluation.bench.gallery_start import ListSize, started
 from edge_lfr.evaluation.bench.ground import PACK
 from edge_lfr.evaluation.made_templates import make_templates
 from edge_lfr.inference.catalogue import load_catalogue
-from edge_lfr.watchlist.gallery import GalleryDestroyedError
-from edge_lfr.watchlist.sealed_list import StoredWatchlist
+from edge_lfr.watchlist.gallery.gallery import GalleryDestroyedError
+from edge_lfr.watchlist.sealed.sealed_list import StoredWatchlist
 from simulators.silence import Silence
 
 SIZE = ListSize(people=40, pictures=3)

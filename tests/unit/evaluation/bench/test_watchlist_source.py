@@ -12,7 +12,7 @@ from edge_lfr.governance.device_keys import DeviceKeys
 from edge_lfr.governance.trust import Role, SigningKey, TrustStore, create_key
 from edge_lfr.terms import Mode
 from edge_lfr.watchlist.bundle.admission import LoadTerms, admit
-from edge_lfr.watchlist.source import read_source
+from edge_lfr.watchlist.enrolling.folder import read_source
 
 pytestmark = pytest.mark.shared
 

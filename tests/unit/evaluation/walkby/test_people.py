@@ -15,7 +15,7 @@ from edge_lfr.evaluation.walkby.people import (
     pictures_in,
     write_watchlist,
 )
-from edge_lfr.watchlist.source import read_source
+from edge_lfr.watchlist.enrolling.folder import read_source
 from simulators.clock import StoppedClock
 
 MODEL = "face_detection_yunet_2023mar.onnx"

@@ -10,7 +10,7 @@ from edge_lfr.biometrics.features import Probe
 from edge_lfr.config.identification import GalleryConfig, IndexChoice
 from edge_lfr.errors import WatchlistModelError
 from edge_lfr.pipeline.identification.matching import Matcher
-from edge_lfr.watchlist.gallery import Gallery
+from edge_lfr.watchlist.gallery.gallery import Gallery
 
 AXES = np.eye(3, dtype=np.float32)
 

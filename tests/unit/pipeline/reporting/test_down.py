@@ -9,8 +9,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from edge_lfr.config.reporting import ReportingConfig
+from edge_lfr.governance.authority.revocation import (
+    Revocation,
+    RevocationReason,
+    Revocations,
+    sign_revocation,
+    take_revocation,
+)
 from edge_lfr.governance.keys import KeyEncryptingKey
-from edge_lfr.governance.revocation import Revocation, RevocationReason, Revocations, sign_revocation, take_revocation
 from edge_lfr.governance.signed import sign
 from edge_lfr.governance.trust import Role, TrustStore, create_key
 from edge_lfr.pipeline.reporting.discard import Counters

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from edge_lfr.governance.age_files import AgeIdentity
-from edge_lfr.governance.authority import AuthorityRefusal, AuthorityRefusedError, VerifiedAuthority
+from edge_lfr.governance.authority.installed import install_authority, load_installed
+from edge_lfr.governance.authority.judgement import AuthorityRefusal, AuthorityRefusedError, VerifiedAuthority
+from edge_lfr.governance.authority.revocation import take_revocation
 from edge_lfr.governance.device_keys import DeviceKeys
-from edge_lfr.governance.installed_authority import install_authority, load_installed
-from edge_lfr.governance.revocation import take_revocation
 from edge_lfr.governance.trust import Role, SigningKey
 from edge_lfr.terms import Category, Mode
 from edge_lfr.watchlist.bundle.admission import TRAINING_LIFE, AdmittedBundle, LoadTerms, admit

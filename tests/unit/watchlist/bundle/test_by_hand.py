@@ -16,7 +16,7 @@ from edge_lfr.governance.trust import Role, SigningKey, TrustedKey, TrustStore
 from edge_lfr.terms import Category, Mode
 from edge_lfr.watchlist.bundle.reading import BundleReader
 from edge_lfr.watchlist.bundle.rules import EntryReason
-from edge_lfr.watchlist.source_columns import COLUMN_EXPECTED, OPTIONAL, Column
+from edge_lfr.watchlist.enrolling.columns import COLUMN_EXPECTED, OPTIONAL, Column
 
 PAGE = (Path(__file__).resolve().parents[4] / "watchlists" / "README.md").read_text(encoding="utf-8")
 

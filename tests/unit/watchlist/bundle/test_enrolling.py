@@ -17,10 +17,10 @@ from edge_lfr.terms import Category, Mode
 from edge_lfr.watchlist.bundle.composition import DatedPictures
 from edge_lfr.watchlist.bundle.enrolling import BundleSource, refused_by_rules
 from edge_lfr.watchlist.bundle.reading import BundleReader
-from edge_lfr.watchlist.pictures import PictureReason, PictureRefusedError
-from edge_lfr.watchlist.report import EnrolmentReport, RowOutcome
-from edge_lfr.watchlist.source import read_source
-from edge_lfr.watchlist.store import SealedStore
+from edge_lfr.watchlist.enrolling.folder import read_source
+from edge_lfr.watchlist.enrolling.pictures import PictureReason, PictureRefusedError
+from edge_lfr.watchlist.enrolling.report import EnrolmentReport, RowOutcome
+from edge_lfr.watchlist.sealed.store import SealedStore
 from simulators.bundles import DEVICE, NOW, Draft, Parties, encrypted
 from simulators.enrolment import SourceFolder, open_stages
 from simulators.watchlists import new_store

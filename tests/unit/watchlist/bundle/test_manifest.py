@@ -18,7 +18,7 @@ from edge_lfr.watchlist.bundle.manifest import (
     MAX_PICTURES,
     parse_manifest,
 )
-from edge_lfr.watchlist.pictures import MAX_FILE_BYTES
+from edge_lfr.watchlist.enrolling.pictures import MAX_FILE_BYTES
 from simulators.manifests import made_manifest
 from simulators.watchlists import made_entry
 

@@ -26,7 +26,7 @@ from edge_lfr.terms import Mode
 from edge_lfr.watchlist.bundle.manifest import SCHEMA, BundleHead, BundleManifest, ManifestEntry
 from edge_lfr.watchlist.bundle.reading import BundleReader
 from edge_lfr.watchlist.bundle.writing import BundleWriteError, WrittenBundle, describe, write_bundle
-from edge_lfr.watchlist.pictures import PictureRefusedError
+from edge_lfr.watchlist.enrolling.pictures import PictureRefusedError
 from simulators.watchlists import made_entry
 
 DEVICE = "anytown/van-1"

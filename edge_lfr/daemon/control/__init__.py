@@ -1,0 +1,1 @@
+"""What technicians ask of the running appliance, over a socket of this machine."""

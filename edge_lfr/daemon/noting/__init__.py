@@ -1,0 +1,1 @@
+"""What happens here, on its way into the ledger."""

@@ -1,0 +1,1 @@
+"""From pictures to references: where they come from, how they are decoded, what became of them."""

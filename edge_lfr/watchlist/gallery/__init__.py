@@ -1,0 +1,1 @@
+"""The list in memory: templates side by side, searched exactly or through a graph."""

@@ -1,0 +1,1 @@
+"""What is left of a list that was destroyed: nothing, and the proof of it."""
