@@ -6,10 +6,12 @@ that the parent read. It lives for one load, and is killed when a picture takes 
 """
 
 import fcntl
+import os
+import select
 import struct
 import subprocess
 import sys
-import threading
+import time
 from contextlib import suppress
 from types import TracebackType
 from typing import IO, Final, Self
@@ -71,10 +73,8 @@ class PictureDecoder:
         Raises:
             PictureRefusedError: It is cut off, damaged, takes too long, or is not what its header says.
         """
-        if self._child is not None and self._child.poll() is not None:
-            self.close()  # the kernel may kill it between two pictures; this one cannot help that
         if self._child is not None:
-            with suppress(_ChildDiedError):  # perhaps it was dying already: a fresh one tells
+            with suppress(_ChildDiedError):  # the kernel may have killed it between two pictures: a fresh one tells
                 return self._decode(picture)
         try:
             return self._decode(picture)
@@ -82,31 +82,21 @@ class PictureDecoder:
             raise _gave_up() from None
 
     def _decode(self, picture: EncodedPicture) -> NDArray[np.uint8]:
-        limit_s = self._timeout_s + (0.0 if self._child is not None else self._start_s)
+        until_s = time.monotonic() + self._timeout_s + (0.0 if self._child is not None else self._start_s)
         child = self._started()
-        is_late = threading.Event()
-
-        def end_late() -> None:
-            is_late.set()
-            child.kill()
-
-        limit = threading.Timer(limit_s, end_late)
-        limit.start()
         try:
-            return self._exchange(child, picture)
+            return self._exchange(child, picture, until_s)
+        except TimeoutError:
+            self.close()
+            raise _gave_up() from None
         except (OSError, EOFError):
             self.close()
-            raise (_gave_up() if is_late.is_set() else _ChildDiedError()) from None
+            raise _ChildDiedError from None
         except PictureRefusedError:
             raise
         except BaseException:
             self.close()  # an answer may be half read, so the next picture needs another child
             raise
-        finally:
-            limit.cancel()
-            limit.join()
-            if is_late.is_set():
-                self.close()  # also where the answer came at the last moment
 
     def close(self) -> None:
         """End the child; another picture would start a new one."""
@@ -138,17 +128,18 @@ class PictureDecoder:
             )
             for pipe in (self._child.stdin, self._child.stdout):
                 if pipe is not None:
+                    os.set_blocking(pipe.fileno(), False)  # a child that hangs must not hang us
                     with suppress(OSError):  # one user's pipes have a limit together; a small one is only slower
                         fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
         return self._child
 
-    def _exchange(self, child: "subprocess.Popen[bytes]", picture: EncodedPicture) -> NDArray[np.uint8]:
+    def _exchange(self, child: "subprocess.Popen[bytes]", picture: EncodedPicture, until_s: float) -> NDArray[np.uint8]:
         if child.stdin is None or child.stdout is None:
             raise EOFError
-        _write_all(child.stdin, REQUEST.pack(len(picture.untrusted)))
-        _write_all(child.stdin, picture.untrusted)
+        _write_all(child.stdin, REQUEST.pack(len(picture.untrusted)), until_s)
+        _write_all(child.stdin, picture.untrusted, until_s)
         head = bytearray(ANSWER.size)
-        _read_into(child.stdout, memoryview(head))
+        _read_into(child.stdout, memoryview(head), until_s)
         untrusted_height, untrusted_width = ANSWER.unpack(head)
         if (untrusted_height, untrusted_width) == (0, 0):
             raise PictureRefusedError(PictureReason.BROKEN, f"the {picture.type} data is cut off or damaged")
@@ -157,7 +148,7 @@ class PictureDecoder:
             self.close()  # its pixels are still in the pipe
             raise PictureRefusedError(PictureReason.BROKEN, "the picture is not of the size that its header says")
         pixels: NDArray[np.uint8] = locked_zeros((untrusted_height, untrusted_width, 3), np.uint8)
-        _read_into(child.stdout, pixels.data.cast("B"))
+        _read_into(child.stdout, pixels.data.cast("B"), until_s)
         return pixels
 
 
@@ -165,16 +156,32 @@ def _gave_up() -> PictureRefusedError:
     return PictureRefusedError(PictureReason.BROKEN, "the decoder gave up on it")
 
 
-def _write_all(pipe: IO[bytes], data: bytes) -> None:
+def _write_all(pipe: IO[bytes], data: bytes, until_s: float) -> None:
+    """Write all of it; `TimeoutError` when the other side takes too long."""
     view = memoryview(data)
     while view:
-        view = view[pipe.write(view) :]
+        try:
+            view = view[os.write(pipe.fileno(), view) :]
+        except BlockingIOError:
+            _wait(pipe, select.POLLOUT, until_s)
 
 
-def _read_into(pipe: IO[bytes], view: memoryview) -> None:
-    """Fill *view*; `EOFError` when the other side ends first."""
+def _read_into(pipe: IO[bytes], view: memoryview, until_s: float) -> None:
+    """Fill *view*; `EOFError` when the other side ends first, `TimeoutError` when it takes too long."""
     while view:
-        count = pipe.readinto(view)  # type: ignore[attr-defined]  # unbuffered pipes are FileIO, which has it
-        if not count:
-            raise EOFError
-        view = view[count:]
+        try:
+            count = os.readv(pipe.fileno(), [view])
+        except BlockingIOError:
+            _wait(pipe, select.POLLIN, until_s)
+        else:
+            if not count:
+                raise EOFError
+            view = view[count:]
+
+
+def _wait(pipe: IO[bytes], event: int, until_s: float) -> None:
+    left_s = until_s - time.monotonic()
+    ready = select.poll()
+    ready.register(pipe, event)
+    if left_s <= 0.0 or not ready.poll(1e3 * left_s):
+        raise TimeoutError

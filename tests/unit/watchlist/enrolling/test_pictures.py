@@ -1,6 +1,7 @@
 """Untrusted pictures: bounds first, decoding in a child, one small JPEG out."""
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -168,6 +169,22 @@ def test_a_picture_that_takes_too_long_is_refused(folder: Path) -> None:
         assert (64, 96, 3) == hurried.decode(read_picture(folder / "good.png")).shape
 
 
+@pytest.mark.parametrize("name", ["good.jpg", "large.png"])
+def test_a_child_that_hangs_hangs_nobody(folder: Path, name: str) -> None:
+    """Whether it takes no more bytes or gives none: the picture is refused in time, and the next one is decoded."""
+    if name == "large.png":
+        noise = np.random.default_rng(1).integers(0, 256, (1_200, 1_600, 3), dtype=np.uint8)
+        (folder / name).write_bytes(encoded(".png", noise))  # more than a pipe holds
+    with PictureDecoder(timeout_s=0.5) as decoder:
+        decoder.decode(read_picture(folder / "good.png"))
+        hanging = decoder._child
+        assert hanging is not None
+        hanging.send_signal(signal.SIGSTOP)
+        assert PictureReason.BROKEN is reason(folder / name, decoder)
+        assert hanging.returncode is not None
+        assert (64, 96, 3) == decoder.decode(read_picture(folder / "good.png")).shape
+
+
 def test_a_child_may_take_its_time_to_start(folder: Path) -> None:
     """On a busy machine the first picture waits for its child, and is not refused for that."""
     with PictureDecoder(timeout_s=0.0, start_s=60.0) as patient:
@@ -196,7 +213,7 @@ def test_a_child_that_dies_as_the_picture_comes_is_replaced_once(folder: Path) -
         assert child.stdin is not None
         nobody_reads, pipe = os.pipe()
         os.close(nobody_reads)
-        os.dup2(pipe, child.stdin.fileno())  # as if it were dead, and `poll` did not know
+        os.dup2(pipe, child.stdin.fileno())
         os.close(pipe)
         assert np.array_equal(before, decoder.decode(picture))
 
