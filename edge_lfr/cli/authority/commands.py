@@ -9,7 +9,14 @@ from pydantic import ValidationError
 
 from edge_lfr.cli.authority.draft import draft
 from edge_lfr.cli.authority.ending import ANOTHER_GOES_ON, going_on, wipe_revoked, wiped_before
-from edge_lfr.cli.authority.here import create_new, judged_here, own_fingerprint, read_bounded, trusted_here
+from edge_lfr.cli.authority.here import (
+    create_new,
+    judged_here,
+    judged_to_install,
+    own_fingerprint,
+    read_bounded,
+    trusted_here,
+)
 from edge_lfr.cli.authority.notes import note_installed, note_revoked
 from edge_lfr.cli.authority.page import facts_of, key_in_words, moment, page_of, state_in_words, step_lines
 from edge_lfr.cli.consent import require_consent
@@ -102,8 +109,8 @@ def verify(
     """
     Judge an authority in numbered steps, each with what to do where it is refused.
 
-    With a configuration also against the model pack: its digest, and the floor of the threshold. Exit status 0 when it
-    lets run or will, 65 when it is refused, has ended or was revoked.
+    With a configuration also against the model pack, its digest and the floor of the threshold, and whether `install`
+    would still take it. Exit status 0 when it lets run or will, 65 when it is refused, has ended or was revoked.
     """
     untrusted, now = read_bounded(file), SystemClock().utc_now()
     if (trust is None) != (device is None):
@@ -113,7 +120,7 @@ def verify(
         store = TrustStore.load(trust)
         judged = judge_authority(untrusted, trust=store, device=device, device_fingerprint=None, now=now)
     else:
-        judged = judged_here(load_config(config), untrusted, now)
+        judged = judged_to_install(load_config(config), untrusted, now)
     is_refused = any(step.verdict is not Verdict.OK for step in judged.steps)
     is_over = judged.verified is not None and judged.verified.state in {AuthorityState.ENDED, AuthorityState.REVOKED}
     if json:

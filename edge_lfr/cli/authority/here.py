@@ -1,5 +1,6 @@
 """What this appliance brings to an authority: its name, its keys, its model pack; and the files that are handed in."""
 
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -7,7 +8,15 @@ from typing import Final
 from edge_lfr.config.appliance import ApplianceConfig
 from edge_lfr.durable_files import create_durably
 from edge_lfr.errors import AuthorityStorageError
-from edge_lfr.governance.authority.judgement import AuthorityRefusal, Judgement, StepResult, Verdict, judge_authority
+from edge_lfr.governance.authority.installed import require_in_time
+from edge_lfr.governance.authority.judgement import (
+    AuthorityRefusal,
+    AuthorityRefusedError,
+    Judgement,
+    StepResult,
+    Verdict,
+    judge_authority,
+)
 from edge_lfr.governance.authority.revocation import Revocations
 from edge_lfr.governance.authority.rules import pack_faults
 from edge_lfr.governance.device_keys import DeviceKeys
@@ -19,6 +28,9 @@ from edge_lfr.terms import Mode
 
 PACK_STEP: Final = "pack"
 """Comes after the steps that any machine can take: only the appliance knows its pack."""
+
+INSTALLATION_STEP: Final = "installation"
+"""Comes last, for a file that has yet to be installed: whether it comes in time."""
 
 READABLE: Final = 0o644
 """A signed document is no secret."""
@@ -66,6 +78,20 @@ def judged_here(config: ApplianceConfig, untrusted: bytes, now: datetime) -> Jud
     return Judgement(
         (*judged.steps, StepResult(number, PACK_STEP, Verdict.OK, detail)), judged.authority, judged.verified
     )
+
+
+def judged_to_install(config: ApplianceConfig, untrusted: bytes, now: datetime) -> Judgement:
+    """Every step of `judged_here`, and one for whether `install` would take it now."""
+    judged = judged_here(config, untrusted, now)
+    number = len(judged.steps) + 1
+    if judged.verified is None:
+        return replace(judged, steps=(*judged.steps, StepResult(number, INSTALLATION_STEP, Verdict.NOT_REACHED)))
+    try:
+        require_in_time(config.mode_directory, judged.verified, now)
+    except AuthorityRefusedError as error:
+        step = StepResult(number, INSTALLATION_STEP, Verdict.REFUSED, "", error.refusal, error.faults)
+        return replace(judged, steps=(*judged.steps, step))
+    return replace(judged, steps=(*judged.steps, StepResult(number, INSTALLATION_STEP, Verdict.OK, "in time")))
 
 
 def read_bounded(path: Path) -> bytes:

@@ -15,6 +15,7 @@ from edge_lfr.daemon.control.local_socket import ControlClient, Verb
 from edge_lfr.errors import EdgeLfrError, TrustError
 from edge_lfr.governance.authority.installed import load_installed
 from edge_lfr.governance.authority.judgement import VerifiedAuthority
+from edge_lfr.governance.authority.revocation import Revocations
 from edge_lfr.governance.clock_note import glance
 from edge_lfr.governance.keys import KeyEncryptingKey
 from edge_lfr.governance.trust import TrustStore
@@ -55,7 +56,9 @@ def judge_here(config: ApplianceConfig) -> ArmingJudgement:
     except TrustError as error:
         trust_fault = error
     authority: VerifiedAuthority | EdgeLfrError
+    revoked: frozenset[str] = frozenset()
     try:
+        revoked = Revocations.load(config.state_directory).ended_for(config.device_name)
         authority = load_installed(
             config.mode_directory,
             trust=trust,
@@ -81,6 +84,7 @@ def judge_here(config: ApplianceConfig) -> ArmingJudgement:
             ArmingFacts(
                 authority=authority,
                 trust=trust,
+                revoked=revoked,
                 time=time,
                 watchlist=watchlist,
                 categories=categories,

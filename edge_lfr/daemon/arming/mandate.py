@@ -111,7 +111,7 @@ class Mandate:
         if not self.is_needed:
             return
         try:
-            self.revoked = self._revoked()
+            self.revoked = Revocations.load(self.config.state_directory).ended_for(self.device)
             self.authority = load_installed(
                 self.config.mode_directory,
                 trust=self.trust,
@@ -122,10 +122,6 @@ class Mandate:
             )
         except EdgeLfrError as error:
             self.authority = error
-
-    def _revoked(self) -> frozenset[str]:
-        taken = Revocations.load(self.config.state_directory).items
-        return frozenset(each.authority_id for each in taken if each.is_for(self.device))
 
     def overdue_digest(self) -> str | None:
         """Of the authority that nobody countersigned in time, also where it has ended since; None: there is none."""

@@ -76,6 +76,23 @@ def install_authority(
         policy=policy,
         revocations=Revocations.load(mode_directory.parent),
     )
+    require_in_time(mode_directory, verified, now)
+    path = mode_directory / FILE_NAME
+    try:
+        mode_directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_durably(path, untrusted)
+    except OSError as error:
+        raise AuthorityStorageError(f"{path}: cannot be written: {error.strerror}") from error
+    return verified
+
+
+def require_in_time(mode_directory: Path, verified: VerifiedAuthority, now: datetime) -> None:
+    """
+    Refuse to install what has ended, was revoked, or brings its countersignature too late for what lies here.
+
+    Raises:
+        AuthorityRefusedError: It comes too late.
+    """
     before = _same_before(mode_directory, verified)
     if verified.state is AuthorityState.ENDED and not _is_countersigned_now(verified, before):
         raise AuthorityRefusedError(
@@ -89,13 +106,6 @@ def install_authority(
         remedy = "end the deployment; have a new authority signed"
         fault = Fault("countersign_by", "it was not here with a countersignature before then", remedy)
         raise AuthorityRefusedError(AuthorityRefusal.COUNTERSIGN_OVERDUE, (fault,))
-    path = mode_directory / FILE_NAME
-    try:
-        mode_directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        write_durably(path, untrusted)
-    except OSError as error:
-        raise AuthorityStorageError(f"{path}: cannot be written: {error.strerror}") from error
-    return verified
 
 
 def read_installed(mode_directory: Path) -> bytes:

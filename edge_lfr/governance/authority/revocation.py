@@ -107,6 +107,10 @@ class Revocations:
         """The revocation that ends *authority* on the appliance `<force>/<device>`, if any does."""
         return next((each for each in self.items if each.ends(authority, device)), None)
 
+    def ended_for(self, device: str) -> frozenset[str]:
+        """Ids of the authorities that were revoked for the appliance `<force>/<device>`."""
+        return frozenset(each.authority_id for each in self.items if each.is_for(device))
+
 
 def sign_revocation(revocation: Revocation, key: SigningKey) -> bytes:
     """The bytes of a revocation's file."""

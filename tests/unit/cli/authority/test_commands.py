@@ -10,8 +10,10 @@ import pytest
 
 from edge_lfr.cli.main import run_command
 from edge_lfr.clock import SystemClock
+from edge_lfr.governance.authority.content import Authority
 from edge_lfr.governance.device_keys import DeviceKeys
-from edge_lfr.governance.trust import Role, create_key
+from edge_lfr.governance.documents import Kind, new_document
+from edge_lfr.governance.trust import Role, SigningKey, create_key
 from simulators.command import CONFIG, Finished
 from simulators.packs import entry_0095
 
@@ -177,14 +179,31 @@ class TestVerify:
     """Every numbered step with its outcome."""
 
     def test_a_good_one(self, edge_lfr: Terminal) -> None:
-        """Eight steps, the last against the pack of this appliance."""
+        """Nine steps, the last two against the pack of this appliance and what is installed on it."""
         done = edge_lfr("authority", "verify", signed(edge_lfr), "--json")
-        assert (0, list(range(1, 9)), {"ok"}) == (
+        assert (0, list(range(1, 10)), {"ok"}) == (
             done.status,
             [step["number"] for step in done.json["steps"]],
             {step["verdict"] for step in done.json["steps"]},
         )
         assert "not-yet" == done.json["verified"]["state"]
+
+    def test_a_countersignature_that_comes_too_late_is_told(self, edge_lfr: Terminal) -> None:
+        """What `install` would refuse is refused here, by a step of its own: it was not here before the deadline."""
+        content = json.loads((edge_lfr.folder / f"{signed(edge_lfr)}.draft").read_text())["content"]
+        hours_ago = {"issued_at": 4, "begins_at": 3, "countersign_by": 1}
+        times = {name: (NOW - timedelta(hours=hours)).isoformat() for name, hours in hours_ago.items()}
+        officer = {**content["authorising_officer"], "rank": "inspector"}
+        urgent = {**content, **times, "is_urgent": True, "authorising_officer": officer}
+        document = new_document(Kind.AUTHORITY, Authority.model_validate_json(json.dumps(urgent)))
+        for name in ("officer", "second"):
+            document = document.with_signature(SigningKey.load(edge_lfr.folder / f"{name}.key"))
+        (edge_lfr.folder / "late.json").write_bytes(document.wire())
+        done = edge_lfr("authority", "verify", "late.json", "--json")
+        assert (os.EX_DATAERR, ["ok"] * 8) == (done.status, [step["verdict"] for step in done.json["steps"][:8]])
+        assert ("installation", "refused") == (done.json["steps"][8]["step"], done.json["steps"][8]["verdict"])
+        assert "countersign_by" in edge_lfr("authority", "verify", "late.json").out
+        assert os.EX_DATAERR == edge_lfr("authority", "install", "late.json").status
 
     def test_a_threshold_below_the_floor_is_refused_here(self, edge_lfr: Terminal) -> None:
         """Also where it was drafted without the appliance's configuration."""
