@@ -53,6 +53,18 @@ def _create(path: Path, data: bytes, mode: int) -> None:
         raise
 
 
+def give_to_folders_owner(path: Path) -> None:
+    """
+    Let a file that root made in the folder of somebody else be theirs.
+
+    Raises:
+        OSError: It is not ours to give.
+    """
+    owner, file = path.parent.stat(), path.lstat()
+    if (owner.st_uid, owner.st_gid) != (file.st_uid, file.st_gid):
+        os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
+
+
 def sync_file(path: Path) -> None:
     """Wait until the bytes of *path* are on the disk."""
     _sync(path, os.O_RDONLY)

@@ -16,6 +16,7 @@ from edge_lfr.cli.telling import tell_daemon
 from edge_lfr.clock import SystemClock
 from edge_lfr.config.appliance import ApplianceConfig
 from edge_lfr.config.load import load_config
+from edge_lfr.daemon.arming.seen_trust import SeenKey, keep_seen, read_seen
 from edge_lfr.daemon.control.local_socket import ControlClient
 from edge_lfr.daemon.noting.command_notes import note_from_command
 from edge_lfr.governance.device_keys import DeviceKeys
@@ -142,10 +143,16 @@ def distrust(
 
 
 def _note(config: ApplianceConfig, event: LedgerEvent, key: TrustedKey, facts: Mapping[str, Fact]) -> None:
-    """A daemon that runs sees the change itself."""
-    if not ControlClient(config.control_socket).is_present():
-        whose = {"key": shown_fingerprint(key.fingerprint), "role": key.role.value}
+    """A daemon that runs sees the change itself; one that starts later is not to take it for a secret one."""
+    if ControlClient(config.control_socket).is_present():
+        return
+    whose = {"key": shown_fingerprint(key.fingerprint), "role": key.role.value}
+    if (
         note_from_command(config, event, {**whose, **facts})
+        and (before := read_seen(config.mode_directory)) is not None
+    ):
+        changed = SeenKey.of(key)
+        keep_seen(config.mode_directory, {*before, changed} if event is LedgerEvent.TRUST_ADDED else before - {changed})
 
 
 def _tell(json: bool, what: str, key: TrustedKey) -> None:

@@ -187,8 +187,13 @@ class Operation:
     def keep_holding(self, reason: str) -> None:
         """At the start: go on with a hold that the process before this one began, if it did."""
         if is_held(self.config.mode_directory):
-            log.warning("operation.held", reason=reason)
-            self.held_for, self.is_paused = reason, True
+            self.begin_held(reason)
+
+    def begin_held(self, reason: str) -> None:
+        """At the start, before a list is open: begin with a hold."""
+        log.warning("operation.held", reason=reason)
+        self.held_for, self.is_paused = reason, True
+        keep_hold(self.config.mode_directory, reason)
 
     def _stand_still(self) -> None:
         try:

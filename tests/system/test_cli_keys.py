@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from edge_lfr.cli.main import run_command
+from edge_lfr.daemon.arming.seen_trust import keep_seen, read_seen, seen_in
 from edge_lfr.governance.trust import Role, TrustStore, create_key, shown_fingerprint
 from simulators.clock import StoppedClock
 from simulators.command import ENTRY_POINT, Command
@@ -114,3 +115,20 @@ def test_in_operation_only_roots_files_are_shown_as_trusted(
     out, err = capsys.readouterr()
     assert (status == os.EX_OK) is (shown_fingerprint(fingerprint) in out)
     assert (status == os.EX_CONFIG) is ("others may change whom we trust" in err)
+
+
+def test_a_change_by_command_is_no_secret_one(edge_lfr: Command) -> None:
+    """Where no daemon runs the next one knows of it, and does not hold; where none ever ran there is nothing to tell."""
+    offered, fingerprint = key_file(edge_lfr.folder, Role.ISSUE, "desk")
+    assert os.EX_OK == edge_lfr("keys", "init").status
+    folder = edge_lfr.folder / "state/training"
+    first, _ = key_file(edge_lfr.folder, Role.CONTROL, "room")
+    assert os.EX_OK == edge_lfr("keys", "trust", str(first), "--yes").status
+    assert read_seen(folder) is None
+    folder.mkdir(mode=0o700, exist_ok=True)
+    before = seen_in(TrustStore.load(edge_lfr.folder / "trust.d"))
+    keep_seen(folder, before)
+    assert os.EX_OK == edge_lfr("keys", "trust", str(offered), "--yes").status
+    assert seen_in(TrustStore.load(edge_lfr.folder / "trust.d")) == read_seen(folder)
+    assert os.EX_OK == edge_lfr("keys", "distrust", fingerprint, "--yes").status
+    assert before == read_seen(folder)

@@ -6,7 +6,7 @@ that fails keeps no other one from being done, and is tried again at the next lo
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -14,13 +14,14 @@ import structlog
 
 from edge_lfr.clock import Clock
 from edge_lfr.daemon.arming.mandate import Mandate
+from edge_lfr.daemon.arming.seen_trust import SeenKey, keep_seen, read_seen, seen_in, tell_changes
 from edge_lfr.daemon.arming.standing import Notice, age_of, bar_of, live_of, next_turn, notices_of, wipe_cause
 from edge_lfr.daemon.operation import Operation
 from edge_lfr.errors import ArmingRefusedError, EdgeLfrError, WatchlistReplacedError
 from edge_lfr.governance.authority.judgement import VerifiedAuthority
 from edge_lfr.governance.ledger.events import Fact, LedgerEvent
 from edge_lfr.governance.ledger.lines import Actor, Part, written_time
-from edge_lfr.governance.trust import TrustedKey, TrustStore, shown_fingerprint
+from edge_lfr.governance.trust import TrustStore, shown_fingerprint
 from edge_lfr.governance.trust_folder import folder_digest
 from edge_lfr.governance.trusted_time import Doubt
 from edge_lfr.watchlist.wiping.certificate import WipeCause
@@ -117,6 +118,7 @@ class Overseer:
 
     def begin(self) -> None:
         """Before anything opens the list: see what holds, and destroy what must not exist any more."""
+        self._do(self._look_back)
         self._see(OVERSEER)
         self._do(self._end)
         self._tell()
@@ -199,18 +201,26 @@ class Overseer:
         before = self.mandate.read_trust()
         self._keys_digest = self.mandate.trust_digest
         self.on_trust(self.mandate.trust)
-        for key in _missing(before, self.mandate.trust):
-            self.note(LedgerEvent.TRUST_REMOVED, who, key=shown_fingerprint(key.fingerprint), role=key.role.value)
-        for key in _missing(self.mandate.trust, before):
-            self.note(
-                LedgerEvent.TRUST_ADDED,
-                who,
-                key=shown_fingerprint(key.fingerprint),
-                role=key.role.value,
-                starts_at=written_time(key.not_before),
-                ends_at=written_time(key.not_after),
-            )
+        self._tell_trust(seen_in(before), who)
         log.warning("trust.changed", keys=len(self.mandate.trust.keys))
+
+    def _tell_trust(self, before: Collection[SeenKey], who: Actor) -> None:
+        def tell(event: LedgerEvent, key: SeenKey) -> None:
+            span = {"starts_at": key.starts_at, "ends_at": key.ends_at} if event is LedgerEvent.TRUST_ADDED else {}
+            self.note(event, who, key=key.key, role=key.role, **span)
+
+        after = seen_in(self.mandate.trust)
+        tell_changes(before, after, tell)
+        keep_seen(self.mandate.config.mode_directory, after)
+
+    def _look_back(self) -> None:
+        """Whom the folder makes us trust may have changed while no daemon ran: that holds, too."""
+        if self.mandate.trust_fault is not None:
+            return  # told by itself, and nobody is trusted
+        before, after = read_seen(self.mandate.config.mode_directory), seen_in(self.mandate.trust)
+        if before is not None and before != after:
+            self.operation.begin_held(Notice.TRUST_CHANGED)
+        self._tell_trust(after if before is None else before, OVERSEER)
 
     def _look_at_authority(self, who: Actor) -> None:
         now_ns, before = self.clock.monotonic_ns(), self.mandate.authority
@@ -386,10 +396,3 @@ class Overseer:
             self._failing.add(name)
         else:
             self._failing.discard(name)
-
-
-def _missing(here: TrustStore, there: TrustStore) -> list[TrustedKey]:
-    """Keys that count here, and there not, or for another role or time."""
-    others = {(key.fingerprint, key.role, key.not_before, key.not_after) for key in there.keys.values()}
-    keys = sorted(here.keys.values(), key=lambda key: key.fingerprint)
-    return [key for key in keys if (key.fingerprint, key.role, key.not_before, key.not_after) not in others]

@@ -1,6 +1,5 @@
 """Lines that a command writes into the ledger itself, in its caller's name: where no daemon runs that would do it."""
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import structlog
 from edge_lfr.clock import SystemClock
 from edge_lfr.config.appliance import ApplianceConfig
 from edge_lfr.daemon.control.caller import actor_here
+from edge_lfr.durable_files import give_to_folders_owner
 from edge_lfr.errors import EdgeLfrError
 from edge_lfr.governance.device_keys import DeviceKeys
 from edge_lfr.governance.ledger.events import Fact, LedgerEvent
@@ -33,7 +33,7 @@ def note_from_command(config: ApplianceConfig, event: LedgerEvent, facts: Mappin
     try:
         signing = DeviceKeys.load(config.device_directory).signing
         ledger = Ledger.open(path, signing, SystemClock(), device=config.device_in_mode)
-        _give_to_the_folders_owner(path)
+        _give_to_the_daemon(path)
         known = {name: fact for name, fact in facts.items() if fact is not None}
         ledger.append(event, actor_here(), known)
     except EdgeLfrError as error:
@@ -42,11 +42,9 @@ def note_from_command(config: ApplianceConfig, event: LedgerEvent, facts: Mappin
     return True
 
 
-def _give_to_the_folders_owner(path: Path) -> None:
+def _give_to_the_daemon(path: Path) -> None:
     """Root begins it for the daemon, which runs as somebody else; a command that was killed here left it root's."""
     try:
-        owner, file = path.parent.stat(), path.lstat()
-        if (owner.st_uid, owner.st_gid) != (file.st_uid, file.st_gid):
-            os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
+        give_to_folders_owner(path)
     except OSError as error:  # not root, as a rule: then it is of one who may write there
         log.warning("ledger.owner-kept", reason=error.strerror)

@@ -12,6 +12,7 @@ import structlog
 
 from edge_lfr.config.policy import PolicyConfig, WatchlistPolicy
 from edge_lfr.daemon.arming.oversight import OVERSEER, Overseer
+from edge_lfr.daemon.arming.seen_trust import FILE_NAME as SEEN_TRUST
 from edge_lfr.daemon.ending.dead_man import keyless_store
 from edge_lfr.errors import ArmingRefusedError, TrustError, WatchlistReferenceError
 from edge_lfr.governance.authority.installed import FILE_NAME, installed_digest
@@ -65,6 +66,21 @@ def exercise(tmp_path: Path) -> Iterator[Overseen]:
     van.overseer.look()
     yield van
     van.close()
+
+
+def overseer_of(van: Overseen) -> Overseer:
+    """Another one, as the next process has it."""
+    return Overseer(
+        mandate=van.mandate,
+        operation=van.operation,
+        clock=van.clock,
+        one_at_a_time=van.one_at_a_time,
+        ending=threading.Event(),
+        end_list=lambda _cause, _by: None,
+        note=van._note,
+        on_trust=van.trusted.append,
+        on_changed=lambda: None,
+    )
 
 
 # The window ---------------------------------------------------------------------------------------------------------
@@ -562,19 +578,44 @@ def test_a_key_that_came_while_the_appliance_began_is_seen(running: Overseen) ->
     """The folder's digest is as old as the keys that were read: what changed after them holds at the first look."""
     force = running.deployment.force
     create_key(Role.CONTROL, force.folder / "desk.key", force.trust_folder / "desk.toml", name="d", clock=running.clock)
-    begun = Overseer(
-        mandate=running.mandate,
-        operation=running.operation,
-        clock=running.clock,
-        one_at_a_time=running.one_at_a_time,
-        ending=threading.Event(),
-        end_list=lambda _cause, _by: None,
-        note=running._note,
-        on_trust=running.trusted.append,
-        on_changed=lambda: None,
-    )
+    begun = overseer_of(running)
     begun.look()
     assert (True, DeviceState.PAUSED) == (running.holds_nothing, running.health.state)
+
+
+@pytest.mark.root
+def test_a_key_that_came_while_no_daemon_ran_holds_the_next_start(exercise: Overseen) -> None:
+    """It has its line, and nothing is compared until somebody says so; the same keys begin as before."""
+
+    def begin_again() -> None:
+        exercise.noted.clear()
+        exercise.operation.held_for, exercise.operation.is_paused = None, False
+        exercise.mandate.read_trust()
+        overseer_of(exercise).begin()
+
+    trusted = exercise.deployment.force.trust_folder
+    begin_again()
+    assert (None, []) == (exercise.operation.held_for, exercise.noted)
+    create_key(Role.CONTROL, trusted.parent / "desk.key", trusted / "desk.toml", name="desk", clock=exercise.clock)
+    begin_again()
+    assert (True, "trust-changed") == (exercise.operation.is_paused, exercise.operation.held_for)
+    assert ["control"] == [facts["role"] for facts in exercise.events(LedgerEvent.TRUST_ADDED)]
+    with pytest.raises(ArmingRefusedError, match="nobody has said that it shall go on"):
+        exercise.operation.take_watchlist()
+    begin_again()
+    assert (None, []) == (exercise.operation.held_for, exercise.noted)  # the hold itself is kept by a file of its own
+    (trusted / "desk.toml").unlink()
+    begin_again()
+    assert ("trust-changed", 1) == (exercise.operation.held_for, len(exercise.events(LedgerEvent.TRUST_REMOVED)))
+
+
+@pytest.mark.parametrize("content", [b"[{", b"[1]", b'[{"key": "a"}]', b"[" * 100_000, b"\xff"])
+def test_a_broken_note_of_whom_it_trusted_holds(exercise: Overseen, content: bytes) -> None:
+    """Nobody can say what has changed: everybody who is trusted now has a line, and somebody must say go on."""
+    (exercise.folder / SEEN_TRUST).write_bytes(content)
+    overseer_of(exercise).begin()
+    assert "trust-changed" == exercise.operation.held_for
+    assert len(exercise.mandate.trust.keys) == len(exercise.events(LedgerEvent.TRUST_ADDED))
 
 
 # All of them --------------------------------------------------------------------------------------------------------
