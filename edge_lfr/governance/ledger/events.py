@@ -238,6 +238,7 @@ FACT_KINDS: Final[Mapping[str, FactKind]] = {
     "code": _CODE,
     "compared": _COUNT,
     "config_sha256": _DIGEST,
+    "deed": _text("32 hex digits", r"[0-9a-f]{32}"),
     "device": _DEVICE,
     "document_sha256": _DIGEST,
     "ends_at": _TIME,
@@ -346,7 +347,7 @@ SHAPES: Final[Mapping[LedgerEvent, _Shape]] = {
     LedgerEvent.SIGHTING: _shape("alert", "camera score sequence threshold"),
     LedgerEvent.ACKNOWLEDGED: _shape("alert", "key seconds"),
     LedgerEvent.ADJUDICATED: _shape("alert outcome", "key reason_sha256 second_key seconds"),
-    LedgerEvent.ALERT_EXPIRED_UNACKNOWLEDGED: _shape("alert", "seconds"),
+    LedgerEvent.ALERT_EXPIRED_UNACKNOWLEDGED: _shape("alert", "deed seconds"),
     LedgerEvent.ALERT_TESTED: _shape("alert", "outcome"),
     LedgerEvent.EXPORTED: _shape("what", "bytes file_sha256 key"),
     LedgerEvent.LOGIN: _shape(may="key role"),
@@ -358,9 +359,9 @@ SHAPES: Final[Mapping[LedgerEvent, _Shape]] = {
     LedgerEvent.CLOCK_UNTRUSTED: _shape("code", "seconds"),
     LedgerEvent.CLOCK_TRUSTED: _shape(may="code seconds"),
     LedgerEvent.CLOCK_CONFIRMED: _shape(),
-    LedgerEvent.LEGAL_HOLD: _shape("alert reason_sha256", "code"),
-    LedgerEvent.LEGAL_HOLD_RELEASED: _shape("alert", "code reason_sha256"),
-    LedgerEvent.PURGED: _shape(may="alerts bytes code found seconds what"),
+    LedgerEvent.LEGAL_HOLD: _shape("alert reason_sha256", "code deed"),
+    LedgerEvent.LEGAL_HOLD_RELEASED: _shape("alert", "code deed reason_sha256"),
+    LedgerEvent.PURGED: _shape(may="alerts bytes code deed found seconds what"),
 }
 """The facts of each event."""
 

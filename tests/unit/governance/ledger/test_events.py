@@ -24,6 +24,7 @@ LONGEST: dict[str, Fact] = {
     "alert": ALERT,
     "camera": "a" * 63,
     "code": "a" * 48,
+    "deed": "a" * 32,
     "device": f"{'a' * 63}/{'b' * 63}/training",
     "is_ambiguous": True,
     "is_partial": False,
