@@ -146,8 +146,16 @@ def _with_absolute_paths(  # what comes in and goes out is any TOML value
         return credential_path(value, environ) or os.path.normpath(folder / value)
     if place[:1] == ("cameras",) and place[-1] == CAMERA_SOURCE and value and "://" not in value:
         whole = os.path.normpath(folder / value)
-        return f"{whole}/" if value.endswith("/") or Path(whole).is_dir() else whole
+        return f"{whole}/" if value.endswith("/") or _is_folder(Path(whole)) else whole
     return value
+
+
+def _is_folder(path: Path) -> bool:
+    """Whether it is one as far as we may see: a name too long or a door that is shut is the camera's to tell."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
 
 
 def _names(tree: Mapping[str, Any], above: Place) -> Iterator[Place]:

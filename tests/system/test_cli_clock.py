@@ -45,7 +45,7 @@ def test_a_list_past_its_end_is_neither_shown_nor_kept(edge_lfr: Command) -> Non
     shown = edge_lfr("watchlist", "show")
     assert (os.EX_CONFIG, "") == (shown.status, shown.out)
     wiped = edge_lfr("watchlist", "wipe", "--if-due", "--json")
-    expected = {"training": {"keys": 1, "lists": 1, "clock_trusted": True}}
+    expected = [{"mode": "training", "keys": 1, "lists": 1, "clock_trusted": True}]
     assert (os.EX_OK, expected) == (wiped.status, wiped.json["modes"])
     again = edge_lfr("watchlist", "wipe", "--if-due")
     assert (os.EX_OK, "nothing is due") == (again.status, again.err.strip())
@@ -78,6 +78,32 @@ def test_a_broken_configuration_prolongs_nothing(edge_lfr: Command) -> None:
     assert os.EX_CONFIG == done.status
     assert "destroyed, since the end has come (training): 1 lists" in done.err
     assert store.is_empty()
+
+
+@pytest.mark.parametrize("source", ["x" * 300, "shut/clip.mp4"])
+def test_a_camera_that_cannot_be_looked_at_prolongs_nothing(edge_lfr: Command, source: str) -> None:
+    """Whether a file's name is too long or its folder shut is for the camera to tell, not for the timer."""
+    store = load(edge_lfr, datetime.now(tz=UTC) - timedelta(seconds=1))
+    (edge_lfr.folder / "shut").mkdir(mode=0)
+    edge_lfr.config.write_text(edge_lfr.config.read_text().replace("clip.mp4", source))
+    done = edge_lfr("watchlist", "wipe", "--if-due")
+    assert (os.EX_OK, True) == (done.status, store.is_empty())
+
+
+def test_another_state_folder_prolongs_nothing(edge_lfr: Command) -> None:
+    """The configuration is right, and what is due where the service's state lies is destroyed all the same."""
+    store = load(edge_lfr, datetime.now(tz=UTC) - timedelta(seconds=1))
+    edge_lfr.config.write_text(edge_lfr.config.read_text().replace('"state"', '"elsewhere"'))
+    environ = {"STATE_DIRECTORY": str(edge_lfr.folder / "state")}
+    done = edge_lfr("watchlist", "wipe", "--if-due", environ=environ)
+    assert (os.EX_OK, True) == (done.status, store.is_empty())
+    assert "destroyed, since the end has come (training): 1 lists" in done.err
+
+
+def test_the_timer_copies_no_certificate(edge_lfr: Command) -> None:
+    """An option that would do nothing is refused, not passed over."""
+    refused = edge_lfr("watchlist", "wipe", "--if-due", "--certificate", "wiped.json")
+    assert os.EX_USAGE == refused.status
 
 
 def test_a_doubted_clock_keeps_a_list_sealed_until_somebody_confirms_it(edge_lfr: Command) -> None:

@@ -118,7 +118,7 @@ def test_in_operation_only_roots_files_are_shown_as_trusted(
 
 
 def test_a_change_by_command_is_no_secret_one(edge_lfr: Command) -> None:
-    """Where no daemon runs the next one knows of it, and does not hold; where none ever ran there is nothing to tell."""
+    """The next daemon knows of it, and does not hold; where none ever ran there is nothing to tell."""
     offered, fingerprint = key_file(edge_lfr.folder, Role.ISSUE, "desk")
     assert os.EX_OK == edge_lfr("keys", "init").status
     folder = edge_lfr.folder / "state/training"
@@ -132,3 +132,33 @@ def test_a_change_by_command_is_no_secret_one(edge_lfr: Command) -> None:
     assert seen_in(TrustStore.load(edge_lfr.folder / "trust.d")) == read_seen(folder)
     assert os.EX_OK == edge_lfr("keys", "distrust", fingerprint, "--yes").status
     assert before == read_seen(folder)
+
+
+def test_an_officers_key_is_made_by_name(edge_lfr: Command) -> None:
+    """Two keys of one name are one officer's, so that none is made up; the rank is shown to whoever trusts it."""
+    nameless = edge_lfr("keys", "new", "authorise", "o.key", "o.toml")
+    assert (os.EX_USAGE, True) == (nameless.status, "--name" in nameless.err)
+    assert not (edge_lfr.folder / "o.key").exists()
+    call = ("keys", "new", "authorise", "o.key", "o.toml", "--name", "101", "--rank", "superintendent", "--json")
+    assert "superintendent" == edge_lfr(*call).json["rank"]
+    assert os.EX_OK == edge_lfr("keys", "init").status
+    told = edge_lfr("keys", "trust", "o.toml", "--yes").err
+    assert "'101', superintendent" in told
+    (key,) = edge_lfr("keys", "show", "--json").json["trusted"]
+    assert ("101", "superintendent") == (key["name"], key["rank"])
+    assert "superintendent" in edge_lfr("keys", "show").out
+
+
+@pytest.mark.parametrize("verb", ["trust", "distrust"])
+def test_in_operation_only_root_changes_whom_the_box_trusts(
+    edge_lfr: Command, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], verb: str
+) -> None:
+    """Anybody else is told so at once, before a question, instead of trusting a file that counts for nobody."""
+    offered, fingerprint = key_file(edge_lfr.folder, Role.ISSUE, "desk")
+    capsys.readouterr()
+    monkeypatch.setattr(os, "geteuid", lambda: 12345)
+    monkeypatch.setenv("EDGE_LFR__MODE", "operational")
+    what = str(offered) if verb == "trust" else fingerprint
+    assert os.EX_NOPERM == run_command(["keys", verb, what, "--config", str(edge_lfr.config)])
+    assert "as root" in capsys.readouterr().err
+    assert not (edge_lfr.folder / "trust.d").exists()

@@ -144,6 +144,7 @@ def test_a_difference_is_told_before_a_load(edge_lfr: Command, shared_data: Path
     lines = [line.strip().split(maxsplit=2) for line in named.out.splitlines() if line.startswith("S-")]
     changed = ["S-1", "changed", "label, response_code"]
     assert [["S-7", "added", "-"], ["S-2", "removed", "-"], ["S-3", "removed", "-"], changed] == lines
+    assert [{"what": "references", "found": 4}] == noted(edge_lfr, "consulted")
     assert "Hush" not in done.out + done.err + named.out + named.err
     assert before == edge_lfr("watchlist", "show", "--json").json["list_id"]
 

@@ -14,6 +14,7 @@ from edge_lfr.daemon.lock import hold_state
 from edge_lfr.daemon.noting.recorder import open_recorder
 from edge_lfr.governance.device_keys import DeviceKeys
 from edge_lfr.governance.documents import Kind, read_document
+from edge_lfr.terms import Mode
 from edge_lfr.watchlist.sealed.store import SealedStore
 from edge_lfr.watchlist.wiping.certificate import WipeCertificate
 from simulators.appliance import eventually
@@ -100,3 +101,41 @@ def test_whoever_holds_the_state_folder_keeps_no_list_alive(edge_lfr: Command, s
             wipe = threads.submit(edge_lfr, "watchlist", "wipe", "--yes", "--json")
             assert eventually(store.is_empty)
         assert (0, 1) == (wipe.result().status, wipe.result().json["keys"])
+
+
+def test_a_list_of_the_other_mode_is_not_forgotten(edge_lfr: Command, store: SealedStore) -> None:
+    """It was loaded while another mode was configured; also where the present mode has none, or its wipe fails."""
+    folder = edge_lfr.folder / "state" / "operational"
+    folder.mkdir()
+    other = new_store(folder, mode=Mode.OPERATIONAL)
+    load(other, range(3))
+    done = edge_lfr("watchlist", "wipe", "--yes", "--json")
+    assert (0, True, True) == (done.status, store.is_empty(), other.is_empty()), done.err
+    assert ("training", {"operational": {"lists": 1, "keys": 1}}) == (
+        done.json["device"].rpartition("/")[2],
+        done.json["other_modes"],
+    )
+    assert 1 == len(pending(other))  # certified by the timer
+    assert 0 == edge_lfr("watchlist", "wipe", "--if-due").status
+    assert (0, 1) == (len(pending(other)), len(certificates(other)))
+
+    load(other, range(3))
+    done = edge_lfr("watchlist", "wipe", "--yes")
+    assert "of the mode operational: 1 lists" in done.err
+    assert (0, True) == (done.status, other.is_empty())
+
+    load(other, range(3))
+    load(store, range(3))
+    edge_lfr.config.write_text(edge_lfr.config.read_text().replace('"run"', f'"{"x" * 300}"'))
+    done = edge_lfr("watchlist", "wipe", "--yes")
+    assert other.is_empty(), done.err
+
+
+def test_what_could_not_be_looked_at_is_not_called_found(edge_lfr: Command, store: SealedStore) -> None:
+    """A state folder that is too large to be searched whole: exit status 70, and other words than for a find."""
+    with (store.directory.parent / "large").open("wb") as file:
+        file.truncate(1_100_000_000)
+    done = edge_lfr("watchlist", "wipe", "--yes")
+    assert os.EX_SOFTWARE == done.status
+    assert "could not be looked at" in done.err
+    assert "switch the box off" not in done.err

@@ -168,6 +168,21 @@ def test_a_wipe_is_proved_by_the_process_that_comes_after_it(van: Van) -> None:
     assert digest == document.content.list_digest
 
 
+def test_removing_the_last_reference_is_proved_as_a_wipe_is(van: Van) -> None:
+    """The command waits for the certificate of the process that comes afterwards, and says what it found."""
+    van.load([LISTED])
+    van.show([BYSTANDER], 60.0)
+    with van.daemon():
+        assert eventually(lambda: van.status().get("status", {}).get("state") in {"running", "degraded"}, 40.0)
+        done = van.run("watchlist", "remove", reference_of(LISTED), "--yes", "--json")
+        assert 0 == done.returncode, done.stderr
+        told = json.loads(done.stdout)
+        assert (0, "removed-last", True, True) == (
+            told["remaining"],
+            *(told["certificate"][name] for name in ("cause", "is_clean", "is_process_replaced")),
+        )
+
+
 def test_the_proof_finds_a_list_that_was_not_destroyed(van: Van) -> None:
     """With destruction switched off, the same search finds it in memory, on the disk, and its key."""
     van.load([LISTED, ALSO_LISTED])

@@ -15,8 +15,9 @@ from edge_lfr.cli.watchlist import diff as list_diff
 from edge_lfr.cli.watchlist.due_lists import wipe_due_lists
 from edge_lfr.cli.watchlist.loading import load_bundle
 from edge_lfr.cli.watchlist.removing import remove_here, store_here
-from edge_lfr.cli.watchlist.wiping import certificate_facts, require_clean, wipe_and_prove
+from edge_lfr.cli.watchlist.wiping import certificate_facts, certificate_of, require_clean, wipe_and_prove
 from edge_lfr.cli.watchlist.wiping_here import proved_here
+from edge_lfr.clock import SystemClock
 from edge_lfr.config.load import load_config
 from edge_lfr.daemon.control.local_socket import ControlClient, Verb
 from edge_lfr.daemon.noting.command_notes import note_from_command
@@ -133,12 +134,16 @@ def remove(
         require_consent(f"take {len(reference_ids)} references out of the watchlist?", yes=yes)
         client = ControlClient(loaded.control_socket)
         if client.is_present():
+            asked_at = SystemClock().utc_now()
             remaining = int(client.request(Verb.REMOVE, reference_ids=reference_ids)["references"])
+            if not remaining:
+                proved = certificate_of(client, lambda content: content.begun_at >= asked_at)
         else:
             remaining = remove_here(loaded, reference_ids, json=json)
-        certificate = None
     else:
         remaining = 0
+    certificate = None
+    if proved is not None:
         certificate = read_document(proved, Kind.WIPE_CERTIFICATE, WipeCertificate).content
     if json:
         facts = None if certificate is None else certificate_facts(certificate)
@@ -162,13 +167,16 @@ def wipe(
     json: JsonOption = False,
 ) -> None:
     """
-    Destroy the watchlist, first its key and then its files, and prove that it is gone.
+    Destroy the watchlist, first its key and then its files, and prove that it is gone; of every mode.
 
     Matching stops first. Then the process that held the list gives its place to a new one, which searches memory and
     state folder for fragments that were taken before; a signed certificate says what it found, in numbers. Needs
     neither the key nor a list that opens, and may be repeated. Exit status 70 when something was found.
     """
     if if_due:
+        if certificate is not None:
+            message = "--if-due certifies in the state folder alone: leave --certificate out"
+            raise typer.BadParameter(message)
         wipe_due_lists(config, json=json)
     else:
         wipe_and_prove(load_config(config), certificate=certificate, yes=yes, json=json)

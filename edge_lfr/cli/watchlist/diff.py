@@ -11,8 +11,10 @@ from edge_lfr.cli.output import say, write_fields, write_json, write_table
 from edge_lfr.cli.progress import counting
 from edge_lfr.cli.watchlist.loading import admitted_here
 from edge_lfr.config.load import load_config
+from edge_lfr.daemon.noting.command_notes import note_from_command
 from edge_lfr.errors import WatchlistMissingError
 from edge_lfr.governance.keys import KeyEncryptingKey
+from edge_lfr.governance.ledger.events import LedgerEvent
 from edge_lfr.watchlist.list_diff import compare_lists
 from edge_lfr.watchlist.sealed.store import SealedStore
 
@@ -32,7 +34,8 @@ def diff(
     Compare a bundle with the list that is loaded: who would be added, removed, changed; nothing is loaded.
 
     The bundle is judged and read to its last byte as by a load, and refused as there. Of a changed entry the names of
-    the fields are shown, never what stands in them. Pictures are not compared: the loaded list has no whole ones.
+    the fields are shown, never what stands in them. Pictures are not compared: the loaded list has no whole ones. Who
+    had the ids shown is in the ledger.
     """
     loaded = load_config(config)
     with admitted_here(loaded, bundle) as admitted:
@@ -66,6 +69,8 @@ def diff(
         *((reference_id, "removed", "") for reference_id in found.removed),
         *((reference_id, "changed", ", ".join(fields)) for reference_id, fields in found.changed.items()),
     ]
+    if references:
+        note_from_command(loaded, LedgerEvent.CONSULTED, {"what": "references", "found": len(rows)})
     if json:
         listed = [
             {"reference_id": reference_id, "change": change, "fields": fields.split(", ") if fields else []}

@@ -10,7 +10,7 @@ from edge_lfr.config.appliance import ApplianceConfig
 from edge_lfr.config.load import load_config
 from edge_lfr.daemon.ending.dead_man import LookedAfter, wipe_what_is_due
 from edge_lfr.daemon.ending.housekeeping import keep_house_by_timer
-from edge_lfr.errors import ConfigError, EdgeLfrError
+from edge_lfr.errors import EdgeLfrError
 
 STATE_VARIABLE: Final = "STATE_DIRECTORY"
 """Where the service manager says that the unit's state lies."""
@@ -20,30 +20,53 @@ def wipe_due_lists(config: Path, *, json: bool) -> None:
     """
     Destroy the lists whose end has come, and say so; nothing happens where there are none.
 
-    What was destroyed is certified where the device key opens, and records of ended lists end by the retention profile.
+    In the configured state folder, and in the service's own where that is another one: nobody prolongs a list by a
+    wrong letter, nor by a right one. What was destroyed is certified where the device key opens, and records of ended
+    lists end by the retention profile.
 
     Raises:
-        ConfigError: The configuration is broken. What is due in the service's own state folder is destroyed all the
-            same: nobody prolongs a list by a wrong letter.
+        EdgeLfrError, OSError: The configuration cannot be read, or a disk fails; told when everything else is done.
     """
-    loaded: ApplianceConfig | ConfigError
+    loaded, failed = _loaded(config)
+    directories: dict[Path, ApplianceConfig | None] = (
+        {} if loaded is None else {loaded.state_directory.resolve(): loaded}
+    )
+    own = os.environ.get(STATE_VARIABLE)
+    if own:
+        directories.setdefault(Path(own).resolve(), None)
+    looked: list[LookedAfter] = []
+    for directory, configured in directories.items():
+        try:
+            modes = wipe_what_is_due(directory)
+            looked += modes
+            if configured is not None:
+                _keep_house(configured, modes)
+        except EdgeLfrError as error:
+            failed = failed or error
+    if directories:
+        _tell(looked, json=json)
+    if failed is not None:
+        raise failed
+
+
+def _loaded(config: Path) -> tuple[ApplianceConfig | None, EdgeLfrError | OSError | None]:
     try:
-        loaded = load_config(config)
-        state_directory = loaded.state_directory
-    except ConfigError as error:
-        if STATE_VARIABLE not in os.environ:
-            raise
-        loaded, state_directory = error, Path(os.environ[STATE_VARIABLE])
-    modes = wipe_what_is_due(state_directory)
+        return load_config(config), None
+    except (EdgeLfrError, OSError) as error:
+        return None, error
+
+
+def _tell(modes: Sequence[LookedAfter], *, json: bool) -> None:
     if json:
-        told = {
-            looked.mode.value: {
+        told = [
+            {
+                "mode": looked.mode.value,
                 "keys": looked.wiped.keys,
                 "lists": looked.wiped.lists,
                 "clock_trusted": looked.verdict.is_trusted,
             }
             for looked in modes
-        }
+        ]
         write_json("watchlist-wipe-if-due/1", {"modes": told})
     elif not any(looked.wiped.lists for looked in modes):
         say("nothing is due")
@@ -52,9 +75,6 @@ def wipe_due_lists(config: Path, *, json: bool) -> None:
             say(f"destroyed, since the end has come ({looked.mode}): {looked.wiped.lists} lists")
         if not looked.verdict.is_trusted:
             say(f"the clock is not trusted ({looked.mode}): {looked.verdict.doubt}; see `edge-lfr clock show`")
-    if isinstance(loaded, ConfigError):
-        raise loaded
-    _keep_house(loaded, modes)
 
 
 def _keep_house(config: ApplianceConfig, modes: Sequence[LookedAfter]) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, Final
@@ -15,8 +16,16 @@ from edge_lfr.config.appliance import ApplianceConfig
 from edge_lfr.daemon.control.local_socket import ControlClient, Verb
 from edge_lfr.daemon.lock import hold_state
 from edge_lfr.durable_files import create_durably
-from edge_lfr.errors import ConfigError, ControlError, DaemonAbsentError, DaemonBusyError, WatchlistStorageError
+from edge_lfr.errors import (
+    ConfigError,
+    ControlError,
+    DaemonAbsentError,
+    DaemonBusyError,
+    EdgeLfrError,
+    WatchlistStorageError,
+)
 from edge_lfr.governance.documents import Kind, read_document
+from edge_lfr.terms import Mode
 from edge_lfr.watchlist.wiping.certificate import WipeCause, WipeCertificate
 from edge_lfr.watchlist.wiping.ended_list import EndedList
 
@@ -36,7 +45,7 @@ UNPROVED: Final = "the list is destroyed; for the proof see `edge-lfr ledger sho
 
 def wipe_and_prove(config: ApplianceConfig, *, certificate: Path | None, yes: bool, json: bool) -> None:
     """
-    Destroy the watchlist and wait for the proof.
+    Destroy the watchlist and wait for the proof; then also what was loaded while another mode was configured.
 
     Args:
         config: Whose.
@@ -51,38 +60,56 @@ def wipe_and_prove(config: ApplianceConfig, *, certificate: Path | None, yes: bo
         EdgeLfrError: The list could not be destroyed, or the proof did not come.
         typer.Exit: With status 70 where the search found something.
     """
-    proved = proved_here(config)
-    if proved is not None:
-        _show(proved, certificate, json=json)
-        return
-    if certificate is not None and certificate.exists():
-        message = f"{certificate}: exists already"
-        raise typer.BadParameter(message)
-    require_consent("destroy the watchlist of this appliance?", yes=yes)
-    client = ControlClient(config.control_socket)
-    document = None
-    if client.is_present():
-        document = _by_daemon(client, json=json)
-    else:
-        ended = _destroyed_alone(config)
-        if ended is not None:
-            prove_anew(ended, json=json)
+    document = proved_here(config)
     if document is None:
-        _tell({"keys": 0, "lists": 0}, json=json)
-    else:
-        _show(document, certificate, json=json)
-
-
-def _show(document: bytes, copy: Path | None, *, json: bool) -> None:
-    content = read_document(document, Kind.WIPE_CERTIFICATE, WipeCertificate).content
-    if copy is not None:
+        if certificate is not None and certificate.exists():
+            message = f"{certificate}: exists already"
+            raise typer.BadParameter(message)
+        require_consent("destroy the watchlist of this appliance?", yes=yes)
         try:
-            create_durably(copy, document, mode=0o644)
-        except OSError as error:
-            message = f"{copy}: cannot be written: {error.strerror}"
-            raise WatchlistStorageError(message, remedy=UNPROVED) from None
-    _tell(certificate_facts(content), json=json)
-    require_clean(content)
+            document = _destroyed_and_proved(config, json=json)
+        except EdgeLfrError:
+            _destroy_other_modes(config)  # what fails in one keeps no other alive
+            raise
+    others = _destroy_other_modes(config)
+    content = None if document is None else read_document(document, Kind.WIPE_CERTIFICATE, WipeCertificate).content
+    if document is not None and certificate is not None:
+        _copy(document, certificate)
+    _tell(content, others, json=json)
+    if content is not None:
+        require_clean(content)
+
+
+def _destroyed_and_proved(config: ApplianceConfig, *, json: bool) -> bytes | None:
+    """The certificate; None where there was no list. Where no daemon runs, another process goes on in our place."""
+    client = ControlClient(config.control_socket)
+    if client.is_present():
+        return _by_daemon(client, json=json)
+    ended = _destroyed_alone(config)
+    return None if ended is None else prove_anew(ended, json=json)
+
+
+def _destroy_other_modes(config: ApplianceConfig) -> dict[str, dict[str, int]]:
+    """
+    Destroy lists of the modes that are not configured now: nobody searches them, and they are not to be forgotten.
+
+    What was destroyed is noted there, and certified by the timer.
+    """
+    wiped = {}
+    for mode in Mode:
+        if mode is not config.mode:
+            ended = destroy_here(config.model_copy(update={"mode": mode}), WipeCause.COMMAND)
+            if ended is not None:
+                wiped[mode.value] = {"lists": ended.lists, "keys": ended.keys}
+    return wiped
+
+
+def _copy(document: bytes, path: Path) -> None:
+    try:
+        create_durably(path, document, mode=0o644)
+    except OSError as error:
+        message = f"{path}: cannot be written: {error.strerror}"
+        raise WatchlistStorageError(message, remedy=UNPROVED) from None
 
 
 def certificate_facts(content: WipeCertificate) -> dict[str, Any]:
@@ -97,19 +124,30 @@ def require_clean(content: WipeCertificate) -> None:
     Raises:
         typer.Exit: With status 70.
     """
-    if content.is_clean is False:
+    if content.is_clean is not False or content.proof is None:
+        return
+    proof = content.proof
+    if proof.memory_hits or proof.file_hits or proof.paths_left or proof.deleted_files_open or proof.keys_that_open:
         say("edge-lfr: something of the list was found after the wipe: switch the box off and keep it so")
-        raise typer.Exit(os.EX_SOFTWARE)
+    else:
+        say(
+            f"edge-lfr: the list is destroyed, and nothing of it was found; {proof.processes_unread} processes and "
+            f"{proof.files_unread} files could not be looked at: see what else lies in the state folder"
+        )
+    raise typer.Exit(os.EX_SOFTWARE)
 
 
-def _tell(facts: dict[str, Any], *, json: bool) -> None:
+def _tell(content: WipeCertificate | None, others: dict[str, dict[str, int]], *, json: bool) -> None:
+    facts = {"keys": 0, "lists": 0} if content is None else certificate_facts(content)
     if json:
-        write_json("watchlist-wipe/1", facts)
-    elif facts["lists"] == 0 and facts["keys"] == 0:
+        write_json("watchlist-wipe/1", {**facts, "other_modes": others})
+    elif content is None:
         say("there was no list; nothing opens")
     else:
         write_fields(facts)
-        say("destroyed" + (", and nothing of it was found" if facts["is_clean"] else ""))
+        say("destroyed" + (", and nothing of it was found" if content.is_clean else ""))
+    for mode, wiped in others.items():
+        say(f"destroyed, of the mode {mode}: {wiped['lists']} lists, {wiped['keys']} keys; the timer certifies it")
 
 
 def _destroyed_alone(config: ApplianceConfig) -> EndedList | None:
@@ -153,6 +191,16 @@ def _by_daemon(client: ControlClient, *, json: bool) -> bytes | None:
         )
     if answer["lists"] == 0 and answer["keys"] == 0:
         return None
+    return certificate_of(client, lambda content: content.begun_at.isoformat() == answer["begun_at"])
+
+
+def certificate_of(client: ControlClient, is_it: Callable[[WipeCertificate], bool]) -> bytes:
+    """
+    Wait for the certificate of a wipe that the daemon has done, while it begins anew and searches.
+
+    Raises:
+        ControlError: It did not come in time.
+    """
     deadline_s = time.monotonic() + PROOF_LIMIT_S
     while time.monotonic() < deadline_s:
         time.sleep(POLL_S)
@@ -160,9 +208,9 @@ def _by_daemon(client: ControlClient, *, json: bool) -> bytes | None:
             found = client.request(Verb.CERTIFICATE)["certificate"]
         except (DaemonAbsentError, ControlError):
             continue  # it ends, or begins anew
-        if isinstance(found, str):
-            document = read_document(found.encode(), Kind.WIPE_CERTIFICATE, WipeCertificate)
-            if document.content.begun_at.isoformat() == answer["begun_at"]:
-                return found.encode()
+        if isinstance(found, str) and is_it(
+            read_document(found.encode(), Kind.WIPE_CERTIFICATE, WipeCertificate).content
+        ):
+            return found.encode()
     message = "the list is destroyed, but its proof did not come in time"
     raise ControlError(message, remedy=UNPROVED)
