@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Final
 
 from edge_lfr.durable_files import PRIVATE, sync_folder
-from edge_lfr.governance.ledger.head import MAX_HEAD_BYTES
+from edge_lfr.errors import TrustError
+from edge_lfr.governance.ledger.head import MAX_HEAD_BYTES, LedgerHead
 from edge_lfr.pipeline.reporting.states import LedgerHeadMessage
 
 _BEGINNING: Final = b'{"schema":"lfr.document/1","kind":"ledger-head",'
-"""Of every line; what begins otherwise is somebody else's file."""
+"""Of every line, and so of a torn one; what begins otherwise is somebody else's file."""
 
 
 class HeadsFile:
@@ -26,7 +27,8 @@ class HeadsFile:
         Make the file where there is none; a line that a power cut tore, which was not shown to anybody, goes.
 
         Raises:
-            OSError: It cannot be written, or holds something else than heads.
+            OSError: It cannot be written, or its first or its last line is no head: it is another file, and stays as
+                it is.
         """
         self._path = path
         is_new = not path.exists()
@@ -36,7 +38,9 @@ class HeadsFile:
             begin = max(0, size - 2 * MAX_HEAD_BYTES)
             tail = os.pread(descriptor, size - begin, begin)
             *lines, torn = tail.split(b"\n")
-            if len(torn) > MAX_HEAD_BYTES or not torn.startswith(_BEGINNING[: len(torn)]):
+            first = os.pread(descriptor, MAX_HEAD_BYTES, 0).split(b"\n")[0]
+            is_torn_head = len(torn) <= MAX_HEAD_BYTES and torn.startswith(_BEGINNING[: len(torn)])
+            if not is_torn_head or not all(map(_is_head, {first, lines[-1]} if lines else ())):
                 raise OSError(errno.EINVAL, "not a file of ledger heads")
             if torn:
                 os.ftruncate(descriptor, size - len(torn))
@@ -62,3 +66,12 @@ class HeadsFile:
             file.write(line)
             os.fsync(file.fileno())
         self._last = line
+
+
+def _is_head(untrusted_line: bytes) -> bool:
+    """Whether that is one, whoever signed it."""
+    try:
+        LedgerHead.read(untrusted_line)
+    except (TrustError, ValueError):
+        return False
+    return True

@@ -9,43 +9,20 @@ from rich.color import Color
 from rich.style import Style
 from rich.text import Text
 
-from edge_lfr.biometrics.geometry import SizeWH
+from edge_lfr.watchlist.enrolling.pictures import PictureRefusedError, PictureType, check_picture
 
 UPPER_HALF: Final = "▀"
 MAX_SIDE_PX: Final = 1_024
 """Of a picture from the broker, before it is decoded; ours have 240."""
 
-_SOI: Final = b"\xff\xd8"
-_MARKER: Final = 0xFF
-_SEGMENT_LENGTH_BYTES: Final = 2
-"""A segment's length counts its own two bytes."""
-
-_FRAME_MARKERS: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-"""SOF0 to SOF15: ITU-T T.81, table B.1."""
-
-
-def jpeg_size(untrusted_jpeg: bytes) -> SizeWH | None:
-    """Width and height as the file announces them, without decoding; None when it announces none."""
-    if not untrusted_jpeg.startswith(_SOI):
-        return None
-    place = 2
-    while place + 9 <= len(untrusted_jpeg) and untrusted_jpeg[place] == _MARKER:
-        marker = untrusted_jpeg[place + 1]
-        if marker in _FRAME_MARKERS:
-            height = int.from_bytes(untrusted_jpeg[place + 5 : place + 7], "big")
-            width = int.from_bytes(untrusted_jpeg[place + 7 : place + 9], "big")
-            return SizeWH(width=width, height=height)
-        length = int.from_bytes(untrusted_jpeg[place + 2 : place + 4], "big")
-        if length < _SEGMENT_LENGTH_BYTES:
-            return None
-        place += 2 + length
-    return None
-
 
 def decode(untrusted_jpeg: bytes) -> NDArray[np.uint8] | None:
     """uint8 (height, width, 3) RGB; None for what is no JPEG or announces more than `MAX_SIDE_PX`."""
-    size = jpeg_size(untrusted_jpeg)
-    if size is None or not (0 < size.width <= MAX_SIDE_PX and 0 < size.height <= MAX_SIDE_PX):
+    try:
+        size = check_picture(untrusted_jpeg, PictureType.JPEG).size
+    except PictureRefusedError:
+        return None
+    if max(size.width, size.height) > MAX_SIDE_PX:
         return None
     bgr = cv2.imdecode(np.frombuffer(untrusted_jpeg, dtype=np.uint8), cv2.IMREAD_COLOR)
     return None if bgr is None else bgr[:, :, ::-1].astype(np.uint8)

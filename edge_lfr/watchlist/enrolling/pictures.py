@@ -186,6 +186,9 @@ _JPEG_ALONE: Final = frozenset({0x01, *range(0xD0, 0xD8)})
 
 _JPEG_SCAN, _JPEG_END = 0xDA, 0xD9
 
+_JPEG_NO_MARKER: Final = 0x00
+"""Behind 0xFF it makes a byte of data (T.81, B.1.1.5), and libjpeg looks for the next marker right behind it."""
+
 
 def _jpeg_size(untrusted: bytes) -> tuple[int, int] | None:
     """Walk the segments up to the frame header; a scan or the end before it means that there is none."""
@@ -195,7 +198,7 @@ def _jpeg_size(untrusted: bytes) -> tuple[int, int] | None:
         if marker == 0xFF:  # noqa: PLR2004 - fill bytes may stand before a marker
             position += 1
             continue
-        if marker in {_JPEG_SCAN, _JPEG_END}:
+        if marker in {_JPEG_SCAN, _JPEG_END, _JPEG_NO_MARKER}:
             return None
         if marker in _JPEG_ALONE:
             position += 2

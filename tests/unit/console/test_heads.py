@@ -46,7 +46,25 @@ def test_a_line_that_a_power_cut_tore_goes(tmp_path: Path) -> None:
         assert [1, 2] == kept(path)
 
 
-@pytest.mark.parametrize("letter", [b"x", b"Dear all,\n\nyours", b"\n" + b"x" * 5_000])
+LINE = json.dumps(head(1).head.model_dump(mode="json", by_alias=True), separators=(",", ":")).encode("ascii") + b"\n"
+
+
+@pytest.mark.parametrize(
+    "letter",
+    [
+        b"x",
+        b"Dear all,\n\nyours",
+        b"\n" + b"x" * 5_000,
+        b"\n",
+        b'mode = "training"\n[broker]\nport = 8883\n',
+        b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
+        b'{"schema":"lfr.document/1","kind":"ledger-head",\n',
+        b"# heads\n" + LINE,
+        LINE + b"yours\n",
+        LINE * 9 + b"yours\n" + LINE[:20],
+        b"x" * 5_000 + b"\n" + LINE,
+    ],
+)
 def test_another_file_is_left_as_it_is(tmp_path: Path, letter: bytes) -> None:
     """A wrong name on the command line costs nothing."""
     path = tmp_path / "letter.txt"

@@ -3,24 +3,26 @@
 import numpy as np
 import pytest
 
-from edge_lfr.biometrics.geometry import SizeWH
-from edge_lfr.console.thumbnail import UPPER_HALF, decode, jpeg_size, thumbnail
+from edge_lfr.console.thumbnail import MAX_SIDE_PX, UPPER_HALF, decode, thumbnail
 from simulators.appliance import jpeg_of, noise
+from simulators.pictures import JPEG_DISGUISES, disguised
 
 
-def test_the_announced_size_is_read_without_decoding() -> None:
-    """It is the size that the picture then has."""
+def test_a_picture_is_decoded() -> None:
+    """With the size that it announces, also behind fill bytes, of which there may be any number."""
     jpeg = jpeg_of(noise(30, 50))
-    assert SizeWH(50, 30) == jpeg_size(jpeg)
-    pixels = decode(jpeg)
-    assert pixels is not None
-    assert (30, 50, 3) == pixels.shape
+    for each in (jpeg, jpeg[:2] + b"\xff" * 5 + jpeg[2:]):
+        pixels = decode(each)
+        assert pixels is not None
+        assert (30, 50, 3) == pixels.shape
 
 
-@pytest.mark.parametrize("untrusted", [b"", b"\xff\xd8", b"\xff\xd8\xff\xe0\x00\x00", b"\xff\xd8\xff\xe0\x00\x01" * 9])
+@pytest.mark.parametrize(
+    "untrusted",
+    [b"", b"\xff\xd8", b"\xff\xd8\xff", b"\xff\xd8\xff\xe0\x00\x00", b"\xff\xd8\xff\xe0\x00\x01" * 9, b"\xff" * 99],
+)
 def test_what_announces_no_size_is_no_picture(untrusted: bytes) -> None:
     """Cut short or going in circles."""
-    assert jpeg_size(untrusted) is None
     assert decode(untrusted) is None
 
 
@@ -29,8 +31,14 @@ def test_a_picture_that_announces_too_much_is_not_decoded() -> None:
     jpeg = bytearray(jpeg_of(noise(30, 50)))
     place = jpeg.index(b"\xff\xc0")
     jpeg[place + 5 : place + 9] = b"\xff\xff\xff\xff"
-    assert SizeWH(65_535, 65_535) == jpeg_size(bytes(jpeg))
     assert decode(bytes(jpeg)) is None
+
+
+@pytest.mark.parametrize("disguise", JPEG_DISGUISES)
+def test_the_size_is_the_one_that_the_decoder_will_find(disguise: bytes) -> None:
+    """A small size that stands where only a careless reader looks does not get a large picture decoded."""
+    large = jpeg_of(np.zeros((MAX_SIDE_PX + 8, MAX_SIDE_PX + 8, 3), np.uint8))
+    assert decode(disguised(large, disguise)) is None
 
 
 def test_a_thumbnail_shows_two_pixels_a_character() -> None:

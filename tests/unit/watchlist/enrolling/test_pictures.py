@@ -27,6 +27,7 @@ from edge_lfr.watchlist.enrolling.pictures import (
     read_picture,
 )
 from edge_lfr.watchlist.enrolling.thumbnails import MAX_BYTES, thumbnail
+from simulators.pictures import JPEG_DISGUISES, disguised
 
 REFUSED = {
     "cut-at-the-end.bmp": PictureReason.BROKEN,
@@ -273,6 +274,18 @@ def test_a_changed_byte_is_decoded_or_refused(decoder: PictureDecoder, position:
     except PictureRefusedError:
         return
     assert {size.width, size.height} == set(pixels.shape[:2])
+
+
+@pytest.mark.parametrize("disguise", JPEG_DISGUISES)
+def test_a_header_says_what_the_decoder_will_find(disguise: bytes) -> None:
+    """Or nothing: a size that stands where only a careless reader looks is not believed."""
+    large = encoded(".jpg", gradient())
+    announced = header_size(large, PictureType.JPEG)
+    try:
+        size = header_size(disguised(large, disguise), PictureType.JPEG)
+    except PictureRefusedError:
+        return
+    assert announced == size
 
 
 def test_the_types_are_the_four() -> None:
