@@ -66,6 +66,10 @@ class SimulatedCamera:
         return self._handover.take()
 
     @property
+    def waits_since_ns(self) -> int | None:
+        return self._handover.waits_since_ns
+
+    @property
     def status(self) -> CameraStatus:
         counts = self._handover
         state = self._state

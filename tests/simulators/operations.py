@@ -62,7 +62,7 @@ directory = "STATE/trust.d"
 FLOOR = CalibrationRow(templates=1000, threshold=0.6, false_alerts_per_1000=1.0, evidence="extrapolated")
 SLOTS = 2
 TECHNICIAN = 1000
-"""Who asks."""
+"""Who asks, and whose process the appliance is unless a test says otherwise."""
 
 
 class FragileSession(ScriptedSession):
@@ -106,6 +106,7 @@ class Box:
         floor: CalibrationRow = FLOOR,
         clock: StoppedClock | None = None,
         trust: TrustStore | None = None,
+        own_uid: int | None = TECHNICIAN,
     ) -> None:
         self.clock = StoppedClock() if clock is None else clock
         file = folder / "edge-lfr.toml"
@@ -214,6 +215,8 @@ class Box:
             ending=ending,
             on_changed=self._announce,
         )
+        if own_uid is not None:
+            self.requests.own_uid = own_uid
 
     def close(self) -> None:
         self.camera.may_stop.set()

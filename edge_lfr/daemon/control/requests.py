@@ -1,5 +1,10 @@
-"""What technicians may ask of the running appliance: one method a verb, called from the control socket's threads."""
+"""
+What may be asked of the running appliance: one method a verb, called from the control socket's threads.
 
+Who may ask for which stands in `rights`.
+"""
+
+import os
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -10,6 +15,7 @@ from edge_lfr.daemon.arming.oversight import Overseer
 from edge_lfr.daemon.control.hold_requests import HoldRequests
 from edge_lfr.daemon.control.local_socket import Handler
 from edge_lfr.daemon.control.protocol import Request, Verb, refusal
+from edge_lfr.daemon.control.rights import require_right
 from edge_lfr.daemon.ending.certifier import Certifier
 from edge_lfr.daemon.ending.wiping import Wiping
 from edge_lfr.daemon.health import Health
@@ -54,6 +60,9 @@ class Requests:
     on_changed: Callable[[], None]
     """What the appliance says of itself is to be said anew."""
 
+    own_uid: int = field(default_factory=os.geteuid)
+    """Of the user that the daemon runs as, who may ask for everything."""
+
     one_at_a_time: threading.Lock = field(default_factory=threading.Lock)
     """Held by a request that changes something; who ends the daemon waits for it."""
 
@@ -87,6 +96,7 @@ class Requests:
     def _answer(self, handler: Handler, request: Request) -> Mapping[str, object]:
         """Whoever asked and did not get it has a line in the ledger."""
         try:
+            require_right(request, self.own_uid)
             return handler(request)
         except EdgeLfrError as error:
             self.chronicle.refused(request.verb.value, error.code, request.who)
