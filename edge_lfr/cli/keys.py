@@ -23,7 +23,8 @@ from edge_lfr.governance.device_keys import DeviceKeys
 from edge_lfr.governance.ledger.events import Fact, LedgerEvent
 from edge_lfr.governance.ledger.lines import written_time
 from edge_lfr.governance.trust import Role, TrustedKey, create_key, shown_fingerprint
-from edge_lfr.governance.trust_folder import OfferedTrust, add_trust, find_trust, remove_trust
+from edge_lfr.governance.trust_folder import OfferedTrust, add_trust, find_trust, remove_trust, require_root
+from edge_lfr.terms import Mode, Rank
 
 app = new_app("Make and show the keys of this box; say whom it trusts; make keys for others.")
 
@@ -66,7 +67,7 @@ def show(
         return
     write_fields(_device_facts(keys))
     rows = [tuple(_trusted_facts(key).values()) for key in trusted]
-    write_table(("role", "fingerprint", "name", "from", "until", "now"), rows)
+    write_table(("role", "fingerprint", "name", "rank", "from", "until", "now"), rows)
 
 
 @app.command(epilog="Example: edge-lfr keys new control control.key control.toml --name 'Control room'")
@@ -74,7 +75,12 @@ def new(
     role: Annotated[Role, typer.Argument(metavar="ROLE", help="authorise, issue, revoke, train or control.")],
     key: Annotated[Path, typer.Argument(metavar="KEY", help="New private key; stays with its holder.")],
     trust: Annotated[Path, typer.Argument(metavar="TRUST", help="New trust file, for `edge-lfr keys trust`.")],
-    name: Annotated[str | None, typer.Option(help="Whose key it is, in words.")] = None,
+    name: Annotated[
+        str | None, typer.Option(help="Whose key it is, in words; an officer's own name or number for authorise.")
+    ] = None,
+    rank: Annotated[
+        Rank | None, typer.Option(help="The officer's, for authorise; without it the key ratifies nothing urgent.")
+    ] = None,
     days: Annotated[int, typer.Option(min=1, max=3650, help="Days until it ends.")] = 365,
     json: JsonOption = False,
 ) -> None:
@@ -84,12 +90,17 @@ def new(
     authorise: signs deployments. issue: signs watchlists. revoke: ends deployments. train: signs watchlists for
     training. control: the control room, acknowledges alerts. Neither file may exist. The private key is readable by its
     owner only, and an ordinary PEM file, which openssl reads; TRUST goes to every appliance (`edge-lfr keys trust`).
+    Two keys of one name are one officer's: --name is needed for authorise.
     """
-    made = create_key(role, key, trust, name=role if name is None else name, clock=SystemClock(), valid_days=days)
+    if name is None and role is Role.AUTHORISE:
+        message = "--name is missing: give the officer's own name or number, since two keys of one name are one officer"
+        raise typer.BadParameter(message)
+    whose = role if name is None else name
+    made = create_key(role, key, trust, name=whose, clock=SystemClock(), valid_days=days, rank=rank)
     fingerprint = shown_fingerprint(made.fingerprint)
     if json:
         files = {"key": os.fspath(key), "trust": os.fspath(trust)}
-        write_json("keys-new/1", {"role": role, **files, "fingerprint": fingerprint})
+        write_json("keys-new/1", {"role": role, "rank": rank, **files, "fingerprint": fingerprint})
     else:
         say(f"{key}: keep it where it is used, for {role} alone\n{trust}: give it to the appliances")
         write(fingerprint)
@@ -109,9 +120,11 @@ def trust(
     daemon stops matching; `edge-lfr resume` goes on.
     """
     loaded = load_config(config)
+    roots_alone = loaded.mode is Mode.OPERATIONAL
+    require_root(loaded.trust.directory, roots_alone=roots_alone)
     offered = OfferedTrust.read(file)
     require_consent(f"{_in_words(offered.key)}\ntrust it?", yes=yes)
-    key = add_trust(loaded.trust.directory, offered)
+    key = add_trust(loaded.trust.directory, offered, roots_alone=roots_alone)
     span = {"starts_at": written_time(key.not_before), "ends_at": written_time(key.not_after)}
     _note(loaded, LedgerEvent.TRUST_ADDED, key, span)
     _tell(json, "trusted", key)
@@ -132,9 +145,11 @@ def distrust(
     here, and are told.
     """
     loaded = load_config(config)
+    roots_alone = loaded.mode is Mode.OPERATIONAL
+    require_root(loaded.trust.directory, roots_alone=roots_alone)
     found = find_trust(loaded.trust.directory, fingerprint)
     require_consent(f"{_in_words(found.key)}\ntrust it no longer?", yes=yes)
-    key = remove_trust(loaded.trust.directory, found)
+    key = remove_trust(loaded.trust.directory, found, roots_alone=roots_alone)
     _note(loaded, LedgerEvent.TRUST_REMOVED, key, {})
     _tell(json, "distrusted", key)
     for error in found.unreadable:
@@ -163,7 +178,8 @@ def _tell(json: bool, what: str, key: TrustedKey) -> None:
 
 
 def _in_words(key: TrustedKey) -> str:
-    return f"{shown_fingerprint(key.fingerprint)}, {key.role}, {key.name!r}, until {key.not_after.isoformat()}"
+    whose = repr(key.name) if key.rank is None else f"{key.name!r}, {key.rank}"
+    return f"{shown_fingerprint(key.fingerprint)}, {key.role}, {whose}, until {key.not_after.isoformat()}"
 
 
 def _device_facts(keys: DeviceKeys) -> dict[str, object]:
@@ -181,6 +197,7 @@ def _trusted_facts(key: TrustedKey) -> dict[str, object]:
         "role": key.role.value,
         "fingerprint": shown_fingerprint(key.fingerprint),
         "name": key.name,
+        "rank": key.rank,
         "not_before": key.not_before.isoformat(),
         "not_after": key.not_after.isoformat(),
         "state": state,

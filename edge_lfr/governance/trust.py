@@ -21,12 +21,13 @@ from typing import Annotated, Final, Self
 import structlog
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from edge_lfr.clock import Clock
 from edge_lfr.config.bounded_toml import read_toml
 from edge_lfr.durable_files import create_durably
 from edge_lfr.errors import KeyUnavailableError, TrustError
+from edge_lfr.terms import Rank
 
 MAX_TRUST_FILE_BYTES: Final = 4_096
 MAX_TRUST_FILES: Final = 256
@@ -62,6 +63,14 @@ class TrustFile(BaseModel):
     not_before: Annotated[AwareDatetime, Field(strict=True)]
     not_after: Annotated[AwareDatetime, Field(strict=True)]
     name: Annotated[str, Field(max_length=128), AfterValidator(_printable)]
+    rank: Rank | None = None
+    """Of the officer who authorises; without one the key ratifies no urgent authority."""
+
+    @model_validator(mode="after")
+    def _only_officers_have_ranks(self) -> Self:
+        if self.rank is not None and self.role is not Role.AUTHORISE:
+            raise ValueError
+        return self
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +83,7 @@ class TrustedKey:
     not_after: datetime
     name: str
     public: Ed25519PublicKey = field(repr=False)
+    rank: Rank | None = None
 
     def is_valid(self, at: datetime) -> bool:
         """Whether *at* lies within its time."""
@@ -99,14 +109,11 @@ class TrustStore:
         Raises:
             TrustError: A file (or the folder) can be changed by others, is malformed, or repeats a key.
         """
-        try:
-            if not directory.is_dir():
-                return cls()
-        except OSError as error:
-            raise TrustError(f"{directory}: cannot be read: {error.strerror}") from error
+        paths = trust_files(directory)
+        if paths is None:
+            return cls()
         owners = {0} if roots_alone else {0, os.geteuid()}
         _refuse_writable_by_others(directory, owners)
-        paths = sorted(directory.glob("*.toml"))
         if len(paths) > MAX_TRUST_FILES:
             raise TrustError(f"{directory}: at most {MAX_TRUST_FILES} keys, found {len(paths)}")
         keys: dict[str, TrustedKey] = {}
@@ -206,28 +213,57 @@ def shown_fingerprint(fingerprint: str) -> str:
 
 
 def create_key(
-    role: Role, path: Path, trust_path: Path, *, name: str, clock: Clock, valid_days: int = 365
+    role: Role,
+    path: Path,
+    trust_path: Path,
+    *,
+    name: str,
+    clock: Clock,
+    valid_days: int = 365,
+    rank: Rank | None = None,
 ) -> SigningKey:
     """
     Make a key for one role: the private half into *path* (0600), the public half as a trust file (0644).
 
+    Both or none: what no appliance would read is not written, and no private half stays without its public one.
+
     Raises:
+        TrustError: The name cannot stand in a trust file, or only an officer who authorises has a rank.
         KeyUnavailableError: One of the files exists or cannot be written.
     """
     key = SigningKey.generate()
     begin = clock.utc_now().replace(microsecond=0)
     public_text = base64.b64encode(key.public.public_bytes_raw()).decode("ascii")
+    if rank is not None and role is not Role.AUTHORISE:
+        raise TrustError(f"rank: a key to {role} has none", remedy="leave --rank out")
+    rank_line = "" if rank is None else f'rank = "{rank}"\n'
     trust_file = (
         f'role = "{role}"\n'
         f"name = {json.dumps(name, ensure_ascii=False)}\n"
         f'public_key = "{public_text}"\n'
         f"not_before = {begin.isoformat()}\n"
         f"not_after = {(begin + timedelta(days=valid_days)).isoformat()}\n"
-    )
+        f"{rank_line}"
+    ).encode("utf-8", "surrogatepass")  # as no reader takes it
+    if not name.strip() or not _is_readable(trust_file, trust_path):
+        message = "name: empty, too long, or with signs that do not show"
+        raise TrustError(message, remedy="give another --name: one line of at most 128 letters, digits and signs")
     _write_new(path, key.pem(), 0o600)
-    _write_new(trust_path, trust_file.encode(), 0o644)
+    try:
+        _write_new(trust_path, trust_file, 0o644)
+    except BaseException:
+        path.unlink(missing_ok=True)  # made just now
+        raise
     structlog.get_logger().info("trust.key-created", role=role, key=shown_fingerprint(key.fingerprint))
     return key
+
+
+def _is_readable(trust_file: bytes, path: Path) -> bool:
+    try:
+        trusted_key(trust_file, path)
+    except TrustError:
+        return False
+    return True
 
 
 def _write_new(path: Path, content: bytes, mode: int) -> None:
@@ -246,6 +282,23 @@ def _refuse_writable_by_others(path: Path, owners: Collection[int]) -> None:
         raise TrustError(f"{path}: cannot be read: {error.strerror}", remedy=remedy) from error
     if stat.S_IMODE(status.st_mode) & 0o022 or status.st_uid not in owners:
         raise TrustError(f"{path}: others may change whom we trust", remedy=f"chown root {path}; chmod go-w {path}")
+
+
+def trust_files(directory: Path) -> list[Path] | None:
+    """
+    Every file of the trust folder that counts, in order; None where there is no folder.
+
+    Raises:
+        TrustError: The folder cannot be listed: that is not the same as an empty one.
+    """
+    try:
+        paths = sorted(directory.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        remedy = "check the folder's mode, or ask as root"
+        raise TrustError(f"{directory}: cannot be read: {error.strerror}", remedy=remedy) from error
+    return [path for path in paths if path.name.endswith(".toml")]
 
 
 def read_trust_file(path: Path) -> TrustedKey:
@@ -291,7 +344,7 @@ def trusted_key(untrusted: bytes, path: Path) -> TrustedKey:
         entry = TrustFile.model_validate(read_toml(untrusted))
         public = Ed25519PublicKey.from_public_bytes(base64.b64decode(entry.public_key, validate=True))
     except ValidationError as error:
-        fields = ", ".join(".".join(map(str, fault["loc"])) for fault in error.errors())
+        fields = ", ".join(".".join(map(str, fault["loc"])) or "rank" for fault in error.errors())
         raise TrustError(f"{path}: {fields}: missing or malformed", remedy="correct or remove the file") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, binascii.Error, ValueError) as error:
         raise TrustError(f"{path}: not a trust file with an Ed25519 key", remedy="correct or remove it") from error
@@ -302,4 +355,5 @@ def trusted_key(untrusted: bytes, path: Path) -> TrustedKey:
         not_after=entry.not_after,
         name=entry.name,
         public=public,
+        rank=entry.rank,
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from edge_lfr.durable_files import create_durably, sync_folder
-from edge_lfr.errors import TrustError
+from edge_lfr.errors import TrustError, TrustPermissionError
 from edge_lfr.governance.trust import (
     MAX_TRUST_FILE_BYTES,
     MAX_TRUST_FILES,
@@ -17,10 +17,12 @@ from edge_lfr.governance.trust import (
     read_trust_bytes,
     read_trust_file,
     shown_fingerprint,
+    trust_files,
     trusted_key,
 )
 
 MODE: Final = 0o644
+FOLDER_MODE: Final = 0o755
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,18 +56,37 @@ class FoundTrust:
     """Files that are no trust files: they let nobody be trusted until somebody looks at them."""
 
 
-def add_trust(directory: Path, offered: OfferedTrust) -> TrustedKey:
+def require_root(directory: Path, *, roots_alone: bool) -> None:
+    """
+    Refuse to change in operation what root alone may change: nobody would be trusted by what another user laid there.
+
+    Raises:
+        TrustPermissionError: This user is not root.
+    """
+    if roots_alone and os.geteuid() != 0:
+        raise TrustPermissionError(f"{directory}: in operation only root changes whom we trust")
+
+
+def add_trust(directory: Path, offered: OfferedTrust, *, roots_alone: bool = False) -> TrustedKey:
     """
     Keep what was offered in the trust folder, which is made where it is missing, named by role and key.
 
+    Args:
+        directory: The trust folder.
+
+        offered: As it was read.
+
+        roots_alone: As it must be in operation.
+
     Raises:
-        TrustError: The key is trusted already, or this user may not change the folder.
+        TrustError: The key is trusted already, this user may not change the folder, or others may.
     """
+    require_root(directory, roots_alone=roots_alone)
     key = offered.key
-    if key.fingerprint in TrustStore.load(directory).keys:
+    if key.fingerprint in TrustStore.load(directory, roots_alone=roots_alone).keys:
         raise TrustError(f"{shown_fingerprint(key.fingerprint)}: this key is trusted already", remedy="nothing to do")
     try:
-        directory.mkdir(mode=0o755, parents=True, exist_ok=True)
+        _make_readable(directory)
         create_durably(directory / f"{key.role}-{key.fingerprint[:SHOWN_DIGITS]}.toml", offered.content, mode=MODE)
     except OSError as error:
         raise _not_changed(directory, error) from None
@@ -87,7 +108,7 @@ def find_trust(directory: Path, fingerprint: str) -> FoundTrust:
     digits = fingerprint.replace("-", "").lower()
     found: dict[Path, TrustedKey] = {}
     unreadable: list[TrustError] = []
-    for path in sorted(directory.glob("*.toml")):
+    for path in trust_files(directory) or ():
         try:
             key = read_trust_file(path)
         except TrustError as error:
@@ -103,13 +124,14 @@ def find_trust(directory: Path, fingerprint: str) -> FoundTrust:
     raise TrustError(message, remedy="`edge-lfr keys show` lists them")
 
 
-def remove_trust(directory: Path, found: FoundTrust) -> TrustedKey:
+def remove_trust(directory: Path, found: FoundTrust, *, roots_alone: bool = False) -> TrustedKey:
     """
     Take a key out of the trust folder, in every file that has it.
 
     Raises:
         TrustError: This user may not change the folder.
     """
+    require_root(directory, roots_alone=roots_alone)
     try:
         for path in found.paths:
             path.unlink(missing_ok=True)
@@ -126,7 +148,12 @@ def folder_digest(directory: Path) -> str:
     What cannot be read is told from what can; a folder that is missing has a digest, too.
     """
     digest = hashlib.sha256()
-    for path in [directory, *sorted(directory.glob("*.toml"))[: MAX_TRUST_FILES + 1]]:
+    try:
+        files = trust_files(directory) or []
+    except TrustError:
+        digest.update(b"not listed")
+        files = []
+    for path in [directory, *files[: MAX_TRUST_FILES + 1]]:
         try:
             status = path.stat()
             content = b"" if path == directory else _beginning_of(path)
@@ -136,6 +163,18 @@ def folder_digest(directory: Path) -> str:
             said = f"{path.name}: {status.st_mode:o} {status.st_uid} {hashlib.sha256(content).hexdigest()}".encode()
         digest.update(len(said).to_bytes(4, "big") + said)
     return digest.hexdigest()
+
+
+def _make_readable(directory: Path) -> None:
+    """Make a folder that everybody can read, and what is missing above it, whatever the umask is."""
+    try:
+        directory.mkdir(mode=FOLDER_MODE)
+    except FileExistsError:
+        return
+    except FileNotFoundError:
+        _make_readable(directory.parent)
+        directory.mkdir(mode=FOLDER_MODE)
+    directory.chmod(FOLDER_MODE)
 
 
 def _beginning_of(path: Path) -> bytes:

@@ -118,7 +118,7 @@ def test_in_operation_only_roots_files_are_shown_as_trusted(
 
 
 def test_a_change_by_command_is_no_secret_one(edge_lfr: Command) -> None:
-    """The next daemon knows of it, and does not hold; where none ever ran there is nothing to tell."""
+    """Where no daemon runs the next one knows of it, and does not hold; where none ever ran nothing is to be told."""
     offered, fingerprint = key_file(edge_lfr.folder, Role.ISSUE, "desk")
     assert os.EX_OK == edge_lfr("keys", "init").status
     folder = edge_lfr.folder / "state/training"

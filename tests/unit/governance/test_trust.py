@@ -1,8 +1,11 @@
 """Whose signatures count, and which signed messages are believed."""
 
 import json
+import os
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from pydantic import BaseModel, ConfigDict
@@ -18,6 +21,7 @@ from edge_lfr.governance.signed import (
     verify,
 )
 from edge_lfr.governance.trust import Role, SigningKey, TrustStore, create_key
+from edge_lfr.terms import Rank
 from simulators.clock import StoppedClock
 
 
@@ -86,6 +90,24 @@ def refusal_of(wire: bytes, folder: Path, clock: StoppedClock, memory: Memory | 
     with pytest.raises(MessageRefusedError) as caught:
         believe(wire, folder, clock, memory)
     return caught.value.refusal
+
+
+def as_nobody(call: Callable[[], object]) -> str:
+    """What a `TrustError` says to a user without rights, in a process of its own."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.setuid(12345)
+        try:
+            call()
+        except TrustError as error:
+            os.write(writer, error.message.encode())
+        os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader) as pipe:
+        said = pipe.read()
+    os.waitpid(child, 0)
+    return said
 
 
 class TestSigned:
@@ -247,6 +269,52 @@ class TestTrustStore:
         path.write_text(path.read_text().replace('name = "', f'name = "{escape}'))
         with pytest.raises(TrustError, match="name"):
             TrustStore.load(folder)
+
+    @pytest.mark.parametrize("name", ["", " ", "a\nb", "a\x7fb", "\x1b[2J", "x" * 129, "\udcff"])
+    def test_a_name_that_nobody_could_read_makes_no_key(self, tmp_path: Path, clock: StoppedClock, name: str) -> None:
+        """What no appliance would take as a trust file is not made; neither half is left behind."""
+        with pytest.raises(TrustError, match="name") as caught:
+            create_key(Role.ISSUE, tmp_path / "a.key", tmp_path / "a.toml", name=name, clock=clock)
+        assert "--name" in caught.value.advice
+        assert [] == list(tmp_path.iterdir())
+
+    def test_no_private_half_is_left_without_its_public_one(self, tmp_path: Path, clock: StoppedClock) -> None:
+        """Where the trust file exists already it stays as it is, and the command can be repeated with another name."""
+        (tmp_path / "a.toml").write_text("somebody's")
+        with pytest.raises(KeyUnavailableError, match=r"a\.toml"):
+            create_key(Role.ISSUE, tmp_path / "a.key", tmp_path / "a.toml", name="desk", clock=clock)
+        assert [(tmp_path / "a.toml", "somebody's")] == [(path, path.read_text()) for path in tmp_path.iterdir()]
+        create_key(Role.ISSUE, tmp_path / "a.key", tmp_path / "b.toml", name="desk", clock=clock)
+
+    def test_an_officers_key_carries_a_rank(self, tmp_path: Path, clock: StoppedClock) -> None:
+        """If it was made with one; a key that authorises nothing has none, whoever wrote the file."""
+        folder = tmp_path / "trust"
+        for name, rank in (("one", Rank.SUPERINTENDENT), ("two", None)):
+            key_of = tmp_path / f"{name}.key"
+            create_key(Role.AUTHORISE, key_of, folder / f"{name}.toml", name=name, clock=clock, rank=rank)
+        ranks = {key.name: key.rank for key in TrustStore.load(folder).keys.values()}
+        assert {"one": Rank.SUPERINTENDENT, "two": None} == ranks
+        with pytest.raises(TrustError, match="rank"):
+            create_key(
+                Role.REVOKE, tmp_path / "r.key", folder / "r.toml", name="r", clock=clock, rank=Rank.SUPERINTENDENT
+            )
+        path = folder / "one.toml"
+        for old, new in (('role = "authorise"', 'role = "revoke"'), ('rank = "superintendent"', 'rank = "sergeant"')):
+            said = path.read_text()
+            assert old in said
+            path.write_text(said.replace(old, new))
+            with pytest.raises(TrustError, match=r"one\.toml"):
+                TrustStore.load(folder)
+            path.write_text(said)
+
+    @pytest.mark.root
+    def test_a_folder_that_cannot_be_listed_is_no_empty_one(self) -> None:
+        """Else a user without rights would be shown that nobody is trusted."""
+        with TemporaryDirectory() as above:
+            Path(above).chmod(0o755)
+            folder = Path(above, "trust.d")
+            folder.mkdir(mode=0o711)
+            assert f"{folder}: cannot be read" in as_nobody(lambda: TrustStore.load(folder))
 
     def test_one_key_has_one_role(self, key: SigningKey, folder: Path) -> None:
         """The same key in two files is refused."""

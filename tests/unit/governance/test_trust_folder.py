@@ -2,12 +2,13 @@
 
 import os
 import shutil
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from edge_lfr.errors import TrustError
+from edge_lfr.errors import TrustError, TrustPermissionError
 from edge_lfr.governance.trust import MAX_TRUST_FILE_BYTES, Role, SigningKey, TrustStore, create_key, shown_fingerprint
 from edge_lfr.governance.trust_folder import OfferedTrust, add_trust, find_trust, remove_trust
 from simulators.clock import StoppedClock
@@ -30,6 +31,52 @@ def test_what_was_added_is_trusted(tmp_path: Path, folder: Path, key: SigningKey
     assert {key.fingerprint} == set(TrustStore.load(folder).keys)
     (path,) = folder.iterdir()
     assert (f"issue-{key.fingerprint[:32]}.toml", 0o644) == (path.name, path.stat().st_mode & 0o777)
+
+
+@pytest.fixture
+def umask() -> Iterator[None]:
+    before = os.umask(0o077)
+    yield
+    os.umask(before)
+
+
+@pytest.mark.usefixtures("umask")
+def test_the_folder_is_for_everybody_to_read(tmp_path: Path, key: SigningKey) -> None:
+    """Whatever the umask of whoever makes it, with what had to be made above it: the daemon must see it."""
+    assert key.fingerprint
+    folder = tmp_path / "etc" / "trust.d"
+    add_trust(folder, OfferedTrust.read(tmp_path / "issuer.toml"))
+    (file,) = folder.iterdir()
+    modes = [path.stat().st_mode & 0o777 for path in (folder.parent, folder, file)]
+    assert [0o755, 0o755, 0o644] == modes
+
+
+def test_in_operation_only_root_changes_it(
+    tmp_path: Path, folder: Path, key: SigningKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file of anybody else's would let nobody be trusted; it is refused before it lies there."""
+    offered = OfferedTrust.read(tmp_path / "issuer.toml")
+    add_trust(folder, offered)
+    monkeypatch.setattr(os, "geteuid", lambda: 12345)
+    found = find_trust(folder, key.fingerprint)
+    with pytest.raises(TrustPermissionError):
+        add_trust(tmp_path / "other", offered, roots_alone=True)
+    with pytest.raises(TrustPermissionError) as caught:
+        remove_trust(folder, found, roots_alone=True)
+    assert (os.EX_NOPERM, "trust.permission") == (caught.value.exit_status, caught.value.code)
+    assert "root" in caught.value.advice
+    assert (1, False) == (len(list(folder.iterdir())), (tmp_path / "other").exists())
+
+
+@pytest.mark.root
+def test_what_would_not_be_trusted_is_not_called_trusted(tmp_path: Path, folder: Path, key: SigningKey) -> None:
+    """In a folder that is somebody else's a new file makes nobody trusted; root is told instead."""
+    assert key.fingerprint
+    folder.mkdir()
+    os.chown(folder, 12345, -1)
+    with pytest.raises(TrustError, match="others may change"):
+        add_trust(folder, OfferedTrust.read(tmp_path / "issuer.toml"), roots_alone=True)
+    assert [] == list(folder.iterdir())
 
 
 def test_a_key_is_added_once(tmp_path: Path, folder: Path, key: SigningKey) -> None:
