@@ -9,7 +9,8 @@ from edge_lfr.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption, new_a
 from edge_lfr.cli.output import say, write, write_json, write_table
 from edge_lfr.config.example import example_config
 from edge_lfr.config.load import load_config
-from edge_lfr.config.retention import Ending, RetentionProfile, Start
+from edge_lfr.config.retention import RetentionProfile, in_words
+from edge_lfr.config.retention_kinds import Ending, Start
 from edge_lfr.config.schema import json_schema
 
 app = new_app("Check the configuration, show its schema or an example, and how long everything is kept.")
@@ -32,6 +33,8 @@ ENDINGS: Final = {
     Ending.NOT_MADE: "not made",
     Ending.EXIT: "gone with the process",
 }
+
+WHOSE_WORDS: Final = "Periods and reasons (why) are the profile's own; all the rest is what the appliance does."
 
 
 @app.command(epilog="Example: edge-lfr config check --config ./edge-lfr.toml")
@@ -74,34 +77,61 @@ def retention(
     """
     profile = load_config(config).retention.chosen
     if json:
-        said = {**profile.model_dump(mode="json"), "digest": profile.digest}
-        write_json("config-retention/1", said)
+        write_json("config-retention/1", _facts(profile))
     elif markdown:
         write(_markdown(profile))
     else:
-        say(f"{profile.name}, version {profile.version}: {profile.title}")
+        say(f"{profile.title}. {_origin(profile)} {WHOSE_WORDS}")
         write_table(COLUMNS, _rows(profile))
+
+
+def _facts(profile: RetentionProfile) -> dict[str, object]:
+    """For programs: what was decided, and what the appliance does."""
+    rules = {
+        name: {
+            "what": kind.what,
+            "where": kind.where,
+            "starts": kind.starts,
+            "period_s": rule.period_s,
+            "until": kind.until,
+            "ends": kind.ends,
+            "why": rule.why,
+        }
+        for name, (kind, rule) in profile.rules.by_kind().items()
+    }
+    said = {"name": profile.name, "version": profile.version, "title": profile.title}
+    return {**said, "rules": rules, "digest": profile.digest}
 
 
 def _rows(profile: RetentionProfile) -> list[tuple[str, ...]]:
     return [
         (
-            kind.replace("_", " "),
-            rule.what,
-            rule.where,
-            STARTS[rule.starts],
-            rule.kept_for,
-            ENDINGS[rule.ends],
+            name.replace("_", " "),
+            kind.what,
+            kind.where,
+            STARTS[kind.starts],
+            f"until {kind.until}" if rule.period_s is None else in_words(rule.period_s),
+            ENDINGS[kind.ends],
             rule.why,
         )
-        for kind, rule in profile.rules.by_kind().items()
+        for name, (kind, rule) in profile.rules.by_kind().items()
     ]
+
+
+def _origin(profile: RetentionProfile) -> str:
+    return f"Profile `{profile.name}`, version {profile.version}, SHA-256 {profile.digest}."
 
 
 def _markdown(profile: RetentionProfile) -> str:
     """The table, and below it which document it was made from."""
     rows = [COLUMNS, ("---",) * len(COLUMNS), *_rows(profile)]
-    lines = ["| " + " | ".join(" ".join(cell.replace("|", "\\|").split()) for cell in row) + " |" for row in rows]
-    origin = f"Profile `{profile.name}`, version {profile.version}, SHA-256 {profile.digest}."
+    lines = ["| " + " | ".join(map(_cell, row)) + " |" for row in rows]
     held = "An alert that is on legal hold is kept until it is released, whatever its period (`edge-lfr alerts holds`)."
-    return "\n".join((f"### {profile.title}", "", *lines, "", origin, held))
+    return "\n".join((f"### {profile.title}", "", *lines, "", _origin(profile), WHOSE_WORDS, held))
+
+
+def _cell(text: str) -> str:
+    """As text alone: no reason begins a cell or a row of its own, or reads as markup."""
+    for special in ("\\", "|", "<", "&", "[", "`"):
+        text = text.replace(special, f"\\{special}")
+    return text

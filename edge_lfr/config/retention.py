@@ -1,20 +1,24 @@
 """
 How long everything is kept: one document that the purge, the expiry of messages and the printed table obey.
 
-The document's periods are law for the program; what it says of the rest must be what the program does, or it is
-refused: no printed table promises an end that nobody brings about.
+The document's periods are law for the program, and of the rest it may give reasons alone: what a kind of data is, where
+it lies and what ends it the program says itself. No printed table promises an end that nobody brings about.
 """
 
 import hashlib
 import tomllib
+from collections import Counter
+from collections.abc import Mapping
 from datetime import timedelta
-from enum import StrEnum
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import Field, PrivateAttr, ValidationError, model_validator
+from pydantic import AfterValidator, Field, PrivateAttr, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
 from edge_lfr.config.bounded_toml import read_toml
+from edge_lfr.config.retention_kinds import PROGRAM, DataKind, Ending, Start
 from edge_lfr.config.section import Identifier, Section
 from edge_lfr.errors import ConfigError
 
@@ -31,69 +35,23 @@ LONGEST_S: Final = 31 * 86_400
 
 MINUTE_S, HOUR_S, DAY_S = 60, 3_600, 86_400
 
-Text = Annotated[str, Field(min_length=1, max_length=300)]
+MAX_FAULTS: Final = 20
+"""That are told at once; nobody corrects more before asking again (chosen, not measured)."""
+
+
+def _one_line(text: str) -> str:
+    if not text.isprintable():
+        message = "one line of printable characters"
+        raise ValueError(message)
+    return text
+
+
+Reason = Annotated[str, Field(min_length=1, max_length=300), AfterValidator(_one_line)]
 Period = Annotated[int, Field(ge=SHORTEST_S, le=LONGEST_S)]
 
 
-class Start(StrEnum):
-    """What begins a period."""
-
-    CAPTURE = "capture"
-    """The instant the frame was taken; for a test alert, the instant it was written."""
-
-    ISSUE = "issue"
-    """The instant that a signed message names as its own."""
-
-    LOAD = "load"
-    EVENT = "event"
-
-
-class Ending(StrEnum):
-    """What is done at the end."""
-
-    PURGE = "purge"
-    """Data key destroyed and row deleted, overwritten in the file and in its log."""
-
-    DELETE = "delete"
-    """Row deleted; there was nothing to seal."""
-
-    EXPIRE = "expire"
-    """File deleted: at the end of the period, or before it by whoever copied it; there was nothing to seal."""
-
-    WIPE = "wipe"
-    """Data key destroyed, files deleted, memory overwritten."""
-
-    KEPT = "kept"
-    """The program never deletes it; the force does, by its own schedule."""
-
-    NOT_MADE = "not-made"
-    EXIT = "exit"
-    """It is in memory only."""
-
-
-PROGRAM: Final[dict[str, tuple[Start, Ending]]] = {
-    "alert": (Start.CAPTURE, Ending.PURGE),
-    "sighting": (Start.CAPTURE, Ending.PURGE),
-    "test_alert": (Start.CAPTURE, Ending.PURGE),
-    "acknowledgement": (Start.ISSUE, Ending.DELETE),
-    "watchlist": (Start.LOAD, Ending.WIPE),
-    "ledger": (Start.EVENT, Ending.KEPT),
-    "manifest": (Start.LOAD, Ending.EXPIRE),
-    "certificate": (Start.EVENT, Ending.EXPIRE),
-    "recording": (Start.CAPTURE, Ending.NOT_MADE),
-    "health": (Start.EVENT, Ending.EXIT),
-}
-"""What the program does with each kind of data; a document may say nothing else."""
-
-
 class RetentionRule(Section):
-    """One kind of data, from its beginning to its end."""
-
-    what: Text
-    """What it is, for whoever reads the impact assessment."""
-
-    where: Text
-    """Where it lies meanwhile."""
+    """What is decided of one kind of data; what the program does with it is in `PROGRAM`."""
 
     starts: Start
     """What begins the period."""
@@ -101,27 +59,16 @@ class RetentionRule(Section):
     period_s: Period | None = None
     """Seconds from the start to the end: 60 to 31 days; where the end is a purge or an expiry, and only there."""
 
-    until: Text | None = None
-    """What ends it otherwise, in words."""
-
     ends: Ending
     """What is done at the end."""
 
-    why: Text
+    why: Reason
     """The rule of policy that it follows, and whose it is."""
-
-    @property
-    def kept_for(self) -> str:
-        """The period in words, or what ends it."""
-        return f"until {self.until}" if self.period_s is None else in_words(self.period_s)
 
     @model_validator(mode="after")
     def _has_one_end(self) -> Self:
-        if (self.ends in {Ending.PURGE, Ending.EXPIRE}) != (self.period_s is not None):
+        if self.ends.has_period != (self.period_s is not None):
             message = "period_s: stands where the end is a purge or an expiry, and only there"
-            raise ValueError(message)
-        if (self.period_s is None) != (self.until is not None):
-            message = "until: stands where there is no period_s, and only there"
             raise ValueError(message)
         return self
 
@@ -140,16 +87,16 @@ class RetentionRules(Section):
     recording: RetentionRule
     health: RetentionRule
 
-    def by_kind(self) -> dict[str, RetentionRule]:
-        """All rules in the document's order of kinds."""
-        return {kind: getattr(self, kind) for kind in type(self).model_fields}
+    def by_kind(self) -> dict[str, tuple[DataKind, RetentionRule]]:
+        """What the program does with each kind, and what was decided of it."""
+        return {name: (kind, getattr(self, name)) for name, kind in PROGRAM.items()}
 
     @model_validator(mode="after")
     def _say_what_is_done(self) -> Self:
-        for kind, rule in self.by_kind().items():
-            starts, ends = PROGRAM[kind]
-            if (rule.starts, rule.ends) != (starts, ends):
-                message = f"{kind}: the program starts it with `{starts}` and ends it with `{ends}`, and nothing else"
+        for name, (kind, rule) in self.by_kind().items():
+            if (rule.starts, rule.ends) != (kind.starts, kind.ends):
+                done = f"the program starts it with `{kind.starts}` and ends it with `{kind.ends}`"
+                message = f"{name}: {done}, and nothing else"
                 raise ValueError(message)
         if (self.sighting.period_s or 0) > (self.alert.period_s or 0):
             message = "sighting: period_s is longer than that of the alert which it belongs to"
@@ -166,12 +113,21 @@ class RetentionProfile(Section):
     version: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9.+-]{0,31}$")]
     """Changes whenever a rule does."""
 
-    title: Text
     rules: RetentionRules
 
     @property
+    def title(self) -> str:
+        """What it comes to, in one line."""
+        return f"Alerts end {self.alerts_kept} after the capture"
+
+    @property
+    def alerts_kept(self) -> str:
+        """How long an alert is kept, in words."""
+        return in_words(self.rules.alert.period_s or 0)
+
+    @property
     def digest(self) -> str:
-        """SHA-256 over all that it says: a version that nobody raised does not hide a change."""
+        """SHA-256 over all that it says: neither a version that nobody raised nor another's name hides a change."""
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
 
     @property
@@ -212,7 +168,7 @@ class RetentionConfig(Section):
     """`alerts-24h` or `alerts-31d`, or a profile of `document`; the default is the shorter one."""
 
     document: Path | None = None
-    """A force's own file of profiles, instead of the one that came with the program."""
+    """A force's own file of profiles, under names of its own, beside those that came with the program."""
 
     _chosen: RetentionProfile = PrivateAttr()
 
@@ -227,21 +183,37 @@ class RetentionConfig(Section):
         return self
 
 
+@cache
+def built_in() -> Mapping[str, RetentionProfile]:
+    """The profiles that came with the program, by their names, which mean nothing else anywhere."""
+    return {profile.name: profile for profile in _read(BUILT_IN).profiles}
+
+
 def load_profile(name: str, document: Path | None = None) -> RetentionProfile:
     """
-    Read the profile *name* out of *document*, or of the one that came with the program.
+    Find the profile *name* in *document* or among those that came with the program.
 
     Raises:
-        ConfigError: The file cannot be read, breaks a rule, or has no such profile.
+        ConfigError: The file cannot be read, breaks a rule or gives a name of the program's to a profile of its own, or
+            nobody has such a profile.
     """
-    path = BUILT_IN if document is None else document
-    profiles = _read(path).profiles
-    found = [profile for profile in profiles if profile.name == name]
-    if len(found) != 1:
-        known = ", ".join(sorted({profile.name for profile in profiles}))
-        message = f"{path}: profile {name}: expected once, found {len(found)} times; the file has {known}"
+    profiles = dict(built_in())
+    if document is not None:
+        own = _read(document).profiles
+        for taken, count in Counter(profile.name for profile in own).items():
+            if taken in profiles:
+                message = f"{document}: profile {taken}: the name of a profile that came with the program"
+                remedy = "give it a name of the force's own, and name that in [retention] `profile`"
+                raise ConfigError(message, remedy=remedy)
+            if count > 1:
+                message = f"{document}: profile {taken}: expected once, found {count} times"
+                raise ConfigError(message, remedy="give each profile a name of its own")
+        profiles |= {profile.name: profile for profile in own}
+    if name not in profiles:
+        where = "the program" if document is None else f"{document} and the program"
+        message = f"retention profile {name}: there is none of this name; {where} have {', '.join(sorted(profiles))}"
         raise ConfigError(message, remedy="name one of these in [retention] `profile`")
-    return found[0]
+    return profiles[name]
 
 
 def in_words(period_s: int) -> str:
@@ -270,9 +242,15 @@ def _read(path: Path) -> _Document:
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path}: not TOML: {error}", remedy="correct this line") from None
     except ValidationError as error:
-        lines = [
-            f"{path}: {'.'.join(str(part) for part in detail['loc'])}: {detail['msg'].removeprefix('Value error, ')}"
-            for detail in error.errors(include_url=False, include_input=False)
-        ]
+        details = error.errors(include_url=False, include_input=False)
+        if len(details) > 1:  # a list is said to be too short because an item of it was refused
+            details = [detail for detail in details if detail["type"] != "too_short"][:MAX_FAULTS]
+        lines = [f"{path}: {'.'.join(str(part) for part in detail['loc'])}: {_problem(detail)}" for detail in details]
         remedy = "correct the field and run `edge-lfr config retention`"
         raise ConfigError("\n".join(lines), remedy=remedy) from None
+
+
+def _problem(detail: ErrorDetails) -> str:
+    if detail["type"] == "extra_forbidden":
+        return "no field of a document: what data is, where it lies and what ends it the program says itself"
+    return detail["msg"].removeprefix("Value error, ")

@@ -11,6 +11,7 @@ from edge_lfr.governance.authority.revocation import Revocation
 from edge_lfr.governance.documents import Envelope, Kind, canonical, sign_document
 from edge_lfr.governance.trust import Role, SigningKey, TrustedKey, TrustStore, create_key
 from simulators.clock import StoppedClock
+from simulators.retention import DAY
 
 FORCE = "testshire"
 DEVICE = "testshire/van-1"
@@ -41,7 +42,8 @@ def content_at(now: datetime) -> dict[str, Any]:
         },
         "threshold": 0.7,
         "pack_digest": "cd" * 32,
-        "retention_profile": "alerts-24h",
+        "retention_profile": DAY.name,
+        "retention_digest": DAY.digest,
         "assessments": dict.fromkeys(
             ("data_protection", "equality", "community", "appropriate_policy_document"), assessment
         ),

@@ -20,6 +20,7 @@ from edge_lfr.watchlist.sealed.sealed_list import StoredWatchlist
 from edge_lfr.watchlist.sealed.store import SealedStore
 from simulators.authorities import DEVICE, Force
 from simulators.nets import embedder_like, entry_of, yunet_like
+from simulators.retention import DAY
 from simulators.watchlists import made_entry, new_store, picture, templates
 
 FLOOR = 0.6
@@ -133,7 +134,7 @@ class Deployment:
             "max_extract_age": timedelta(hours=24),
             "entry": self.pack,
             "conditions": Conditions(),
-            "retention": "alerts-24h",
+            "retention": DAY,
             "unlocked_bytes": 0,
             "dumps_cores": False,
             "is_recorded": True,

@@ -1,18 +1,19 @@
-"""A force's own retention document: the built-in one with other words and periods."""
+"""A force's own retention document: the built-in one with other names, reasons and periods."""
 
 from pathlib import Path
 
 from edge_lfr.config.retention import BUILT_IN, RetentionProfile, load_profile
 
-NAME = "alerts-24h"
+NAME = "ours-24h"
+"""Of the first profile of the force's own document."""
 
-DAY = load_profile(NAME)
+DAY = load_profile("alerts-24h")
 """What a configuration has that says nothing of retention."""
 
 
 def document(folder: Path, *changes: tuple[str, str]) -> Path:
-    """Write the built-in document to *folder*, with each first text replaced wherever it stands."""
-    text = BUILT_IN.read_text(encoding="utf-8")
+    """Write the built-in document to *folder*, as `ours-`, with each first text replaced wherever it stands."""
+    text = BUILT_IN.read_text(encoding="utf-8").replace('name = "alerts-', 'name = "ours-')
     for old, new in changes:
         assert old in text, old
         text = text.replace(old, new)

@@ -33,7 +33,7 @@ from edge_lfr.governance.authority.draft import ready_to_countersign, ready_to_s
 from edge_lfr.governance.authority.installed import install_authority, load_installed
 from edge_lfr.governance.authority.judgement import AuthorityState, StepResult, Verdict, judge_authority
 from edge_lfr.governance.authority.revocation import Revocation, RevocationReason, sign_revocation, take_revocation
-from edge_lfr.governance.documents import Envelope, Kind, faults_of, read_document
+from edge_lfr.governance.documents import Document, Kind, faults_of, read_document
 from edge_lfr.governance.trust import SigningKey, TrustStore, shown_fingerprint
 from edge_lfr.terms import Mode
 
@@ -63,9 +63,10 @@ def sign(
     With --config by the policy of the force, without by published practice. Exit status 65 while a field is open or
     says what policy does not allow; every such field is named.
     """
-    policy = AuthorityPolicy() if config is None else load_config(config).policy.authority
+    loaded = None if config is None else load_config(config)
+    policy = AuthorityPolicy() if loaded is None else loaded.policy.authority
     document = ready_to_sign(read_bounded(file), SystemClock().utc_now(), policy)
-    _sign(document, document.content, key, out, json=json, yes=yes, verb="sign")
+    _sign(document, page_of(document.content, loaded), key, out, json=json, yes=yes, verb="sign")
 
 
 @app.command(epilog="Example: edge-lfr authority countersign urgent.json urgent.both.json --key superintendent.key")
@@ -78,17 +79,17 @@ def countersign(
     Exit status 65 when it is not urgent, nobody has signed it, the deadline has passed, or the key is the first one's.
     """
     document = ready_to_countersign(read_bounded(file), SystemClock().utc_now())
-    _sign(document, document.content, key, out, json=json, yes=yes, verb="countersign")
+    _sign(document, page_of(document.content), key, out, json=json, yes=yes, verb="countersign")
 
 
-def _sign(document: Envelope, authority: Authority, key: Path, out: Path, *, json: bool, yes: bool, verb: str) -> None:
+def _sign(document: Document[Authority], page: str, key: Path, out: Path, *, json: bool, yes: bool, verb: str) -> None:
     signing = SigningKey.load(key)
-    say(page_of(authority))
+    say(page)
     require_consent(f"{verb} this with the key {shown_fingerprint(signing.fingerprint)}?", yes=yes)
     signed = document.with_signature(signing)
     create_new(out, signed.wire(indent=2))
     if json:
-        facts = {"file": os.fspath(out), "authority_id": authority.authority_id, "digest": signed.digest}
+        facts = {"file": os.fspath(out), "authority_id": document.content.authority_id, "digest": signed.digest}
         write_json(f"authority-{verb}/1", {**facts, "fingerprint": shown_fingerprint(signing.fingerprint)})
     else:
         say(f"{out}: signed; take it to the appliance and install it there")
@@ -158,7 +159,7 @@ def install(file: FileArgument, config: ConfigOption = DEFAULT_CONFIG, json: Jso
     if json:
         write_json("authority-install/1", facts_of(verified, now))
     else:
-        write(page_of(verified.authority))
+        write(page_of(verified.authority, loaded))
         write(f"{'signed by':<10} {key_in_words(verified.signer)}")
         write(f"{'state':<10} {state_in_words(verified, now)}")
     tell_daemon(loaded)
@@ -185,7 +186,7 @@ def show(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False) -> Non
     if json:
         write_json("authority-show/1", facts_of(verified, now))
         return
-    write(page_of(verified.authority))
+    write(page_of(verified.authority, loaded))
     signers = [key_in_words(key) for key in (verified.signer, verified.countersigner) if key is not None]
     write(f"{'signed by':<10} {', '.join(signers)}")
     write(f"{'wiped':<10} {moment(verified.wipe_at)} at the latest")

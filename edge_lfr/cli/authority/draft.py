@@ -16,7 +16,8 @@ from edge_lfr.cli.output import say, write_json
 from edge_lfr.clock import SystemClock
 from edge_lfr.config.appliance import ApplianceConfig
 from edge_lfr.config.load import load_config
-from edge_lfr.errors import AuthorityDraftError
+from edge_lfr.config.retention import RetentionProfile, load_profile
+from edge_lfr.errors import AuthorityDraftError, ConfigError
 from edge_lfr.governance.authority.content import StaleList
 from edge_lfr.governance.authority.draft import NEW_DRAFT, Tree, draft_file, open_fields, previous_content
 from edge_lfr.governance.authority.draft import draft as make_draft
@@ -83,8 +84,8 @@ def draft(
     """
     Write a draft: what is not known yet is marked TODO, and `authority sign` refuses it until it is written.
 
-    With a configuration it has the force, the appliance, the pack and, for --max-entries, the pack's floor as its
-    threshold. OUT is a text file: edit it. Exit status 65 when the threshold lies below the floor.
+    With a configuration it has the force, the appliance, the pack, how long alerts are kept and, for --max-entries, the
+    pack's floor as its threshold. OUT is a text file: edit it. Exit status 65 when the threshold lies below the floor.
     """
     texts: dict[str, JsonValue] = {
         "authority_id": authority_id,
@@ -99,7 +100,6 @@ def draft(
         "watchlist.list_id": list_id,
         "watchlist.max_entries": max_entries,
         "threshold": threshold,
-        "retention_profile": retention,
         "staff.gold": gold,
         "staff.silver": silver,
         "staff.bronze": bronze,
@@ -125,12 +125,14 @@ def draft(
     if threshold is not None and not 0.0 < threshold < 1.0:
         message = "--threshold: expected a cosine between 0 and 1"
         raise typer.BadParameter(message)
-    given = {field: value for field, value in texts.items() if value is not None}
+    loaded = None if config is None else load_config(config)
+    given: Tree = {field: value for field, value in texts.items() if value is not None}
+    if retention is not None:
+        given |= _retention_named(retention, loaded)
     previous = None if before is None else previous_content(read_bounded(before))
-    if config is None:
+    if loaded is None:
         content = make_draft(given, previous=previous)
     else:
-        loaded = load_config(config)
         known = _known_here(loaded, previous) | given
         entry = configured_entry(loaded)
         content = _with_threshold(make_draft(known, previous=previous), entry, is_given=threshold is not None)
@@ -144,14 +146,26 @@ def draft(
 
 def _known_here(config: ApplianceConfig, previous: Tree | None) -> Tree:
     digest = configured_entry(config).digest
-    known: Tree = {"pack_digest": digest}
+    known: Tree = {"pack_digest": digest, **_retention_of(config.retention.chosen)}
     if previous is not None:
         # Another pack's threshold means nothing to this one.
         return known if previous["pack_digest"] == digest else {**known, "threshold": NEW_DRAFT["threshold"]}
     issuers = trusted_here(config).of_role(Role.ISSUE, SystemClock().utc_now())
     if len(issuers) == 1:
         known["watchlist.issuer_key"] = issuers[0].fingerprint
-    return {**known, "force": config.force, "devices": [config.device], "retention_profile": config.retention.profile}
+    return {**known, "force": config.force, "devices": [config.device]}
+
+
+def _retention_named(name: str, config: ApplianceConfig | None) -> Tree:
+    """A profile of the program's or of the configured document's; of any other, somebody must write the digest."""
+    try:
+        return _retention_of(load_profile(name, None if config is None else config.retention.document))
+    except ConfigError:
+        return {"retention_profile": name, "retention_digest": NEW_DRAFT["retention_digest"]}
+
+
+def _retention_of(profile: RetentionProfile) -> Tree:
+    return {"retention_profile": profile.name, "retention_digest": profile.digest}
 
 
 def _with_threshold(content: Tree, entry: PackEntry, *, is_given: bool) -> Tree:

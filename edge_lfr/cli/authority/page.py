@@ -1,8 +1,10 @@
 """An authority in words, for the officer who signs it and the technician who installs it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
+from edge_lfr.config.appliance import ApplianceConfig
+from edge_lfr.config.retention import RetentionProfile, built_in
 from edge_lfr.governance.authority.content import Authority, StaleList
 from edge_lfr.governance.authority.judgement import StepResult, VerifiedAuthority
 from edge_lfr.governance.trust import TrustedKey, shown_fingerprint
@@ -10,9 +12,10 @@ from edge_lfr.governance.trust import TrustedKey, shown_fingerprint
 MINUTES_AN_HOUR = 60
 
 
-def page_of(authority: Authority) -> str:
-    """What is authorised, a line or paragraph for each question that a court may ask."""
-    return "\n".join(f"{name:<10} {text}" for name, text in _lines(authority))
+def page_of(authority: Authority, config: ApplianceConfig | None = None) -> str:
+    """What is authorised, a line or paragraph for each question that a court may ask; with what *config* knows."""
+    own = () if config is None else (config.retention.chosen,)
+    return "\n".join(f"{name:<10} {text}" for name, text in _lines(authority, (*built_in().values(), *own)))
 
 
 def span_in_words(span: timedelta) -> str:
@@ -76,7 +79,18 @@ def _key_facts(key: TrustedKey) -> dict[str, str]:
     return {"name": key.name, "fingerprint": shown_fingerprint(key.fingerprint)}
 
 
-def _lines(authority: Authority) -> Iterator[tuple[str, str]]:
+def _kept(authority: Authority, known: Iterable[RetentionProfile]) -> str:
+    """How long alerts are kept: a name alone is nobody's word for it."""
+    named = f"{authority.retention_profile}, digest {authority.retention_digest[:12]}"
+    profiles = [profile for profile in known if profile.name == authority.retention_profile]
+    for profile in profiles:
+        if profile.digest == authority.retention_digest:
+            return f"alerts are kept for {profile.alerts_kept} after the capture ({named})"
+    doubt = "NOT the profile of this name that is known here" if profiles else "this profile is not known here"
+    return f"{doubt}: have `edge-lfr config retention` say for how long alerts are kept ({named})"
+
+
+def _lines(authority: Authority, known: Iterable[RetentionProfile]) -> Iterator[tuple[str, str]]:
     officer, people, place = authority.authorising_officer, authority.watchlist, authority.place
     yield "authority", f"{authority.authority_id}{', URGENT' if authority.is_urgent else ''}"
     yield "who", f"{officer.name}, {officer.rank}, for {authority.force}: {', '.join(authority.devices)}"
@@ -97,7 +111,7 @@ def _lines(authority: Authority) -> Iterator[tuple[str, str]]:
     old = "matching stops" if authority.stale_list is StaleList.STOP else "matching goes on, and says so"
     yield "", f"when it is 24 hours old, {old}; destroyed {authority.wipe_grace_min} min after the end at the latest"
     yield "threshold", f"{authority.threshold:g}, pack {authority.pack_digest[:12]}"
-    yield "retention", authority.retention_profile
+    yield "retention", _kept(authority, known)
     for number, (name, assessment) in enumerate(authority.assessments):
         text = f"{name.replace('_', ' ')}: {assessment.reference}, version {assessment.version}"
         yield "" if number else "assessed", text

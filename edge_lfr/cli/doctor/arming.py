@@ -91,7 +91,7 @@ def judge_here(config: ApplianceConfig) -> ArmingJudgement:
                 entry=configured_entry(config),
                 conditions=Conditions.of(config),
                 max_extract_age=config.policy.watchlist.max_extract_age,
-                retention=config.retention.profile,
+                retention=config.retention.chosen,
                 officer_fault=officer_fault(config),
                 trust_fault=trust_fault,
             )

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
+from edge_lfr.config.retention import RetentionProfile
 from edge_lfr.errors import ArmingRefusedError, EdgeLfrError
 from edge_lfr.governance.authority.judgement import VerifiedAuthority
 from edge_lfr.governance.documents import Fault
@@ -99,8 +100,8 @@ class ArmingFacts:
 
     entry: PackEntry
     conditions: Conditions
-    retention: str
-    """The profile that is configured."""
+    retention: RetentionProfile
+    """The one that is configured, as the purge obeys it."""
 
     unlocked_bytes: int | None = None
     dumps_cores: bool | None = None

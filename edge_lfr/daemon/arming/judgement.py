@@ -25,6 +25,7 @@ from edge_lfr.governance.authority.judgement import (
     AuthorityState,
     VerifiedAuthority,
 )
+from edge_lfr.governance.authority.rules import retention_faults
 from edge_lfr.governance.documents import Fault
 from edge_lfr.governance.trust import Role, TrustStore, shown_fingerprint
 from edge_lfr.governance.trusted_time import TimeVerdict
@@ -297,13 +298,10 @@ def _record(facts: ArmingFacts) -> _Findings:
         yield ArmingRefusal.TRUST, _fault_of("trust.directory", facts.trust_fault)
     if isinstance(facts.authority, EdgeLfrError):
         return
-    authorised = facts.authority.authority.retention_profile
-    if facts.retention != authorised:
-        problem = f"{authorised}, configured is {facts.retention}"
-        remedy = "set retention.profile to what was authorised"
-        yield ArmingRefusal.RETENTION, Fault("retention_profile", problem, remedy)
+    for fault in retention_faults(facts.authority.authority, facts.retention):
+        yield ArmingRefusal.RETENTION, fault
     if facts.is_recorded:
-        yield f"by the ledger; alerts are kept as {authorised}"
+        yield f"by the ledger; alerts are kept for {facts.retention.alerts_kept}, as {facts.retention.name} says"
 
 
 _STEPS: Final[Sequence[tuple[ArmingStep, Callable[[ArmingFacts], _Findings]]]] = (

@@ -192,7 +192,7 @@ class Mandate:
             max_extract_age=self.config.policy.watchlist.max_extract_age,
             entry=entry,
             conditions=Conditions.of(self.config),
-            retention=self.config.retention.profile,
+            retention=self.config.retention.chosen,
             unlocked_bytes=TALLY.unlocked_bytes,
             dumps_cores=resource.getrlimit(resource.RLIMIT_CORE)[0] != 0,
             is_recorded=self.is_recorded(),

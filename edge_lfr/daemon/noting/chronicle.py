@@ -265,6 +265,11 @@ def proof_facts(certificate: WipeCertificate, document: bytes) -> dict[str, Fact
 
 
 def config_digest(config: ApplianceConfig) -> str:
-    """SHA-256 over the canonical JSON of the effective configuration; passwords and addresses of cameras are masked."""
+    """
+    SHA-256 over the canonical JSON of the effective configuration; passwords and addresses of cameras are masked.
+
+    The retention profile enters with its own digest: what a document says may change while its path does not.
+    """
     content = config.model_dump(mode="json")
+    content["retention"]["digest"] = config.retention.chosen.digest
     return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode("ascii")).hexdigest()

@@ -7,6 +7,7 @@ from pathlib import Path
 from random import Random
 from typing import Any, Final
 
+from edge_lfr.config.retention import RetentionConfig
 from edge_lfr.errors import EdgeLfrError
 from edge_lfr.evaluation.fuzzing.case import Mutant, Outcome, of_signed, refused
 from edge_lfr.evaluation.fuzzing.made import APPLIANCE, DEVICE, FORCE, KEYS, NOW, SECOND_OFFICER, made_trust
@@ -22,6 +23,7 @@ _OFFICER: Final = KEYS[Role.AUTHORISE]
 def authority_content(now: datetime, **changes: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON value
     """What an ordinary authority says that is open *now*."""
     assessment = {"reference": "DPIA-7", "version": "2.1"}
+    retention = RetentionConfig().chosen
     return {
         "schema": "lfr.authority/1",
         "authority_id": "AT-2026-014",
@@ -44,7 +46,8 @@ def authority_content(now: datetime, **changes: Any) -> dict[str, Any]:  # noqa:
         },
         "threshold": 0.7,
         "pack_digest": "cd" * 32,
-        "retention_profile": "alerts-24h",
+        "retention_profile": retention.name,
+        "retention_digest": retention.digest,
         "assessments": {
             name: dict(assessment)
             for name in ("data_protection", "equality", "community", "appropriate_policy_document")

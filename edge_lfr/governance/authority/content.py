@@ -166,6 +166,11 @@ class Authority(Part):
 
     pack_digest: Digest
     retention_profile: Identifier
+    """How long everything is kept, by the name of the profile,"""
+
+    retention_digest: Digest
+    """and by what it says: another document may give that name to other periods."""
+
     assessments: Assessments
     notice_given_at: Instant
     """When the public was told of place, time and length."""

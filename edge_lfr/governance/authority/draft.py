@@ -65,6 +65,7 @@ NEW_DRAFT: Final[Mapping[str, JsonValue]] = {
     "threshold": _open("a cosine, at least the pack's floor for so many people"),
     "pack_digest": _open("as `edge-lfr models list` prints it"),
     "retention_profile": _open("as `edge-lfr config retention` prints it"),
+    "retention_digest": _open("the profile's SHA-256, as `edge-lfr config retention` prints it"),
     "assessments": {
         "data_protection": dict(_ASSESSMENT),
         "equality": dict(_ASSESSMENT),

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from datetime import timedelta
 
 from edge_lfr.config.policy import AuthorityPolicy
+from edge_lfr.config.retention import RetentionProfile
 from edge_lfr.errors import ModelContractError
 from edge_lfr.governance.authority.content import Authority
 from edge_lfr.governance.documents import Fault
@@ -39,6 +40,21 @@ def pack_faults(authority: Authority, entry: PackEntry) -> tuple[Fault, ...]:
         problem = f"not the pack that this appliance runs, which is {entry.id}, {entry.digest}"
         return (Fault("pack_digest", problem, "configure the pack that was authorised, or have this one authorised"),)
     return floor_faults(entry, authority.watchlist.max_entries, authority.threshold)
+
+
+def retention_faults(authority: Authority, profile: RetentionProfile) -> tuple[Fault, ...]:
+    """What this appliance's retention profile does not let the authority say: another name, or other rules of it."""
+    if authority.retention_profile != profile.name:
+        problem = f"{authority.retention_profile}, configured is {profile.name}"
+        return (Fault("retention_profile", problem, "set retention.profile to what was authorised"),)
+    if authority.retention_digest != profile.digest:
+        problem = (
+            f"of other rules than the {profile.name} that is configured here, {profile.digest[:12]}, by which alerts "
+            f"are kept for {profile.alerts_kept}"
+        )
+        remedy = "configure the retention document that was authorised, or have this one authorised"
+        return (Fault("retention_digest", problem, remedy),)
+    return ()
 
 
 def floor_faults(entry: PackEntry, max_entries: int, threshold: float) -> tuple[Fault, ...]:

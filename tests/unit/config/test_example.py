@@ -6,8 +6,8 @@ from pathlib import Path
 from edge_lfr.config.appliance import ApplianceConfig
 from edge_lfr.config.example import ILLUSTRATIONS, example_config
 from edge_lfr.config.load import load_config
-from edge_lfr.config.retention import BUILT_IN
 from edge_lfr.config.schema import json_schema
+from simulators.retention import document
 
 
 def load(folder: Path, text: str) -> ApplianceConfig:
@@ -33,7 +33,7 @@ def test_a_commented_default_is_the_default(tmp_path: Path) -> None:
 
 def test_the_illustrations_are_allowed(tmp_path: Path) -> None:
     """What is shown for a field without a default is a value that it takes."""
-    (tmp_path / "retention.toml").write_bytes(BUILT_IN.read_bytes())
+    document(tmp_path)
     text = re.sub(r"(?m)^#(?=[a-z_]+ = )", "", example_config())
     assert 0.75 == load(tmp_path, text).decision.threshold
 

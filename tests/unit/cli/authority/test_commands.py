@@ -10,12 +10,14 @@ import pytest
 
 from edge_lfr.cli.main import run_command
 from edge_lfr.clock import SystemClock
+from edge_lfr.config.retention import load_profile
 from edge_lfr.governance.authority.content import Authority
 from edge_lfr.governance.device_keys import DeviceKeys
 from edge_lfr.governance.documents import Kind, new_document
 from edge_lfr.governance.trust import Role, SigningKey, create_key
 from simulators.command import CONFIG, Finished
 from simulators.packs import entry_0095
+from simulators.retention import DAY, NAME, document
 
 NOW = datetime.now(tz=UTC).replace(microsecond=0)
 BEGINS, ENDS = NOW + timedelta(hours=1), NOW + timedelta(hours=6)
@@ -79,6 +81,21 @@ def revoked(edge_lfr: Terminal, *more: str) -> str:
     return "stop.json"
 
 
+def with_own_retention(edge_lfr: Terminal, *changes: tuple[str, str]) -> None:
+    """A second configuration, `own.toml`: the same appliance with a retention document of the force's own."""
+    document(edge_lfr.folder, *changes)
+    own = f'[retention]\nprofile = "{NAME}"\ndocument = "retention.toml"\n'
+    (edge_lfr.folder / "own.toml").write_text(CONFIG + own)
+
+
+def retention_in(edge_lfr: Terminal, out: str, *more: str, config: str = "edge-lfr.toml") -> tuple[str, str]:
+    """Name and digest of the profile in a new draft."""
+    done = edge_lfr("authority", "draft", out, *more, config=config)
+    assert 0 == done.status, done.err
+    content = json.loads((edge_lfr.folder / out).read_text())["content"]
+    return content["retention_profile"], content["retention_digest"]
+
+
 class TestDraft:
     """What the appliance knows is filled in; what nobody knows yet is named."""
 
@@ -111,6 +128,29 @@ class TestDraft:
         assert ["authority_id", "begins_at", "ends_at", "notice_given_at", "watchlist.list_id"] == sorted(
             done.json["open"]
         )
+
+    def test_how_long_alerts_are_kept_comes_from_the_configuration(self, edge_lfr: Terminal) -> None:
+        """Name and digest of the configured profile, also in place of what the one before says."""
+        assert (DAY.name, DAY.digest) == retention_in(edge_lfr, "first.json")
+        with_own_retention(edge_lfr)
+        own = load_profile(NAME, edge_lfr.folder / "retention.toml")
+        assert (NAME, own.digest) == retention_in(edge_lfr, "second.json", config="own.toml")
+        before = ("--from", signed(edge_lfr))
+        assert (DAY.name, DAY.digest) == retention_in(edge_lfr, "third.json", *before, config="")
+        assert (NAME, own.digest) == retention_in(edge_lfr, "fourth.json", *before, config="own.toml")
+
+    def test_a_named_profile_has_its_digest(self, edge_lfr: Terminal) -> None:
+        """Of the program's, or of the configured document's; of one that nobody knows here it stays open."""
+        longer = load_profile("alerts-31d")
+        named, before = ("--retention", longer.name), ("--from", signed(edge_lfr))
+        assert (longer.name, longer.digest) == retention_in(edge_lfr, "named.json", *named)
+        assert (longer.name, longer.digest) == retention_in(edge_lfr, "again.json", *named, *before)
+        assert (longer.name, longer.digest) == retention_in(edge_lfr, "bare.json", *named, *before, config="")
+        with_own_retention(edge_lfr)
+        own = load_profile(NAME, edge_lfr.folder / "retention.toml")
+        assert (NAME, own.digest) == retention_in(edge_lfr, "own.json", "--retention", NAME, config="own.toml")
+        name, digest = retention_in(edge_lfr, "unknown.json", "--retention", "theirs")
+        assert ("theirs", True) == (name, digest.startswith("TODO"))
 
     @pytest.mark.parametrize(
         "wrong",
@@ -147,6 +187,26 @@ class TestSign:
         for words in ("crime-hotspot (policy 2.3(a))", "Market Square", "5 h 00 min", "at most 1000 people"):
             assert words in done.err
         assert not (edge_lfr.folder / "signed.json").exists()
+
+    def test_how_long_alerts_are_kept_is_said(self, edge_lfr: Terminal) -> None:
+        """In hours or days where name and digest are known here; a known name with another digest is told so."""
+        with_own_retention(edge_lfr, ("period_s = 86_400", "period_s = 7_200"))
+        own = load_profile(NAME, edge_lfr.folder / "retention.toml")
+        for profile, config, words in (
+            (DAY, "", f"alerts are kept for 24 hours after the capture (alerts-24h, digest {DAY.digest[:12]})"),
+            (own, "own.toml", "alerts are kept for 2 hours after the capture"),
+            (own, "", "this profile is not known here"),
+            (own.model_copy(update={"name": DAY.name}), "", "NOT the profile of this name that is known here"),
+            (DAY.model_copy(update={"name": NAME}), "own.toml", "NOT the profile of this name that is known here"),
+        ):
+            drafted(edge_lfr, out="draft.json")
+            envelope = json.loads((edge_lfr.folder / "draft.json").read_text())
+            envelope["content"] |= {"retention_profile": profile.name, "retention_digest": profile.digest}
+            (edge_lfr.folder / "draft.json").write_text(json.dumps(envelope))
+            done = edge_lfr("authority", "sign", "draft.json", "no.json", "--key", "officer.key", config=config)
+            assert words in " ".join(done.err.split())
+            assert profile.digest[:12] in done.err
+            (edge_lfr.folder / "draft.json").unlink()
 
     def test_open_fields_are_named(self, edge_lfr: Terminal) -> None:
         """Exit status 65, every one."""

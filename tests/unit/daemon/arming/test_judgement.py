@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from edge_lfr.config.identification import DecisionConfig
+from edge_lfr.config.retention import load_profile
 from edge_lfr.daemon.arming.facts import ArmingFacts, ArmingRefusal, ArmingStep, Verdict
 from edge_lfr.daemon.arming.judgement import arm_in_steps, judge_arming
 from edge_lfr.errors import ArmingRefusedError, ConfigError, TrustError, WatchlistMissingError, WatchlistSealError
@@ -22,6 +23,7 @@ from edge_lfr.terms import Category
 from edge_lfr.watchlist.sealed.sealed_list import StoredWatchlist
 from simulators.authorities import DEVICE
 from simulators.deployments import FLOOR, MEASURED, Deployment, measured_pack
+from simulators.retention import DAY, NAME, document
 
 
 @pytest.fixture
@@ -288,9 +290,22 @@ def test_10_locks(van: Deployment) -> None:
 def test_11_record(van: Deployment) -> None:
     """No ledger, alerts that are kept otherwise, or a trust folder that others may change: nobody is compared."""
     assert ArmingRefusal.LEDGER == refused(van.facts(is_recorded=False), ArmingStep.RECORD).reason
-    assert ArmingRefusal.RETENTION == refused(van.facts(retention="alerts-31d"), ArmingStep.RECORD).reason
+    assert ArmingRefusal.RETENTION == refused(van.facts(retention=load_profile("alerts-31d")), ArmingStep.RECORD).reason
     fault = TrustError("others may change whom we trust", remedy="chown root")
     assert ArmingRefusal.TRUST == refused(van.facts(trust_fault=fault), ArmingStep.RECORD).reason
+
+
+def test_11_alerts_are_kept_as_long_as_was_authorised(van: Deployment, tmp_path: Path) -> None:
+    """The name is not enough: a profile of the same name that keeps alerts for 31 days is another one."""
+    assert "kept for 24 hours" in judge_arming(van.facts()).steps[-1].detail
+    longer = DAY.model_copy(update={"rules": load_profile("alerts-31d").rules})
+    error = refused(van.facts(retention=longer), ArmingStep.RECORD)
+    assert ArmingRefusal.RETENTION == error.reason
+    assert "retention_digest: " in error.message
+    assert "31 days" in error.message
+    assert "configure the retention document that was authorised" in error.advice
+    own = van.facts(retention=load_profile(NAME, document(tmp_path)))
+    assert "retention_profile: " in refused(own, ArmingStep.RECORD).message
 
 
 def test_11_somebody_can_say_later_who_was_on_the_list(van: Deployment) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from edge_lfr.config.retention import RetentionConfig
 from edge_lfr.daemon.noting.chronicle import config_digest
 from edge_lfr.daemon.noting.recorder import DAEMON
 from edge_lfr.daemon.noting.unnoted import unnoted
@@ -19,7 +20,7 @@ from edge_lfr.pipeline.reporting.expiry import believing
 from simulators.appliance import IDENTITY, basis, eventually, face_at, frame_of, match_of
 from simulators.ledgers import verified
 from simulators.operations import TECHNICIAN, Box
-from simulators.retention import DAY
+from simulators.retention import DAY, NAME, document
 
 BY_US = {"uid": TECHNICIAN}
 BY_ITSELF = {"part": "daemon"}
@@ -180,6 +181,16 @@ def test_the_configurations_digest_has_no_secret_in_it(box: Box) -> None:
     other = box.config.model_copy(update={"device": "van-2"})
     assert config_digest(box.config) == config_digest(same)
     assert config_digest(box.config) != config_digest(other)
+
+
+def test_the_configurations_digest_covers_what_the_retention_document_says(box: Box, tmp_path: Path) -> None:
+    """The same path and the same name with another period are another configuration."""
+    digests = set()
+    for period_s in (3_600, 7_200, 3_600):
+        path = document(tmp_path, ("period_s = 86_400", f"period_s = {period_s}"))
+        retention = RetentionConfig(profile=NAME, document=path)
+        digests.add(config_digest(box.config.model_copy(update={"retention": retention})))
+    assert 2 == len(digests)
 
 
 @pytest.mark.parametrize("sizes", [(), (1,), (4_000,) * 70, (200_000, 10), (10, 200_000, 10), (65_535,), (65_536,)])

@@ -8,12 +8,14 @@ import pytest
 from pydantic import ValidationError
 
 from edge_lfr.config.policy import AuthorityPolicy
+from edge_lfr.config.retention import load_profile
 from edge_lfr.governance.authority.content import Authority
-from edge_lfr.governance.authority.rules import faults_in, pack_faults
+from edge_lfr.governance.authority.rules import faults_in, pack_faults, retention_faults
 from edge_lfr.governance.documents import canonical
 from edge_lfr.terms import Rank
 from simulators.authorities import Force
 from simulators.packs import entry_0095
+from simulators.retention import DAY, NAME, document
 
 
 @pytest.fixture
@@ -141,3 +143,37 @@ class TestPack:
         entry = entry_0095().model_copy(update={"calibration": entry_0095().calibration[:1]})
         authority = force.authority(pack_digest=entry.digest, threshold=0.99)
         assert ["watchlist.max_entries"] == [fault.field for fault in pack_faults(authority, entry)]
+
+
+class TestRetention:
+    """`retention_faults`: alerts are kept by the rules that were authorised, whatever they are called."""
+
+    def test_the_authorised_profile_is_taken(self, force: Force) -> None:
+        """By name and by what it says."""
+        assert () == retention_faults(force.authority(), DAY)
+
+    def test_another_profile_is_named(self, force: Force, tmp_path: Path) -> None:
+        """Also one that says the same under another name."""
+        own = load_profile(NAME, document(tmp_path))
+        for profile in (own, load_profile("alerts-31d")):
+            (fault,) = retention_faults(force.authority(), profile)
+            assert "retention_profile" == fault.field
+            assert profile.name in fault.problem
+
+    @pytest.mark.parametrize(("old", "new"), [("period_s = 86_400", "period_s = 2_678_400"), ("R1: ", "R2: ")])
+    def test_other_rules_under_the_same_name(self, force: Force, tmp_path: Path, old: str, new: str) -> None:
+        """A document that changed since it was authorised is another one, and for how long it keeps alerts is said."""
+        authorised = load_profile(NAME, document(tmp_path))
+        authority = force.authority(retention_profile=NAME, retention_digest=authorised.digest)
+        assert () == retention_faults(authority, authorised)
+        changed = load_profile(NAME, document(tmp_path, (old, new)))
+        (fault,) = retention_faults(authority, changed)
+        assert "retention_digest" == fault.field
+        assert changed.alerts_kept in fault.problem
+
+    def test_an_authority_without_a_digest_is_none(self, force: Force) -> None:
+        """A name alone is nobody's word for how long alerts are kept."""
+        content = force.content()
+        del content["retention_digest"]
+        with pytest.raises(ValidationError, match="retention_digest"):
+            Authority.model_validate_json(canonical(content))

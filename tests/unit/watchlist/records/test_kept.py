@@ -23,7 +23,7 @@ from edge_lfr.watchlist.records.kept import (
 from edge_lfr.watchlist.records.pseudonyms import FOLDER, PENDING, ProtectionOfficer
 from edge_lfr.watchlist.records.receipt import FOLDER as RECEIPTS
 from edge_lfr.watchlist.sealed.store import SealedStore
-from simulators.retention import document
+from simulators.retention import NAME, document
 from simulators.watchlists import load, new_store
 
 NOW = datetime.now(UTC)
@@ -169,4 +169,4 @@ def test_a_force_may_keep_them_for_less(tmp_path: Path) -> None:
     """Its own document drives the same deletion."""
     changed = document(tmp_path, ('period_s = 2_678_400\nends = "expire"', 'period_s = 3_600\nends = "expire"'))
     put(tmp_path, NOW)
-    assert 3 == delete_expired(tmp_path, load_profile("alerts-24h", changed), NOW + timedelta(hours=1))
+    assert 3 == delete_expired(tmp_path, load_profile(NAME, changed), NOW + timedelta(hours=1))
