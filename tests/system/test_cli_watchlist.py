@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
+from edge_lfr.clock import SystemClock
 from edge_lfr.governance.device_keys import DeviceKeys
 from edge_lfr.governance.documents import Kind, read_document
 from edge_lfr.governance.trust import shown_fingerprint
@@ -278,6 +279,18 @@ def one_person(source: Path, picture: Path) -> Path:
     shutil.copy(picture, source / "1.jpg")
     (source / "watchlist.csv").write_text("\n".join([CSV_HEADER, csv_row("S-1", "1.jpg", label="Hush")]))
     return source
+
+
+def test_an_earlier_extract_after_a_wipe_is_said(edge_lfr: Command, shared_data: Path) -> None:
+    """It may be what somebody wants; that a later one was here, whose changes it undoes, is told beforehand."""
+    source = one_person(edge_lfr.folder / "earlier", portraits(shared_data)[0])
+    said = "was loaded here before"
+    for hours_ago, is_earlier in ((1, False), (1, False), (3, True)):
+        extracted_at = SystemClock().utc_now() - timedelta(hours=hours_ago)
+        bundle = bundle_of(source, edge_lfr.folder, list_id="earlier", extracted_at=extracted_at)
+        edge_lfr("watchlist", "wipe", "--yes")
+        done = edge_lfr("watchlist", "load", str(bundle))
+        assert (0, is_earlier) == (done.status, said in done.err), done.err
 
 
 def test_nobody_enrolled_is_a_failure(edge_lfr: Command) -> None:

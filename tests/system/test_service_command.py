@@ -116,3 +116,15 @@ def test_nothing_else_becomes_writable(box: Box) -> None:
     written = box.machine.run("edge-lfr", "ledger", "export", "/etc/edge-lfr/ledger.jsonl")
     assert os.EX_NOPERM == written.returncode
     assert 0 != box.machine.run("test", "-e", "/etc/edge-lfr/ledger.jsonl").returncode
+
+
+def test_a_wipe_needs_no_key_that_opens(box: Box) -> None:
+    """What was sealed for another board is no reason to keep a list: nothing else runs then, and this does."""
+    kept = "/etc/credstore.encrypted/edge-lfr.kek"
+    assert 0 == box.machine.run("edge-lfr", "watchlist", "wipe", "--yes").returncode
+    box.machine.done("install", "-d", "-m", "0700", "/etc/credstore.encrypted")
+    box.machine.write(kept, "sealed for another board")
+    assert 243 == box.machine.run("edge-lfr", "ledger", "show").returncode
+    done = box.machine.run("edge-lfr", "watchlist", "wipe", "--yes")
+    box.machine.done("rm", kept)
+    assert (0, True) == (done.returncode, "destroying without it" in done.stderr), done.stderr

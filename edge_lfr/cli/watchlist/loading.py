@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -37,7 +37,7 @@ from edge_lfr.watchlist.bundle.admission import AdmittedBundle, LoadTerms, admit
 from edge_lfr.watchlist.bundle.reading import open_bundle
 from edge_lfr.watchlist.enrolling.report import EnrolmentReport
 from edge_lfr.watchlist.records.pseudonyms import officer_of, require_officer
-from edge_lfr.watchlist.records.receipt import LoadReceipt, keep_receipt
+from edge_lfr.watchlist.records.receipt import LoadReceipt, keep_receipt, later_extract
 from edge_lfr.watchlist.sealed.store import SealedStore
 
 LOAD_NICENESS: Final = 10
@@ -86,6 +86,7 @@ def load_bundle(
         store = SealedStore(config.watchlist_directory, kek, mode=config.mode, officer=officer_of(config))
         before = _before(store, bundle)
         _say_returning(before)
+        _say_earlier(config, bundle)
         report = _enrol(config, bundle, store, pack, accept_partial=accept_partial)
         facts = _facts(bundle, report, before)
         receipt_path = in_use = None
@@ -281,6 +282,18 @@ def _say_returning(before: _Before | None) -> None:
         say(
             f"warning: this very bundle is loaded already, and {before.returning} people of it are not on the list any "
             "more: removed or refused since. A load brings them back; if they were removed, ask for a new bundle"
+        )
+
+
+def _say_earlier(config: ApplianceConfig, bundle: AdmittedBundle) -> None:
+    """Beside a list that is loaded an earlier extract is refused; after its wipe it may be what somebody wants."""
+    manifest = bundle.reader.manifest
+    later = later_extract(config.mode_directory, manifest.list_id, manifest.extracted_at)
+    if later is not None:
+        said, known = (f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC" for moment in (manifest.extracted_at, later))
+        say(
+            f"warning: this extract is of {said}, and one of {known} was loaded here before: whoever was added or "
+            "removed in between is missing or back"
         )
 
 

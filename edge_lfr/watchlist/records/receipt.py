@@ -10,13 +10,22 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 import edge_lfr
 from edge_lfr.durable_files import create_durably
 from edge_lfr.errors import WatchlistStorageError
-from edge_lfr.governance.documents import Kind, sign_document
+from edge_lfr.governance.documents import (
+    MAX_DOCUMENT_BYTES,
+    DocumentRefusedError,
+    Kind,
+    read_document,
+    sign_document,
+)
 from edge_lfr.governance.trust import SigningKey
 from edge_lfr.watchlist.bundle.admission import AdmittedBundle
 from edge_lfr.watchlist.bundle.rules import EntryReason
 from edge_lfr.watchlist.enrolling.report import EnrolmentReport, RowOutcome
 
 FOLDER: Final = "receipts"
+
+MAX_LOOKED_AT: Final = 64
+"""A day has a handful of loads, and an extract of yesterday is refused anyway. Chosen."""
 
 Count = Annotated[int, Field(ge=0)]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -149,3 +158,21 @@ def keep_receipt(receipt: LoadReceipt, folder: Path, key: SigningKey) -> tuple[P
         message = f"the list is loaded, but its receipt cannot be written: {error.strerror}"
         raise WatchlistStorageError(message, remedy="free disk space, and load the bundle again") from None
     return path, document
+
+
+def later_extract(folder: Path, list_id: str, extracted_at: datetime) -> datetime | None:
+    """
+    The latest extract of that list that was loaded here, if it is later than *extracted_at*; also after its wipe.
+
+    Only the latest receipts are looked at; one that cannot be read says nothing.
+    """
+    later: datetime | None = None
+    for path in sorted((folder / FOLDER).glob("load-*.json"), reverse=True)[:MAX_LOOKED_AT]:
+        try:
+            with path.open("rb") as file:
+                found = read_document(file.read(MAX_DOCUMENT_BYTES + 1), Kind.LOAD_RECEIPT, LoadReceipt).content
+        except (OSError, DocumentRefusedError):
+            continue
+        if found.list_id == list_id and found.extracted_at > (later or extracted_at):
+            later = found.extracted_at
+    return later
