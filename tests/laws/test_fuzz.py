@@ -12,13 +12,15 @@ import threading
 from functools import partial
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_lfr.cli.main import run_command
-from edge_lfr.errors import EdgeLfrError
+from edge_lfr.daemon.control import hold_requests
+from edge_lfr.errors import EdgeLfrError, HoldError
 from edge_lfr.evaluation.bench.ground import prepared_ground
 from edge_lfr.evaluation.bench.report import Report
 from edge_lfr.evaluation.fuzzing import campaign as campaigns
@@ -28,6 +30,7 @@ from edge_lfr.evaluation.fuzzing.byte_changes import changed_bytes
 from edge_lfr.evaluation.fuzzing.campaign import Campaign, Tally
 from edge_lfr.evaluation.fuzzing.case import INCOMING, Mutant, Outcome, Verdict, put_in
 from edge_lfr.evaluation.fuzzing.commands import Commands
+from edge_lfr.evaluation.fuzzing.control_lines import ControlLines
 from edge_lfr.evaluation.fuzzing.enrolments import Enrolments
 from edge_lfr.evaluation.fuzzing.ledgers import Ledgers
 from edge_lfr.evaluation.fuzzing.made import KEYS
@@ -36,6 +39,7 @@ from edge_lfr.evaluation.fuzzing.targets import TARGETS, attacked, shares_of
 from edge_lfr.evaluation.fuzzing.tree_changes import changed_toml, changed_tree
 from edge_lfr.governance.documents import Kind
 from edge_lfr.governance.trust import Role
+from edge_lfr.pipeline.reporting.holds import HoldReason, Holds
 
 CASES = 10_000
 SEED = 20_260_601
@@ -239,6 +243,36 @@ def test_a_command_that_believes_everything_is_found() -> None:
         target.close()
     assert tally.verdicts[Verdict.FORGED] > 20
     assert tally.verdicts[Verdict.BELIEVED] > 0  # what was signed anew, and what is only shown
+
+
+def test_an_argument_that_nobody_checks_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The control for the control socket: lines reach the checks of the daemon's own handlers."""
+    monkeypatch.setattr(hold_requests, "_reason_of", HoldReason)
+    target = ControlLines()
+    try:
+        tally = Campaign(1, None).attack(target, 200, Silence())
+    finally:
+        target.close()
+    assert tally.escapes
+    assert all("an answer that is no refusal" in escape for escape in tally.escapes)
+
+
+def test_a_refusal_that_changes_something_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Likewise: a daemon that says no, and has done it, is told from one that has not."""
+
+    def place_and_refuse(holds: Holds, alert_id: str, reason: HoldReason, **named: Any) -> None:
+        place(holds, alert_id, reason, **named)
+        if reason is HoldReason.COMPLAINT:
+            raise HoldError(alert_id)
+
+    place = Holds.place
+    monkeypatch.setattr(Holds, "place", place_and_refuse)
+    target = ControlLines()
+    try:
+        tally = Campaign(1, None).attack(target, 0, Silence())
+    finally:
+        target.close()
+    assert any("refused, and changed something: reporting.hold" in escape for escape in tally.escapes)
 
 
 @pytest.mark.parametrize("end", [None, -2, 1_000, 400, 0])

@@ -8,13 +8,13 @@ refusal no file that was not there before, and no success with a file that the t
 import io
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
-from typing import Final
+from typing import Final, Protocol
 
 import structlog
 
@@ -58,6 +58,8 @@ directory = "trust.d"
 """
 """Of an appliance that never runs; nobody listens at port 1."""
 
+CONFIGURATION: Final = "configuration"
+
 KEEPS: Final = frozenset({"ledger.jsonl", "clock.json", "lock"})
 """What the appliance may write of its own accord, whatever becomes of the file that it was given."""
 
@@ -68,10 +70,10 @@ class Invocation:
 
     words: tuple[str, ...]
     of: str
-    """Of which target its files are."""
+    """Of which kind its files are."""
 
     is_judge: bool = True
-    """Whether success says that the file is to be believed; otherwise only that it was read."""
+    """Whether success says that the file is to be believed, as the target of its kind then has to find, too."""
 
 
 INVOCATIONS: Final = (
@@ -87,7 +89,7 @@ INVOCATIONS: Final = (
     Invocation(("ledger", "verify", "--file", "LEDGER", "--heads", "FILE", "--json"), "published heads"),
     Invocation(("ledger", "show", "--file", "FILE"), "ledger", is_judge=False),
     Invocation(("keys", "trust", "FILE", "--yes", "--config", "CONFIG"), "trust file"),
-    Invocation(("config", "check", "--config", "FILE"), "configuration", is_judge=False),
+    Invocation(("config", "check", "--config", "FILE"), CONFIGURATION, is_judge=False),
 )
 
 
@@ -95,20 +97,24 @@ _WITHOUT_HEADS: Final = ("ledger", "verify", "--file")
 """How a ledger is verified where nobody gives heads to compare with: what was cut off does not show."""
 
 
-class _Configurations:
-    """The configuration itself, as the person wrote it."""
+class Maker(Protocol):
+    """Makes files of one kind; a `Target` does, and reads them besides."""
 
-    name = "configuration"
+    @property
+    def specimens(self) -> Sequence[bytes]:
+        """Sound ones."""
+
+    def structured(self, drawn: Random) -> Mutant:
+        """Change a specimen as somebody would who knows its form."""
+
+
+class _Configurations:
+    """The configuration itself, as the person wrote it: whatever it says may be meant, so that nobody judges it."""
+
     specimens = (CONFIG.encode(),)
 
     def structured(self, drawn: Random) -> Mutant:
         return Mutant(*changed_toml(drawn, self.specimens[0]))
-
-    def attempt(self, mutant: Mutant, folder: Path) -> Outcome:
-        raise NotImplementedError
-
-    def close(self) -> None:
-        """Nothing was prepared."""
 
 
 class Commands:
@@ -134,7 +140,7 @@ class Commands:
         create_durably(self._folder / "officer.key", KEYS[Role.AUTHORISE].pem())
         heads, self._ledgers = PublishedHeads(), Ledgers()
         (self._folder / "sound.jsonl").write_bytes(heads.ledger)
-        sources: tuple[Target, ...] = (
+        judges: tuple[Target, ...] = (
             Authorities(now, load_catalogue().pack(PACK).digest),
             Drafts(now),
             RevocationFiles(now),
@@ -142,19 +148,19 @@ class Commands:
             self._ledgers,
             heads,
             TrustFiles(),
-            _Configurations(),
         )
-        self._sources = {source.name: source for source in sources}
+        self._judges = {judge.name: judge for judge in judges}
+        self._makers: Mapping[str, Maker] = {**self._judges, CONFIGURATION: _Configurations()}
         self.specimens = tuple(_addressed(number, each) for number, each in self._sound())
         self._before = set(self._files())
 
     def _sound(self) -> Iterator[tuple[int, bytes]]:
         for number, invocation in enumerate(INVOCATIONS):
-            yield number, self._sources[invocation.of].specimens[0]
+            yield number, self._makers[invocation.of].specimens[0]
 
     def structured(self, drawn: Random) -> Mutant:
         number = drawn.randrange(len(INVOCATIONS))
-        made = self._sources[INVOCATIONS[number].of].structured(drawn)
+        made = self._makers[INVOCATIONS[number].of].structured(drawn)
         how = f"{' '.join(INVOCATIONS[number].words[:2])}: {made.how}"
         return Mutant(_addressed(number, made.untrusted), how, is_signed_anew=made.is_signed_anew)
 
@@ -202,7 +208,7 @@ class Commands:
             return of_signed(offered, is_same=self._ledgers.begins_so(offered.untrusted))
         own = folder / INCOMING / "own"
         own.mkdir()
-        outcome = self._sources[invocation.of].attempt(offered, own)
+        outcome = self._judges[invocation.of].attempt(offered, own)
         return Outcome(Verdict.FORGED) if outcome.verdict is Verdict.REFUSED else outcome
 
     def _files(self) -> Iterator[Path]:
