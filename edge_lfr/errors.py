@@ -281,14 +281,6 @@ class TrustError(EdgeLfrError):
     exit_status = os.EX_CONFIG
 
 
-class TrustPermissionError(TrustError):
-    """In operation nobody but root says whom the appliance trusts."""
-
-    code = "trust.permission"
-    exit_status = os.EX_NOPERM
-    remedy = "do it as root, with sudo: what anybody else may change is not trusted in operation"
-
-
 class KeyUnavailableError(TrustError):
     """A key that is needed to open or sign something cannot be read."""
 

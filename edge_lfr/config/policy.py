@@ -23,7 +23,7 @@ class AuthorityPolicy(Section):
     """Who may authorise a deployment."""
 
     least_rank_urgent: Rank = Rank.INSPECTOR
-    """Who may, where it cannot wait; somebody else signs it afterwards."""
+    """Who may, where it cannot wait; an officer of the rank for what can wait signs it afterwards."""
 
     longest_h: Annotated[Hours, Field(gt=0.0)] = 24.0
     """Hours from beginning to end. A published deployment took 8.6 hours at most."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from edge_lfr.durable_files import create_durably, sync_folder
-from edge_lfr.errors import TrustError, TrustPermissionError
+from edge_lfr.errors import TrustError
 from edge_lfr.governance.trust import (
     MAX_TRUST_FILE_BYTES,
     MAX_TRUST_FILES,
@@ -23,6 +23,14 @@ from edge_lfr.governance.trust import (
 
 MODE: Final = 0o644
 FOLDER_MODE: Final = 0o755
+
+
+class TrustPermissionError(TrustError):
+    """In operation nobody but root says whom the appliance trusts."""
+
+    code = "trust.permission"
+    exit_status = os.EX_NOPERM
+    remedy = "do it as root, with sudo: what anybody else may change is not trusted in operation"
 
 
 @dataclass(frozen=True, slots=True)

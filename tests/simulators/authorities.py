@@ -10,6 +10,7 @@ from edge_lfr.governance.authority.content import Authority
 from edge_lfr.governance.authority.revocation import Revocation
 from edge_lfr.governance.documents import Envelope, Kind, canonical, sign_document
 from edge_lfr.governance.trust import Role, SigningKey, TrustedKey, TrustStore, create_key
+from edge_lfr.terms import Rank
 from simulators.clock import StoppedClock
 from simulators.retention import DAY
 
@@ -77,16 +78,19 @@ class Force:
     clock: StoppedClock = field(default_factory=StoppedClock)
 
     def __post_init__(self) -> None:
-        self.officer = self._key(Role.AUTHORISE, "officer")
-        self.second = self._key(Role.AUTHORISE, "second")
+        self.officer = self._key(Role.AUTHORISE, "officer", Rank.SUPERINTENDENT)
+        self.second = self._key(Role.AUTHORISE, "second", Rank.SUPERINTENDENT)
         self.revoker = self._key(Role.REVOKE, "revoker")
         self.issuer = self._key(Role.ISSUE, "issuer")
         self.appliance = SigningKey.generate()
 
-    def _key(self, role: Role, name: str) -> SigningKey:
-        return create_key(
-            role, self.folder / f"{name}.key", self.trust_folder / f"{name}.toml", name=name, clock=self.clock
-        )
+    def _key(self, role: Role, name: str, rank: Rank | None = None) -> SigningKey:
+        return self.made(role, name, name, rank)
+
+    def made(self, role: Role, file: str, name: str, rank: Rank | None = None) -> SigningKey:
+        """One more key that the appliance trusts."""
+        path, trust = self.folder / f"{file}.key", self.trust_folder / f"{file}.toml"
+        return create_key(role, path, trust, name=name, clock=self.clock, rank=rank)
 
     @property
     def trust_folder(self) -> Path:

@@ -137,6 +137,7 @@ OPEN_NOTHING = {
     "config retention": "reads the configuration alone",
     "authority draft": "written where the officer sits, as a file of theirs",
     "authority sign": "the officer's own key, and a file of theirs",
+    "authority countersign": "the second officer's own key, and a file of theirs",
     "watchlist build": "the issuer's own key, and a file of theirs",
     "watchlist was-listed": "the data protection officer's own key",
 }

@@ -8,7 +8,7 @@ import typer
 from pydantic import ValidationError
 
 from edge_lfr.cli.authority.draft import draft
-from edge_lfr.cli.authority.ending import ANOTHER_GOES_ON, going_on, wipe_revoked, wiped_before
+from edge_lfr.cli.authority.ending import ANOTHER_GOES_ON, going_on, taken_here, wipe_revoked, wiped_before
 from edge_lfr.cli.authority.here import (
     create_new,
     judged_here,
@@ -17,8 +17,10 @@ from edge_lfr.cli.authority.here import (
     read_bounded,
     trusted_here,
 )
+from edge_lfr.cli.authority.installing import require_consent_to_end, trusted_now
 from edge_lfr.cli.authority.notes import note_installed, note_revoked
 from edge_lfr.cli.authority.page import facts_of, key_in_words, moment, page_of, state_in_words, step_lines
+from edge_lfr.cli.authority.second import require_second
 from edge_lfr.cli.consent import require_consent
 from edge_lfr.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption, PolicyOption, YesOption, new_app
 from edge_lfr.cli.output import say, write, write_json
@@ -32,7 +34,7 @@ from edge_lfr.governance.authority.content import Authority
 from edge_lfr.governance.authority.draft import ready_to_countersign, ready_to_sign
 from edge_lfr.governance.authority.installed import install_authority, load_installed
 from edge_lfr.governance.authority.judgement import AuthorityState, StepResult, Verdict, judge_authority
-from edge_lfr.governance.authority.revocation import Revocation, RevocationReason, sign_revocation, take_revocation
+from edge_lfr.governance.authority.revocation import Revocation, RevocationReason, sign_revocation
 from edge_lfr.governance.documents import Document, Kind, faults_of, read_document
 from edge_lfr.governance.trust import SigningKey, TrustStore, shown_fingerprint
 from edge_lfr.terms import Mode
@@ -45,6 +47,9 @@ app.command(
 
 FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="A signed authority.")]
 OutArgument = Annotated[Path, typer.Argument(metavar="OUT", help="The file to write; must not exist.")]
+TrustOption = Annotated[
+    Path | None, typer.Option("--trust", metavar="DIR", help="A trust folder, where there is no configuration.")
+]
 KeyOption = Annotated[Path, typer.Option("--key", metavar="KEY", help="The signer's own private key.")]
 
 
@@ -71,14 +76,30 @@ def sign(
 
 @app.command(epilog="Example: edge-lfr authority countersign urgent.json urgent.both.json --key superintendent.key")
 def countersign(
-    file: FileArgument, out: OutArgument, key: KeyOption, yes: YesOption = False, json: JsonOption = False
+    file: FileArgument,
+    out: OutArgument,
+    key: KeyOption,
+    trust: TrustOption = None,
+    config: PolicyOption = None,
+    yes: YesOption = False,
+    json: JsonOption = False,
 ) -> None:
     """
     Sign an urgent authority as the second officer, before its deadline.
 
-    Exit status 65 when it is not urgent, nobody has signed it, the deadline has passed, or the key is the first one's.
+    With --trust or --config it is looked at whether the signature will count: another name than the first officer's,
+    and the rank that authorises what can wait. Exit status 65 when it will not, when it is not urgent, nobody has
+    signed it, the deadline has passed, or the key is the first one's.
     """
     document = ready_to_countersign(read_bounded(file), SystemClock().utc_now())
+    known = None if config is None else load_config(config)
+    store = TrustStore() if known is None else trusted_here(known)
+    require_second(
+        document,
+        SigningKey.load(key).fingerprint,
+        store if trust is None else TrustStore.load(trust),
+        AuthorityPolicy() if known is None else known.policy.authority,
+    )
     _sign(document, page_of(document.content), key, out, json=json, yes=yes, verb="countersign")
 
 
@@ -98,9 +119,7 @@ def _sign(document: Document[Authority], page: str, key: Path, out: Path, *, jso
 @app.command(epilog="Example: edge-lfr authority verify friday.signed.json")
 def verify(
     file: FileArgument,
-    trust: Annotated[
-        Path | None, typer.Option("--trust", metavar="DIR", help="A trust folder, where there is no configuration.")
-    ] = None,
+    trust: TrustOption = None,
     device: Annotated[
         str | None, typer.Option("--device", metavar="FORCE/DEVICE", help="The appliance, with --trust.")
     ] = None,
@@ -137,15 +156,20 @@ def verify(
 
 
 @app.command(epilog="Example: edge-lfr authority install /media/stick/friday.signed.json")
-def install(file: FileArgument, config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False) -> None:
+def install(
+    file: FileArgument, yes: YesOption = False, config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False
+) -> None:
     """
     Verify an authority, also against the model pack, and keep it here in place of the one before; a daemon arms by it.
 
-    Exit status 65 with the field and what to do where it does not verify here; the one before stays then.
+    Exit status 65 with the field and what to do where it does not verify here, 75 while the clock is not trusted; the
+    one before stays then. Asks where that one lets a deployment run now and this one does not yet.
     """
-    loaded, now = load_config(config), SystemClock().utc_now()
+    loaded = load_config(config)
     untrusted = read_bounded(file)
-    judged_here(loaded, untrusted, now).believed()  # asks the model pack besides
+    now = trusted_now(loaded)
+    offered = judged_here(loaded, untrusted, now).believed()  # asks the model pack besides
+    require_consent_to_end(loaded, offered, now, yes=yes)
     verified = install_authority(
         loaded.mode_directory,
         untrusted,
@@ -241,20 +265,14 @@ def take_revocation_file(
     """
     Take a revocation: the authority that it names lets nothing run here any more, in either mode, and its list ends.
 
-    A running daemon stops and wipes; without one the list is destroyed here, with proof. Exit status 65 when its
+    A running daemon stops and wipes; without one the list is destroyed here, with proof. Its key must be valid now or
+    have been when it was signed, so that no doubt about this box's clock keeps it away. Exit status 65 when its
     signature does not count, or it is for another appliance; 67 when it was taken, and an authority of another number
     is installed, which goes on.
     """
     loaded = load_config(config)
     proved = wiped_before(loaded)
-    taken = take_revocation(
-        loaded.state_directory,
-        read_bounded(file),
-        trust=trusted_here(loaded),
-        device=loaded.device_name,
-        device_fingerprint=own_fingerprint(loaded),
-        now=SystemClock().utc_now(),
-    )
+    taken = taken_here(loaded, read_bounded(file), SystemClock().utc_now())
     if proved is None:
         tell_daemon(loaded)
         note_revoked(loaded, taken)

@@ -1,8 +1,10 @@
 """What the revocation of an authority ends on this appliance where no daemon runs, and what it leaves going on."""
 
 import os
+from datetime import datetime
 from typing import Final
 
+from edge_lfr.cli.authority.here import own_fingerprint, trusted_here
 from edge_lfr.cli.output import say
 from edge_lfr.cli.watchlist.wiping_here import destroy_here, prove_anew, proved_here
 from edge_lfr.config.appliance import ApplianceConfig
@@ -10,13 +12,41 @@ from edge_lfr.daemon.ending.dead_man import keyless_store
 from edge_lfr.daemon.lock import hold_state
 from edge_lfr.errors import DaemonBusyError
 from edge_lfr.governance.authority.installed import installed_content
-from edge_lfr.governance.authority.revocation import Revocation
-from edge_lfr.governance.documents import Kind, read_document
+from edge_lfr.governance.authority.revocation import Revocation, TakenRevocation, take_revocation
+from edge_lfr.governance.documents import DocumentRefusal, DocumentRefusedError, Kind, read_document
 from edge_lfr.terms import Mode
 from edge_lfr.watchlist.wiping.certificate import WipeCause, WipeCertificate
 
 ANOTHER_GOES_ON: Final = os.EX_NOUSER
 """What was revoked is not what is installed: perhaps a letter is wrong, and somebody believes that all is over."""
+
+
+def taken_here(config: ApplianceConfig, untrusted: bytes, now: datetime) -> TakenRevocation:
+    """
+    Believe a revocation whose key is valid now, or was when it was signed, and keep it.
+
+    To stop is never wrong: a clock that is, or an officer who has left since, keeps no revocation away.
+
+    Raises:
+        EdgeLfrError: As `take_revocation`.
+    """
+
+    def taken(at: datetime) -> TakenRevocation:
+        return take_revocation(
+            config.state_directory,
+            untrusted,
+            trust=trusted_here(config),
+            device=config.device_name,
+            device_fingerprint=own_fingerprint(config),
+            now=at,
+        )
+
+    try:
+        return taken(now)
+    except DocumentRefusedError as error:
+        if error.refusal is not DocumentRefusal.KEY_NOT_VALID:
+            raise
+    return taken(read_document(untrusted, Kind.REVOCATION, Revocation).content.revoked_at)
 
 
 def going_on(config: ApplianceConfig, revocation: Revocation) -> list[str]:

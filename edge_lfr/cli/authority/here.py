@@ -1,5 +1,6 @@
 """What this appliance brings to an authority: its name, its keys, its model pack; and the files that are handed in."""
 
+import os
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import Final
 
 from edge_lfr.config.appliance import ApplianceConfig
 from edge_lfr.durable_files import create_durably
-from edge_lfr.errors import AuthorityStorageError
+from edge_lfr.errors import AuthorityError, AuthorityStorageError
 from edge_lfr.governance.authority.installed import require_in_time
 from edge_lfr.governance.authority.judgement import (
     AuthorityRefusal,
@@ -19,8 +20,9 @@ from edge_lfr.governance.authority.judgement import (
 )
 from edge_lfr.governance.authority.revocation import Revocations
 from edge_lfr.governance.authority.rules import pack_faults
+from edge_lfr.governance.clock_note import glance
 from edge_lfr.governance.device_keys import DeviceKeys
-from edge_lfr.governance.documents import MAX_DOCUMENT_BYTES
+from edge_lfr.governance.documents import MAX_DOCUMENT_BYTES, Fault
 from edge_lfr.governance.trust import TrustStore
 from edge_lfr.inference.catalogue import PackEntry, load_catalogue
 from edge_lfr.inference.installed import with_recorded_golden
@@ -30,10 +32,20 @@ PACK_STEP: Final = "pack"
 """Comes after the steps that any machine can take: only the appliance knows its pack."""
 
 INSTALLATION_STEP: Final = "installation"
-"""Comes last, for a file that has yet to be installed: whether it comes in time."""
+"""Comes last, for a file that has yet to be installed: whether it comes in time, and the time is known."""
 
 READABLE: Final = 0o644
 """A signed document is no secret."""
+
+
+class AuthorityClockError(AuthorityError):
+    """An authority has a beginning and an end, and the clock that would tell them is not trusted."""
+
+    code = "authority.clock"
+    exit_status = os.EX_TEMPFAIL
+    remedy = (
+        "see `edge-lfr clock show`: have the time synchronised, or set it and confirm it with `edge-lfr clock confirm`"
+    )
 
 
 def own_fingerprint(config: ApplianceConfig) -> str | None:
@@ -86,6 +98,11 @@ def judged_to_install(config: ApplianceConfig, untrusted: bytes, now: datetime) 
     number = len(judged.steps) + 1
     if judged.verified is None:
         return replace(judged, steps=(*judged.steps, StepResult(number, INSTALLATION_STEP, Verdict.NOT_REACHED)))
+    time = glance(config.mode_directory)
+    if not time.is_trusted:
+        fault = Fault("clock", f"not trusted: {time.doubt}", AuthorityClockError.remedy)
+        step = StepResult(number, INSTALLATION_STEP, Verdict.REFUSED, "", AuthorityRefusal.CLOCK, (fault,))
+        return replace(judged, steps=(*judged.steps, step))
     try:
         require_in_time(config.mode_directory, judged.verified, now)
     except AuthorityRefusedError as error:

@@ -33,6 +33,7 @@ class SeenKey:
     role: str
     starts_at: str
     ends_at: str
+    rank: str = ""
 
     @classmethod
     def of(cls, key: TrustedKey) -> Self:
@@ -41,6 +42,7 @@ class SeenKey:
             key.role.value,
             written_time(key.not_before),
             written_time(key.not_after),
+            "" if key.rank is None else key.rank.value,
         )
 
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from edge_lfr.governance.trust import Role, SigningKey, TrustedKey, TrustStore
+from edge_lfr.terms import Rank
 
 FORCE: Final = "anytown"
 DEVICE: Final = "anytown/van-1"
@@ -36,13 +37,13 @@ def made_trust(now: datetime = NOW) -> TrustStore:
     """Every role's key, and a second officer's, for a year around *now*."""
     half = timedelta(days=182)
     keys = (
-        ("second officer", Role.AUTHORISE, SECOND_OFFICER),
-        *((role.value, role, key) for role, key in KEYS.items()),
+        ("second officer", Role.AUTHORISE, SECOND_OFFICER, Rank.SUPERINTENDENT),
+        *((role.value, role, key, None) for role, key in KEYS.items()),
     )
     return TrustStore(
         {
-            key.fingerprint: TrustedKey(key.fingerprint, role, now - half, now + half, f"made {name}", key.public)
-            for name, role, key in keys
+            key.fingerprint: TrustedKey(key.fingerprint, role, now - half, now + half, f"made {name}", key.public, rank)
+            for name, role, key, rank in keys
         }
     )
 

@@ -13,8 +13,9 @@ from enum import StrEnum
 from edge_lfr.config.policy import AuthorityPolicy
 from edge_lfr.errors import AuthorityError
 from edge_lfr.governance.authority.content import Authority
+from edge_lfr.governance.authority.officers import claim_faults, countersigner_of, uncounted
 from edge_lfr.governance.authority.revocation import Revocation, Revocations
-from edge_lfr.governance.authority.rules import faults_in, same_person
+from edge_lfr.governance.authority.rules import faults_in
 from edge_lfr.governance.documents import (
     REMEDIES,
     DocumentRefusedError,
@@ -79,6 +80,7 @@ class AuthorityRefusal(StrEnum):
     ENDED = "ended"
     REVOKED = "revoked"
     PACK = "pack"
+    CLOCK = "clock"
 
 
 class AuthorityRefusedError(AuthorityError):
@@ -217,6 +219,7 @@ def judge_authority(
 ) -> Judgement:
     """Take every step of `check_authority` that can be taken, for a person who wants to see all that is wrong."""
     steps: dict[Step, StepResult] = {}
+    policy = AuthorityPolicy() if policy is None else policy
 
     def found(step: Step, detail: str = "", refusal: AuthorityRefusal | None = None, *faults: Fault) -> None:
         verdict = Verdict.OK if refusal is None else Verdict.REFUSED
@@ -237,13 +240,13 @@ def judge_authority(
         found(Step.SIGNATURE, error.refusal, AuthorityRefusal.SIGNATURE, _fault_of("signatures", error))
     else:
         found(Step.SIGNATURE, ", ".join(f"{key.name} ({shown_fingerprint(key.fingerprint)})" for key in keys))
-    # (3) with content that policy allows
+    # (3) with content that policy and the rank of the first signer allow
     try:
         authority = with_content(envelope, Authority).content
     except DocumentRefusedError as error:
         found(Step.CONTENT, error.refusal, AuthorityRefusal.CONTENT, *error.faults)
         return Judgement(_numbered(steps), None, None)
-    faults = faults_in(authority, AuthorityPolicy() if policy is None else policy)
+    faults = (*faults_in(authority, policy), *claim_faults(authority, keys))
     found(Step.CONTENT, "", AuthorityRefusal.POLICY if faults else None, *faults)
     # (4) for this appliance
     found(Step.DEVICE, *_addressee(authority, device))
@@ -254,19 +257,25 @@ def judge_authority(
     else:
         found(Step.WINDOW, window_of(authority, now))
     # (6) its countersignature
-    found(Step.COUNTERSIGNATURE, *_countersignature(authority, countersigner_of(keys), now))
+    detail, refusal, unheard = _countersignature(authority, keys, policy, now)
+    found(Step.COUNTERSIGNATURE, detail, refusal, *unheard)
     # (7) its revocation
     revocation = None if revocations is None else revocations.of(authority, device)
     found(Step.REVOCATION, "not revoked" if revocation is None else f"revoked: {revocation.reason_code}")
     if any(each.refusal is not None for each in steps.values()):
         return Judgement(_numbered(steps), authority, None)
-    return Judgement(_numbered(steps), authority, _verified(authority, envelope.digest, keys, revocation, now))
+    verified = _verified(authority, envelope.digest, (keys[0], countersigner_of(keys, policy)), revocation, now)
+    return Judgement(_numbered(steps), authority, verified)
 
 
 def _verified(
-    authority: Authority, digest: str, keys: Sequence[TrustedKey], revocation: Revocation | None, now: datetime
+    authority: Authority,
+    digest: str,
+    officers: tuple[TrustedKey, TrustedKey | None],
+    revocation: Revocation | None,
+    now: datetime,
 ) -> VerifiedAuthority:
-    signer, countersigner = keys[0], countersigner_of(keys)
+    signer, countersigner = officers
     is_due = authority.is_urgent and countersigner is None
     state = window_of(authority, now)
     if revocation is not None:
@@ -283,11 +292,6 @@ def _verified(
         revocation=revocation,
         runs_until=authority.ends_at if deadline is None else min(authority.ends_at, deadline),
     )
-
-
-def countersigner_of(keys: Sequence[TrustedKey]) -> TrustedKey | None:
-    """The first of the signers who is another person than the first one: two keys of one officer are one signature."""
-    return next((key for key in keys if same_person(key.name) != same_person(keys[0].name)), None)
 
 
 def window_of(authority: Authority, now: datetime) -> AuthorityState:
@@ -309,19 +313,22 @@ def _addressee(authority: Authority, device: str) -> tuple[str] | tuple[str, Aut
 
 
 def _countersignature(
-    authority: Authority, countersigner: TrustedKey | None, now: datetime
-) -> tuple[str] | tuple[str, AuthorityRefusal, Fault]:
+    authority: Authority, keys: Sequence[TrustedKey], policy: AuthorityPolicy, now: datetime
+) -> tuple[str, AuthorityRefusal | None, tuple[Fault, ...]]:
+    """Also while it is only due: why the signatures that are there do not count."""
     if not authority.is_urgent:
-        return ("not needed",)
+        return "not needed", None, ()
+    countersigner = countersigner_of(keys, policy)
     if countersigner is not None:
-        return (f"{countersigner.name} ({shown_fingerprint(countersigner.fingerprint)})",)
+        return f"{countersigner.name} ({shown_fingerprint(countersigner.fingerprint)})", None, ()
     if authority.countersign_by is None:
-        return ("no deadline",)  # refused in (3)
+        return "no deadline", None, ()  # refused in (3)
+    unheard = uncounted(keys, policy)
     deadline = authority.countersign_by.isoformat(timespec="minutes")
     if now >= authority.countersign_by:
         fault = Fault("countersign_by", f"{deadline} has passed", "end the deployment; have a new authority signed")
-        return "", AuthorityRefusal.COUNTERSIGN_OVERDUE, fault
-    return (f"due before {deadline}",)
+        return "", AuthorityRefusal.COUNTERSIGN_OVERDUE, (fault, *unheard)
+    return f"due before {deadline}", None, unheard
 
 
 def _fault_of(field: str, error: DocumentRefusedError) -> Fault:

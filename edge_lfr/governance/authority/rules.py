@@ -4,6 +4,7 @@ What policy lets an authority say: one rule a function, each naming the field an
 The ranks and times are police practice, not law, and differ between forces: they are configured.
 """
 
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
@@ -148,8 +149,9 @@ def _doubled(field: str, items: Iterable[str]) -> Iterator[Fault]:
 
 
 def same_person(name: str) -> str:
-    """Names that a reader takes for the same are the same."""
-    return " ".join(name.casefold().split())
+    """Names that a reader takes for the same are the same, in whatever form of Unicode they were typed."""
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
+    return " ".join(folded.split())
 
 
 def in_hours(span: timedelta) -> str:

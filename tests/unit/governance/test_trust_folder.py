@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from edge_lfr.errors import TrustError, TrustPermissionError
+from edge_lfr.errors import TrustError
 from edge_lfr.governance.trust import MAX_TRUST_FILE_BYTES, Role, SigningKey, TrustStore, create_key, shown_fingerprint
-from edge_lfr.governance.trust_folder import OfferedTrust, add_trust, find_trust, remove_trust
+from edge_lfr.governance.trust_folder import OfferedTrust, TrustPermissionError, add_trust, find_trust, remove_trust
 from simulators.clock import StoppedClock
 
 

@@ -5,6 +5,7 @@ import os
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from time import sleep
 
 import pytest
 
@@ -12,9 +13,11 @@ from edge_lfr.cli.main import run_command
 from edge_lfr.clock import SystemClock
 from edge_lfr.config.retention import load_profile
 from edge_lfr.governance.authority.content import Authority
+from edge_lfr.governance.clock_note import SystemKernel
 from edge_lfr.governance.device_keys import DeviceKeys
 from edge_lfr.governance.documents import Kind, new_document
 from edge_lfr.governance.trust import Role, SigningKey, create_key
+from edge_lfr.terms import Rank
 from simulators.command import CONFIG, Finished
 from simulators.packs import entry_0095
 from simulators.retention import DAY, NAME, document
@@ -58,9 +61,35 @@ def edge_lfr(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: py
     (tmp_path / "edge-lfr.toml").write_text(CONFIG)
     keys = {"officer": Role.AUTHORISE, "second": Role.AUTHORISE, "issuer": Role.ISSUE, "revoker": Role.REVOKE}
     for name, role in keys.items():
-        create_key(role, tmp_path / f"{name}.key", tmp_path / f"trust.d/{name}.toml", name=name, clock=SystemClock())
+        new_key(tmp_path, role, name, rank=Rank.SUPERINTENDENT if role is Role.AUTHORISE else None)
     capsys.readouterr()
     return Terminal(tmp_path, capsys, monkeypatch)
+
+
+def new_key(folder: Path, role: Role, file: str, *, name: str | None = None, rank: Rank | None = None) -> SigningKey:
+    """One that the appliance trusts; its holder is called as the file is."""
+    path, trust = folder / f"{file}.key", folder / f"trust.d/{file}.toml"
+    return create_key(role, path, trust, name=file if name is None else name, clock=SystemClock(), rank=rank)
+
+
+def urgent(edge_lfr: Terminal) -> str:
+    """The signed file of an inspector's authority that a second officer must sign."""
+    return signed(edge_lfr, "--rank", "inspector", "--countersign-by", (ENDS - timedelta(hours=1)).isoformat())
+
+
+def jump(edge_lfr: Terminal) -> None:
+    """The box has noted a time three days from now: it does not believe its clock."""
+    kernel, folder = SystemKernel(), edge_lfr.folder / "state/training"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    noted = {"boot_id": kernel.boot_id(), "boottime_ns": SystemClock().boottime_ns(), "wall": NOW.isoformat()}
+    later = {"newest": (NOW + timedelta(days=3)).isoformat(), "doubt": "jumped"}
+    (folder / "clock.json").write_text(json.dumps({**noted, **later}))
+    assert edge_lfr("clock", "show", "--json").json["doubt"] is not None
+
+
+def await_time(at: datetime) -> None:
+    while datetime.now(tz=UTC) < at:
+        sleep(0.01)
 
 
 def drafted(edge_lfr: Terminal, *more: str, out: str = "draft.json") -> Finished:
@@ -226,13 +255,40 @@ class TestSign:
 
     def test_an_urgent_one_is_countersigned(self, edge_lfr: Terminal) -> None:
         """By another key than the first."""
-        name = signed(edge_lfr, "--rank", "inspector", "--countersign-by", (ENDS - timedelta(hours=1)).isoformat())
-        call = ("authority", "countersign", name, "both.json", "--yes", "--key")
+        call = ("authority", "countersign", urgent(edge_lfr), "both.json", "--yes", "--key")
         assert "doubled-key" in edge_lfr(*call, "officer.key").err
         assert "lfr.authority-countersign/1" == edge_lfr(*call, "second.key", "--json").json["schema"]
         assert 2 == len(json.loads((edge_lfr.folder / "both.json").read_text())["signatures"])
         shown = edge_lfr("authority", "install", "both.json", "--json").json
         assert ("officer", "second") == (shown["signer"]["name"], shown["countersigner"]["name"])
+
+    @pytest.mark.parametrize(
+        ("name", "rank", "said", "remedy"),
+        [
+            ("OFFICER", Rank.SUPERINTENDENT, "of the same name", "another officer"),
+            ("103", None, "carries no rank", "--rank"),
+            ("103", Rank.INSPECTOR, "inspector, below superintendent", "superintendent or above"),
+        ],
+    )
+    def test_what_will_not_count_is_not_signed(
+        self, edge_lfr: Terminal, name: str, rank: Rank | None, said: str, remedy: str
+    ) -> None:
+        """An officer is told before the deadline has passed, wherever the trust folder is at hand."""
+        new_key(edge_lfr.folder, Role.AUTHORISE, "other", name=name, rank=rank)
+        call = ("authority", "countersign", urgent(edge_lfr), "both.json", "--yes", "--key", "other.key")
+        for options in ((), ("--trust", "trust.d")):
+            done = edge_lfr(*call, *options)
+            assert (os.EX_DATAERR, True, True) == (done.status, said in done.err, remedy in done.err), done.err
+            assert not (edge_lfr.folder / "both.json").exists()
+        (edge_lfr.folder / "trust.d/other.toml").rename(edge_lfr.folder / "other.toml")
+        done = edge_lfr(*call)
+        assert (0, True) == (done.status, "whether it counts cannot be told" in done.err)
+        (edge_lfr.folder / "other.toml").rename(edge_lfr.folder / "trust.d/other.toml")
+        shown = edge_lfr("authority", "verify", "both.json").out
+        assert "6 countersignature ok          due before" in shown
+        assert f"{said}" in shown
+        assert "does not count" in shown
+        assert remedy in shown
 
 
 class TestVerify:
@@ -247,6 +303,14 @@ class TestVerify:
             {step["verdict"] for step in done.json["steps"]},
         )
         assert "not-yet" == done.json["verified"]["state"]
+
+    def test_a_clock_in_doubt_is_told(self, edge_lfr: Terminal) -> None:
+        """What `install` would refuse is refused here: nobody can say when an authority begins and ends."""
+        name = signed(edge_lfr)
+        jump(edge_lfr)
+        done = edge_lfr("authority", "verify", name)
+        assert (os.EX_DATAERR, True) == (done.status, "9 installation     refused" in done.out)
+        assert "edge-lfr clock confirm" in done.out
 
     def test_a_countersignature_that_comes_too_late_is_told(self, edge_lfr: Terminal) -> None:
         """What `install` would refuse is refused here, by a step of its own: it was not here before the deadline."""
@@ -349,6 +413,47 @@ class TestOnTheAppliance:
         assert os.EX_DATAERR == done.status
         assert "wrong-device: devices: van-1 is not among them" in done.err
         assert os.EX_CONFIG == edge_lfr("authority", "show").status
+
+    def test_a_clock_in_doubt_installs_nothing(self, edge_lfr: Terminal) -> None:
+        """Until it is confirmed; whoever set it cannot choose which authority is in force."""
+        name = signed(edge_lfr)
+        jump(edge_lfr)
+        done = edge_lfr("authority", "install", name)
+        assert (os.EX_TEMPFAIL, True) == (done.status, "edge-lfr clock confirm" in done.err)
+        assert os.EX_CONFIG == edge_lfr("authority", "show").status
+        assert 0 == edge_lfr("clock", "confirm", "--yes").status
+        assert 0 == edge_lfr("authority", "install", name).status
+
+    def test_a_clock_in_doubt_keeps_no_revocation_away(self, edge_lfr: Terminal) -> None:
+        """To stop is never wrong: what was signed while its key was valid counts, whatever this clock says."""
+        edge_lfr("authority", "install", signed(edge_lfr))
+        trust = edge_lfr.folder / "trust.d/revoker.toml"
+        stop = revoked(edge_lfr)
+        said = trust.read_text()
+        end = datetime.now(tz=UTC) + timedelta(seconds=0.2)
+        lines = [f"not_after = {end.isoformat()}" if line[:9] == "not_after" else line for line in said.splitlines()]
+        trust.write_text("\n".join(lines))
+        await_time(end)
+        jump(edge_lfr)
+        assert 0 == edge_lfr("authority", "take-revocation", stop).status
+        assert "revoked: mistake" in edge_lfr("authority", "show").out
+
+    @pytest.mark.root
+    def test_todays_deployment_is_not_ended_by_tomorrows_without_a_word(self, edge_lfr: Terminal) -> None:
+        """It is asked for; the countersigned copy of the same, and whatever goes on at once, are not."""
+        edge_lfr.monkeypatch.setenv("EDGE_LFR__MODE", "operational")
+        begins = datetime.now(tz=UTC).replace(microsecond=0) + timedelta(seconds=2)
+        today = signed(edge_lfr, "--begins", begins.isoformat(), name="today.json")
+        tomorrow = signed(edge_lfr, "--id", "T-15", name="tomorrow.json")
+        assert 0 == edge_lfr("authority", "install", tomorrow).status
+        await_time(begins)
+        assert 0 == edge_lfr("authority", "install", today).status
+        assert 0 == edge_lfr("authority", "install", today).status
+        asked = edge_lfr("authority", "install", tomorrow)
+        assert (os.EX_USAGE, True) == (asked.status, "--yes" in asked.err)
+        assert "T-14" in edge_lfr("authority", "show").out
+        assert 0 == edge_lfr("authority", "install", tomorrow, "--yes").status
+        assert "T-15" in edge_lfr("authority", "show").out
 
     def test_a_revocation_is_for_ever(self, edge_lfr: Terminal) -> None:
         """It is shown, and neither the same file nor a copy of it is installed again."""

@@ -25,7 +25,8 @@ from edge_lfr.governance.authority.judgement import (
 )
 from edge_lfr.governance.authority.revocation import Revocations, take_revocation
 from edge_lfr.governance.signed import CLOCK_TOLERANCE
-from edge_lfr.governance.trust import Role, SigningKey, create_key
+from edge_lfr.governance.trust import Role, SigningKey, shown_fingerprint
+from edge_lfr.terms import Rank
 from simulators.authorities import DEVICE, Force
 
 PLACES = (
@@ -237,18 +238,92 @@ class TestSteps:
 
     def test_6_two_keys_of_one_officer_are_one(self, force: Force) -> None:
         """However the name is written in the trust folder."""
-        spare = create_key(
-            Role.AUTHORISE,
-            force.folder / "spare.key",
-            force.trust_folder / "spare.toml",
-            name="OFFICER",
-            clock=force.clock,
-        )
+        spare = force.made(Role.AUTHORISE, "spare", "OFFICER", Rank.SUPERINTENDENT)
         begun = force.now + timedelta(hours=1)
         twice = force.signed(force.urgent(), force.officer, spare)
         assert AuthorityState.COUNTERSIGN_DUE is check(force, twice, at=begun).state
         three = force.signed(force.urgent(), force.officer, spare, force.second)
         assert AuthorityState.OPEN is check(force, three, at=begun).state
+
+    @pytest.mark.parametrize(
+        ("first", "second"),
+        [
+            ("\u00c9lise O'Neill", "E\u0301LISE  O'NEILL"),
+            ("Officer 101", "\uff2f\uff46\uff46\uff49\uff43\uff45\uff52  101"),
+            ("Inspector Strasse", "inspector stra\u00dfe"),
+            ("fi 7", "\ufb01 7"),
+        ],
+    )
+    def test_6_one_officer_in_two_forms_of_unicode_is_one(self, force: Force, first: str, second: str) -> None:
+        """Accents of their own, wide letters, more spaces: a reader takes them for the same name."""
+        keys = [
+            force.made(Role.AUTHORISE, file, name, Rank.SUPERINTENDENT)
+            for file, name in (("one", first), ("two", second))
+        ]
+        at = force.now + timedelta(hours=1)
+        assert AuthorityState.COUNTERSIGN_DUE is check(force, force.signed(force.urgent(), *keys), at=at).state
+
+    @pytest.mark.parametrize(
+        ("rank", "state"),
+        [
+            (None, AuthorityState.COUNTERSIGN_DUE),
+            (Rank.INSPECTOR, AuthorityState.COUNTERSIGN_DUE),
+            (Rank.CHIEF_INSPECTOR, AuthorityState.COUNTERSIGN_DUE),
+            (Rank.SUPERINTENDENT, AuthorityState.OPEN),
+            (Rank.CHIEF_CONSTABLE, AuthorityState.OPEN),
+        ],
+    )
+    def test_6_only_the_proper_rank_ratifies(self, force: Force, rank: Rank | None, state: AuthorityState) -> None:
+        """Two inspectors run no deployment: the second officer is of the rank that authorises what can wait."""
+        second = force.made(Role.AUTHORISE, "other", "Officer 103", rank)
+        wire = force.signed(force.urgent(), force.officer, second)
+        verified = check(force, wire, at=force.now + timedelta(hours=1))
+        assert (state, state is AuthorityState.OPEN) == (verified.state, verified.countersigner is not None)
+        deadline = force.now + timedelta(hours=4)
+        if state is AuthorityState.COUNTERSIGN_DUE:
+            assert AuthorityRefusal.COUNTERSIGN_OVERDUE is refused(force, wire, at=deadline).refusal
+        three = force.signed(force.urgent(), force.officer, second, force.second)
+        assert AuthorityState.OPEN is check(force, three, at=deadline).state
+
+    def test_6_the_forces_own_rank_ratifies(self, force: Force) -> None:
+        """Where a force has a higher one authorise what can wait, that one ratifies, too."""
+        policy = AuthorityPolicy(least_rank=Rank.CHIEF_CONSTABLE)
+        known: dict[str, Any] = {"trust": force.trust, "device": DEVICE, "device_fingerprint": None, "policy": policy}
+        both = force.signed(force.urgent(), force.officer, force.second)
+        found = check_authority(both, now=force.now + timedelta(hours=1), **known)
+        assert AuthorityState.COUNTERSIGN_DUE is found.state
+
+    @pytest.mark.parametrize(
+        ("name", "rank", "said", "remedy"),
+        [
+            ("OFFICER", Rank.SUPERINTENDENT, "of the same name as the first: does not count", "another officer"),
+            ("Officer 103", None, "carries no rank: does not count", "--rank"),
+            ("Officer 103", Rank.INSPECTOR, "inspector, below superintendent: does not count", "superintendent"),
+        ],
+    )
+    def test_6_why_a_second_signature_does_not_count_is_said(
+        self, force: Force, name: str, rank: Rank | None, said: str, remedy: str
+    ) -> None:
+        """With field and remedy, while there is time to mend it; and when there is none any more."""
+        second = force.made(Role.AUTHORISE, "other", name, rank)
+        wire = force.signed(force.urgent(), force.officer, second)
+        known: dict[str, Any] = {"trust": force.trust, "device": DEVICE, "device_fingerprint": None}
+        for hours, verdict in ((1, Verdict.OK), (5, Verdict.REFUSED)):
+            step = judge_authority(wire, now=force.now + timedelta(hours=hours), **known).steps[5]
+            assert (Step.COUNTERSIGNATURE, verdict) == (step.step, step.verdict)
+            (fault,) = [each for each in step.faults if each.field == "signatures"]
+            assert shown_fingerprint(second.fingerprint) in fault.problem
+            assert said in fault.problem
+            assert remedy in fault.remedy
+
+    def test_3_nobody_claims_a_rank_above_that_of_the_key(self, force: Force) -> None:
+        """An inspector's key signs for no superintendent; one without a rank says nothing about it."""
+        inspector = force.made(Role.AUTHORISE, "inspector", "102", Rank.INSPECTOR)
+        error = refused(force, force.signed(force.content(), inspector))
+        assert (AuthorityRefusal.POLICY, "authorising_officer.rank") == (error.refusal, error.field)
+        assert AuthorityState.NOT_YET is check(force, force.signed(force.urgent(), inspector)).state
+        unranked = force.made(Role.AUTHORISE, "unranked", "104")
+        assert AuthorityState.NOT_YET is check(force, force.signed(force.content(), unranked)).state
 
     def test_6_before_the_window_nothing_is_due_yet(self, force: Force) -> None:
         """The state is that of the window."""
