@@ -128,7 +128,7 @@ class Operation:
 
     def leave_out(self, reference_ids: Collection[str]) -> int:
         """
-        Search the list without these references, and give the number that remain; none: it was wiped with the last.
+        Search the list without whose time is over, and give the number that remain; none: it was wiped with the last.
 
         Whoever was left out is searched no more, also where the list without them cannot be taken into use.
 
@@ -138,7 +138,8 @@ class Operation:
         armament = self.health.armament
         searched = None if armament is None else armament.watchlist.list_id
         try:
-            remaining = self.store.remove(reference_ids, self.mandate.look_at_clock(), of_list=searched)
+            verdict = self.mandate.look_at_clock()
+            remaining = self.store.remove(reference_ids, verdict, of_list=searched, have_expired=True)
             if remaining:
                 self.take_watchlist()
                 if not self.is_paused:

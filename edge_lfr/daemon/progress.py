@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain, count
 from typing import Final, Protocol
 
 from edge_lfr.config.capture import CameraConfig
@@ -98,13 +99,17 @@ class Progress:
 
     @contextmanager
     def span(self, name: str, limit_s: float) -> Iterator[None]:
-        """One long turn that has a limit of its own; names of spans that overlap differ."""
-        self.watch(name, _OneTurn(), limit_s)
+        """One long turn that has a limit of its own; of several of one name the later ones get a number."""
+        watched = _Watched(_OneTurn(), limit_s)
+        with self._lock:
+            names = chain([name], (f"{name}-{number}" for number in count(2)))
+            key = next(each for each in names if each not in self._watched)
+            self._watched[key] = watched
         try:
             yield
         finally:
             with self._lock:
-                del self._watched[name]
+                del self._watched[key]
 
     def check(self, now_ns: int) -> tuple[str, ...]:
         """

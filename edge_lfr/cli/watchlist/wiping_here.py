@@ -52,9 +52,7 @@ def destroy_here(config: ApplianceConfig, cause: WipeCause) -> EndedList | None:
     evidence = take_evidence(store)
     with storage_errors():
         begun = UnsignedWipe.about_to(store, cause, by, begun_at)
-        if begun.lists:
-            try_to_leave(begun, config.mode_directory)
-        wiped = store.wipe()
+        wiped = store.wipe(begun.noting(store))
     if wiped.lists == 0 and wiped.keys == 0:
         forget(begun_at, config.mode_directory)
         return None

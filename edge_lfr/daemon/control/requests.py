@@ -191,7 +191,13 @@ class Requests:
 
     def end_list(self, cause: WipeCause, by: Actor) -> Mapping[str, object]:
         """Destroy every list, and see to the proof; for whoever holds `one_at_a_time`, or before anybody may ask."""
-        ended = self.wiping.wipe(cause, by)
+        try:
+            ended = self.wiping.wipe(cause, by)
+        except EdgeLfrError:
+            partly = self.wiping.ended
+            if partly is not None and not self.wiping.wants_replacement:
+                self.certifier.begin(partly, answering_in_s=None)
+            raise
         if self.wiping.wants_replacement:
             self.ending.set()
         else:

@@ -38,18 +38,26 @@ class Certifier:
     """Whether what was told has its line in the ledger."""
 
     _thread: threading.Thread | None = field(default=None, init=False)
+    _beginning: threading.Lock = field(default_factory=threading.Lock, init=False)
+    _ended: EndedList | None = field(default=None, init=False)
+    """What that thread looks for, or has looked for."""
+
     latest: bytes | None = field(default=None, init=False)
     """The signed document of the last wipe of this run."""
 
     def begin(self, ended: EndedList, *, answering_in_s: float | None) -> None:
         """
-        Look for the list in the background.
+        Look for the list in the background; once for each wipe, whoever asks for it.
 
         Args:
             ended: What the wipe did.
 
             answering_in_s: How long after its beginning this process answered; None: it is the one that wiped.
         """
+        with self._beginning:
+            if ended is self._ended:
+                return
+            self._ended = ended
         self.latest = None
         self._thread = threading.Thread(
             target=self.certify, args=(ended, answering_in_s), name="certifier", daemon=True

@@ -15,7 +15,7 @@ import structlog
 
 from edge_lfr.clock import Clock, SystemClock
 from edge_lfr.config.appliance import WATCHLIST_FOLDER
-from edge_lfr.daemon.ending.unsigned_wipes import UnsignedWipe, forget, try_to_leave
+from edge_lfr.daemon.ending.unsigned_wipes import UnsignedWipe
 from edge_lfr.daemon.lock import hold_state
 from edge_lfr.errors import ConfigError, DaemonBusyError, EdgeLfrError, WatchlistStorageError
 from edge_lfr.governance.authority.revocation import Revocations
@@ -85,13 +85,8 @@ def _look_after(mode: Mode, directory: Path, clock: Clock, kernel: Kernel, revok
         begun_at, begun_ns = clock.utc_now(), clock.monotonic_ns()
         store = keyless_store(directory)
         is_revoked = store.is_revoked(revoked)
-        is_due = is_revoked or store.due(verdict)
-        if is_due:  # noted first: a kill leaves no wipe of which nobody knows
-            cause, by = _cause(verdict, is_revoked=is_revoked), Actor.of_part(part)
-            try_to_leave(UnsignedWipe.about_to(store, cause, by, begun_at), directory)
-        wiped = store.wipe_if_due(verdict, revoked=revoked)
-    if is_due and not wiped.lists:
-        forget(begun_at, directory)
+        begun = UnsignedWipe.about_to(store, _cause(verdict, is_revoked=is_revoked), Actor.of_part(part), begun_at)
+        wiped = store.wipe_if_due(verdict, revoked=revoked, noting=begun.noting(store))
     if wiped.lists:
         structlog.get_logger().warning("watchlist.ended", mode=mode.value, doubt=verdict.doubt, lists=wiped.lists)
         UnsignedWipe(

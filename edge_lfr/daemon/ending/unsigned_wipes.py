@@ -3,23 +3,24 @@ Wipes without a certificate: what is destroyed is noted, and certified by whoeve
 
     <mode folder>/certificates/pending-<UTC time>.json    what was destroyed, unsigned
 
-Every wipe is noted before the first key is overwritten, so that a kill leaves no wipe of which nobody knows; whoever
-has proved it takes the note away. The dead man's handle opens nothing before it destroys, also not in order to prove
-it: a list past its end is opened by nobody. So its certificate has counts and a cause, and no proof, like that of any
-wipe whose proof a kill took away. A kill between the steps of a certification repeats them: there is one certificate,
-and at worst two lines of the ledger of the same wipe.
+Every wipe is noted before the first key is overwritten, by the names of what it is about to destroy, so that a kill
+leaves no wipe of which nobody knows, and none that nobody did; whoever has proved it takes the note away. The dead
+man's handle opens nothing before it destroys, also not in order to prove it: a list past its end is opened by nobody.
+So its certificate has counts and a cause, and no proof, like that of any wipe whose proof a kill took away. A kill
+between the steps of a certification repeats them: there is one certificate, and at worst two lines of the ledger of
+the same wipe.
 """
 
 import hashlib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 import structlog
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, AwareDatetime, ConfigDict, Field, ValidationError
 
 from edge_lfr.clock import SystemClock
 from edge_lfr.config.appliance import WATCHLIST_FOLDER
@@ -30,23 +31,15 @@ from edge_lfr.governance.ledger.events import Fact
 from edge_lfr.governance.ledger.lines import Actor, ActorKind, Part
 from edge_lfr.governance.trust import SigningKey
 from edge_lfr.watchlist.sealed.ending import has_key
-from edge_lfr.watchlist.sealed.storage import read_list_id
+from edge_lfr.watchlist.sealed.noted_wipes import FOLDER, MAX_IDS, MAX_NOTE_BYTES, PATTERN, NotedWipe, Noting
+from edge_lfr.watchlist.sealed.storage import LIST_ID, read_list_id
 from edge_lfr.watchlist.sealed.store import CURRENT, LISTS, SealedStore
-from edge_lfr.watchlist.wiping.certificate import (
-    FOLDER,
-    WipeCause,
-    WipeCertificate,
-    certificate_path,
-    keep_certificate,
-)
+from edge_lfr.watchlist.wiping.certificate import WipeCause, WipeCertificate, certificate_path, keep_certificate
 from edge_lfr.watchlist.wiping.ended_list import EndedList
 
 log = structlog.get_logger()
 
-PATTERN: Final = "pending-*.json"
-
-MAX_NOTE_BYTES: Final = 4_096
-"""A note has some 250; chosen, not measured."""
+__all__ = ["MAX_NOTE_BYTES", "PATTERN", "Note", "UnsignedWipe", "certify_unsigned", "forget", "try_to_leave"]
 
 PROOF_SPAN: Final = timedelta(minutes=10)
 """A proof takes some seven seconds; after so long nobody is at it any more. Chosen with room."""
@@ -54,15 +47,13 @@ PROOF_SPAN: Final = timedelta(minutes=10)
 Note = Callable[[Actor, Mapping[str, Fact]], None]
 """Writes one `watchlist-wiped` into the ledger."""
 
-Count = Annotated[int, Field(ge=0)]
-
 
 def _checked_actor(untrusted: Mapping[str, int | str]) -> Mapping[str, int | str]:
     Actor.read(dict(untrusted))
     return untrusted
 
 
-class UnsignedWipe(BaseModel):
+class UnsignedWipe(NotedWipe):
     """What a wipe did, or was about to do, that nobody has certified yet."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -76,36 +67,29 @@ class UnsignedWipe(BaseModel):
     """Who asked for it, where somebody did; as a line of the ledger names them."""
 
     begun_at: AwareDatetime
-    list_id: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")] | None
-    """Of the list that was live; None where only others were destroyed."""
-
-    lists: Count
-    keys: Count
-    destroyed_in_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None
-    """None where it was begun, and not noted as done."""
-
     prover: Annotated[int, Field(ge=1)] | None = None
     """The process that goes on to prove it, under the same number also where it takes its own place."""
 
     @classmethod
     def about_to(cls, store: SealedStore, cause: WipeCause, by: Actor, begun_at: datetime) -> Self:
         """What is about to be destroyed, by this process: every list that lies in *store*."""
-        list_id = None
-        with suppress(EdgeLfrError):
-            list_id = read_list_id(store.directory / CURRENT)
-        lists = store.directory / LISTS
-        folders = [folder for folder in lists.iterdir() if folder.is_dir()] if lists.is_dir() else []
         return cls(
             cause=cause,
             part=Part(str(by.value)) if by.kind is ActorKind.PART else Part.DAEMON,
             asked_by=None if by.kind is ActorKind.PART else {by.kind.value: by.value},
             begun_at=begun_at,
-            list_id=list_id,
-            lists=len(folders),
-            keys=sum(map(has_key, folders)),
             destroyed_in_s=None,
             prover=os.getpid(),
+            **_figures_of(store, None),
         )
+
+    def of(self, store: SealedStore, names: Collection[str]) -> Self:
+        """The same of the lists of these names, as they are now."""
+        return self.model_copy(update=_figures_of(store, names))
+
+    def noting(self, store: SealedStore) -> Noting:
+        """What *store* calls before the first key ends: it names what is destroyed then, which nobody else changes."""
+        return lambda names: try_to_leave(self.of(store, names), store.directory.parent)
 
     def done(self, ended: EndedList) -> Self:
         """The same, with what came of it."""
@@ -119,15 +103,7 @@ class UnsignedWipe(BaseModel):
 
     def is_being_proved(self, now: datetime) -> bool:
         """Whether somebody still goes on with it, and will certify it."""
-        if self.prover is None or abs(now - self.begun_at) >= PROOF_SPAN:
-            return False
-        try:
-            os.kill(self.prover, 0)
-        except PermissionError:
-            return True
-        except OSError:
-            return False
-        return True
+        return self.prover is not None and is_at_work(self.prover, self.begun_at, now)
 
     def leave(self, mode_directory: Path) -> None:
         """
@@ -191,10 +167,14 @@ def certify_unsigned(mode_directory: Path, *, device: str, signing: SigningKey, 
             continue
         if wipe.is_being_proved(SystemClock().utc_now()):
             continue
-        if not _has_happened(wipe, mode_directory):
+        found = _found(wipe, mode_directory)
+        if _read(path) != wipe:  # settled meanwhile: it was not the wipe that took what is gone
+            continue
+        if found is None:
             log.error("wipe.never-begun", file=path.name)
             path.unlink(missing_ok=True)
             continue
+        wipe = found
         document = _document(wipe, mode_directory, device, signing)
         seconds = {} if wipe.destroyed_in_s is None else {"seconds": round(wipe.destroyed_in_s, 3)}
         note(
@@ -217,11 +197,43 @@ def _path_of(begun_at: datetime, mode_directory: Path) -> Path:
     return mode_directory / FOLDER / f"pending-{begun_at:%Y%m%dT%H%M%S.%fZ}.json"
 
 
-def _has_happened(wipe: UnsignedWipe, mode_directory: Path) -> bool:
-    """The key of the live list ends first: while it is there, whoever was about to wipe was killed before that."""
-    if wipe.destroyed_in_s is not None or wipe.list_id is None:
+def _figures_of(store: SealedStore, names: Collection[str] | None) -> dict[str, Any]:
+    """Of the lists of these names, or of all: how many, how many have a key, which, and whether the live one has."""
+    live = None
+    with suppress(EdgeLfrError):
+        live = read_list_id(store.directory / CURRENT)
+    lists = store.directory / LISTS
+    found = [folder for folder in lists.iterdir() if folder.is_dir()] if lists.is_dir() else []
+    doomed = [folder for folder in found if names is None or folder.name in names]
+    with_key = [folder.name for folder in doomed if has_key(folder)]
+    ids = sorted((name for name in with_key if LIST_ID.fullmatch(name)), key=lambda name: name != live)
+    return {
+        "list_id": live if names is None or live in names else None,
+        "lists": len(doomed),
+        "keys": len(with_key),
+        "ids": tuple(ids[:MAX_IDS]),
+    }
+
+
+def _found(wipe: UnsignedWipe, mode_directory: Path) -> UnsignedWipe | None:
+    """What it did: one that was not noted as done destroyed those lists whose key is gone; None: it never began."""
+    if wipe.destroyed_in_s is not None:
+        return wipe
+    found = wipe.as_found(mode_directory / WATCHLIST_FOLDER / LISTS)
+    return found if found.ids else None
+
+
+def is_at_work(process: int, since: datetime, now: datetime) -> bool:
+    """Whether whoever noted a moment ago that they would go on still exists."""
+    if abs(now - since) >= PROOF_SPAN:
+        return False
+    try:
+        os.kill(process, 0)
+    except PermissionError:
         return True
-    return not has_key(mode_directory / WATCHLIST_FOLDER / LISTS / wipe.list_id)
+    except OSError:
+        return False
+    return True
 
 
 def _document(wipe: UnsignedWipe, mode_directory: Path, device: str, signing: SigningKey) -> bytes:

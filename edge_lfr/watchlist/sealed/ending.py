@@ -1,11 +1,12 @@
 """
 The end of a list, in clear beside it: whether a list must not exist any more is told without any key.
 
-    <list folder>/end.json    the time after which the list must not exist, or that it has none; and the id of the
-                              authority under which it was loaded, with whose revocation it ends, too
+    <list folder>/end.json    the time after which the list must not exist, or that it has none; the id of the
+                              authority under which it was loaded, with whose revocation it ends, too; and which list
+                              it is the rest of
 
-It is on the disk before the list has a key, so a list that opens has one. The same stands in the sealed manifest: who
-changes the file makes a list that does not open.
+It is on the disk before the list has a key, so a list that opens has one. Time and authority stand in the sealed
+manifest, too: who changes them makes a list that does not open.
 """
 
 import errno
@@ -59,10 +60,15 @@ class ListEnd(BaseModel):
     authority_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")] | None = None
     """None for a list that no authority allowed, as in training."""
 
+    root_id: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")] | None = None
+    """Of the list that this one is the rest of, where everybody who is missing has expired; None for another list."""
 
-def write_end(folder: Path, wipe_at: datetime | None, authority_id: str | None = None) -> None:
+
+def write_end(
+    folder: Path, wipe_at: datetime | None, authority_id: str | None = None, root_id: str | None = None
+) -> None:
     """Have the end of the list in *folder* on the disk; once."""
-    end = ListEnd(list_id=folder.name, wipe_at=wipe_at, authority_id=authority_id)
+    end = ListEnd(list_id=folder.name, wipe_at=wipe_at, authority_id=authority_id, root_id=root_id)
     create_durably(folder / END_NAME, end.model_dump_json().encode() + b"\n")
 
 
@@ -72,6 +78,12 @@ def read_end(folder: Path) -> ListEnd | None:
         return _read_end(folder)
     except OSError:
         return None
+
+
+def root_of(folder: Path) -> str:
+    """The id of the list that the one in *folder* is the rest of, without anybody but who has expired; or its own."""
+    end = read_end(folder)
+    return folder.name if end is None or end.root_id is None else end.root_id
 
 
 def _read_end(folder: Path) -> ListEnd | None:

@@ -13,6 +13,7 @@ from typing import Final
 
 from edge_lfr.errors import DaemonBusyError, WatchlistSealError, WatchlistStorageError
 
+LIST_ID: Final = re.compile(r"[0-9a-f]{16}")
 LIST_ID_LINE: Final = re.compile(rb"[0-9a-f]{16}\n")
 
 POLL_S: Final = 0.01

@@ -12,9 +12,10 @@ from edge_lfr.durable_files import write_durably
 from edge_lfr.errors import WatchlistStorageError
 from edge_lfr.governance.documents import Kind, sign_document
 from edge_lfr.governance.trust import SigningKey
+from edge_lfr.watchlist.sealed import noted_wipes
 from edge_lfr.watchlist.wiping.proof import WipeProof
 
-FOLDER: Final = "certificates"
+FOLDER: Final = noted_wipes.FOLDER
 
 Count = Annotated[int, Field(ge=0)]
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]

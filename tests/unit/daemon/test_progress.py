@@ -125,3 +125,15 @@ def test_the_watchdog_is_fed_a_third_of_its_limit_apart_and_only_while_all_go_on
         assert [b"WATCHDOG=1"] == heard_in(5.0, is_turning=True)
         words[0] = "degraded"
         assert b"STATUS=degraded" in heard_in(6.0, is_turning=True)
+
+
+def test_spans_of_one_name_are_each_watched() -> None:
+    """Two requests for the same thing at once: the end of one ends neither the other nor its watch."""
+    watch = Watch()
+    with watch.progress.span("request-wipe", 1.0):
+        with watch.progress.span("request-wipe", 5.0):
+            watch.after(0.1)
+            assert {"path", "request-wipe", "request-wipe-2"} == watch.progress.ages_s().keys()
+        watch.worker.turns = 1
+        assert ("request-wipe",) == watch.after(1.5)
+    assert {"path"} == watch.progress.ages_s().keys()

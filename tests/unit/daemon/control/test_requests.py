@@ -1,7 +1,7 @@
 """What technicians ask for happens, whatever else fails meanwhile."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -14,8 +14,8 @@ from edge_lfr.governance.documents import Kind, read_document
 from edge_lfr.governance.ledger.lines import Actor
 from edge_lfr.pipeline.reporting.rows import RowState
 from edge_lfr.pipeline.reporting.states import DeviceState
-from edge_lfr.watchlist.sealed.ending import Wiped
-from edge_lfr.watchlist.sealed.store import SealedStore
+from edge_lfr.watchlist.sealed import lists
+from edge_lfr.watchlist.sealed.destruction import destroy_lists
 from edge_lfr.watchlist.wiping.certificate import WipeCause, WipeCertificate
 from simulators.appliance import eventually
 from simulators.operations import TECHNICIAN, Box
@@ -162,14 +162,13 @@ def test_a_wipe_is_noted_before_the_first_key_ends(box: Box, monkeypatch: pytest
     """So that a kill leaves no wipe of which nobody knows; what is certified needs no note any more."""
     box.run()
     found: list[int] = []
-    wipe = SealedStore.wipe
 
-    def look_and_wipe(store: SealedStore) -> Wiped:
+    def look_and_destroy(folders: Sequence[Path], *, between: Callable[[], None]) -> int:
         found.extend(UnsignedWipe.model_validate_json(note.read_bytes()).keys for note in pending(box))
-        assert any(store.directory.rglob("key.wrapped"))
-        return wipe(store)
+        assert any(box.store.directory.rglob("key.wrapped"))
+        return destroy_lists(folders, between=between)
 
-    monkeypatch.setattr(SealedStore, "wipe", look_and_wipe)
+    monkeypatch.setattr(lists, "destroy_lists", look_and_destroy)
     box.ask("wipe")
     assert [1] == found
     assert eventually(lambda: box.certifier.latest is not None)

@@ -2,18 +2,21 @@
 
 import hashlib
 import json
+import os
+import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from edge_lfr.clock import SystemClock
 from edge_lfr.config.appliance import ApplianceConfig
 from edge_lfr.config.load import load_config
+from edge_lfr.daemon.ending import dead_man
 from edge_lfr.daemon.ending.dead_man import wipe_what_is_due
 from edge_lfr.daemon.ending.housekeeping import delete_old_records, keep_house, keep_house_by_timer
 from edge_lfr.daemon.ending.unsigned_wipes import MAX_NOTE_BYTES, UnsignedWipe, certify_unsigned
@@ -27,7 +30,8 @@ from edge_lfr.governance.ledger.lines import Actor, LedgerLine, Part, read_line
 from edge_lfr.governance.trust import SigningKey
 from edge_lfr.governance.trusted_time import BUILT_ON
 from edge_lfr.watchlist.records.kept import RecordKind, kept_records
-from edge_lfr.watchlist.sealed.ending import Wiped
+from edge_lfr.watchlist.sealed import lists
+from edge_lfr.watchlist.sealed.destruction import destroy_lists
 from edge_lfr.watchlist.sealed.store import SealedStore
 from edge_lfr.watchlist.wiping.certificate import WipeCause, WipeCertificate, certificate_path
 from simulators.clock import StoppedClock
@@ -297,8 +301,8 @@ def killed(wipe: UnsignedWipe, config: ApplianceConfig) -> None:
 def test_a_wipe_that_was_killed_behind_the_deed_is_certified(config: ApplianceConfig, by: Actor) -> None:
     """In the name of whoever asked; how long it took nobody can say."""
     wipe, list_id = begun(config, by)
-    killed(wipe, config)
-    new_store(config.mode_directory).wipe()
+    store = new_store(config.mode_directory)
+    store.wipe(lambda names: killed(wipe.of(store, names), config))
     ((who, facts),) = certify(config)
     assert (by, 1, 1, "command", False) == (who, facts["lists"], facts["keys"], facts["code"], "seconds" in facts)
     (path,) = certificates(config)
@@ -319,8 +323,9 @@ def test_a_wipe_that_is_being_proved_is_left_to_its_prover(
     config: ApplianceConfig, minutes_ago: float, expected: int
 ) -> None:
     """Also where that process has taken its own place; after a while nobody is at it any more."""
-    begun(config, minutes_ago=minutes_ago)
-    new_store(config.mode_directory).wipe()
+    wipe, _ = begun(config, minutes_ago=minutes_ago)
+    store = new_store(config.mode_directory)
+    store.wipe(wipe.noting(store))
     assert expected == len(certify(config))
     assert 1 - expected == len(notes(config))
 
@@ -339,14 +344,115 @@ def test_the_dead_mans_handle_notes_before_it_destroys(
 ) -> None:
     """A kill between the two leaves the note; what was not due has none."""
     found: list[tuple[int, bool]] = []
-    wipe = SealedStore.wipe_if_due
 
-    def look_and_wipe(store: SealedStore, *arguments: Any, **named: Any) -> Wiped:
-        found.append((len(notes(config)), any(store.directory.rglob("key.wrapped"))))
-        return wipe(store, *arguments, **named)
+    def look_and_destroy(folders: Sequence[Path], *, between: Callable[[], None] = lambda: None) -> int:
+        if folders:
+            found.append((len(notes(config)), any((folder / "key.wrapped").exists() for folder in folders)))
+        return destroy_lists(folders, between=between)
 
-    monkeypatch.setattr(SealedStore, "wipe_if_due", look_and_wipe)
+    monkeypatch.setattr(lists, "destroy_lists", look_and_destroy)
     ended(config, clock)
     wipe_what_is_due(config.state_directory, clock=clock, kernel=clock)
-    assert [(1, True), (1, False)] == found
+    assert [(1, True)] == found
     assert 1 == len(notes(config))
+
+
+def killed_in(work: Callable[[], object]) -> None:
+    """Another process does *work* and is killed by its own hand at the end of it, as by a power cut."""
+    child = os.fork()
+    if child == 0:
+        with suppress(BaseException):
+            work()
+        os.kill(os.getpid(), signal.SIGKILL)
+    os.waitpid(child, 0)
+
+
+def die_before_the_keys(config: ApplianceConfig) -> None:
+    """A wipe that is killed when its note is on the disk, and nothing is destroyed."""
+    store = new_store(config.mode_directory)
+    wipe = UnsignedWipe.about_to(store, WipeCause.COMMAND, TECHNICIAN, SystemClock().utc_now())
+
+    def note_and_die(names: Sequence[str]) -> None:
+        wipe.noting(store)(names)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    killed_in(lambda: store.wipe(note_and_die))
+
+
+def test_a_load_that_goes_on_is_no_wipes_work(config: ApplianceConfig) -> None:
+    """Its list was named by a wipe that was killed before the first key, and is live: nothing is certified."""
+    store = new_store(config.mode_directory)
+    with store.create(pack_digest=PACK_DIGEST, dimension=DIMENSION) as new:
+        die_before_the_keys(config)
+        assert 1 == len(notes(config))
+        new.add(entry(0), templates(0), picture(0))
+        new.activate()
+    assert [] == certify(config)
+    assert [] == notes(config) == certificates(config)
+    assert not store.is_empty()
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        lambda store: store.remove([entry(0).reference_id]),
+        lambda store: load_list(store, range(2, 4)),
+        lambda store: store.wipe(),
+    ],
+    ids=["removal", "load", "wipe"],
+)
+def test_what_ends_a_list_later_is_no_killed_wipes_work(
+    config: ApplianceConfig, end: Callable[[SealedStore], object]
+) -> None:
+    """A wipe was killed before the first key; what took the key then was something else, which has its own line."""
+    store = new_store(config.mode_directory)
+    load_list(store, range(2))
+    die_before_the_keys(config)
+    end(store)
+    assert [] == certify(config)
+    assert [] == notes(config) == certificates(config)
+
+
+def test_a_load_that_fails_later_is_no_killed_wipes_work(config: ApplianceConfig) -> None:
+    """The loader destroys its own list, which the wipe had named beside nothing else."""
+    store = new_store(config.mode_directory)
+    with suppress(RuntimeError), store.create(pack_digest=PACK_DIGEST, dimension=DIMENSION):
+        die_before_the_keys(config)
+        raise RuntimeError
+    assert [] == certify(config)
+
+
+def test_a_due_list_that_is_not_the_live_one_is_certified(config: ApplianceConfig, clock: StoppedClock) -> None:
+    """What a loader left over ends, and whoever destroyed it was killed: that list is certified, not the live one."""
+    store = new_store(config.mode_directory)
+    store.clock = clock
+    live = load_list(store, range(2))
+
+    def leave_a_list() -> None:
+        with store.create(pack_digest=PACK_DIGEST, dimension=DIMENSION, wipe_at=END):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    killed_in(leave_a_list)
+    clock.advance((END - NOW).total_seconds())
+
+    def wipe_and_die() -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(dead_man, "seconds_since", lambda *_: os.kill(os.getpid(), signal.SIGKILL))
+            wipe_what_is_due(config.state_directory, clock=clock, kernel=clock)
+
+    killed_in(wipe_and_die)
+    assert 1 == len(notes(config))
+    ((_, facts),) = certify(config)
+    assert (1, 1, "dead-man") == (facts["lists"], facts["keys"], facts["code"])
+    (path,) = certificates(config)
+    content = read_document(path.read_bytes(), Kind.WIPE_CERTIFICATE, WipeCertificate).content
+    assert (1, 1, None) == (content.lists, content.keys, content.list_id)
+    assert live == store.live_list_id()
+
+
+def load_list(store: SealedStore, numbers: range) -> str:
+    """Make a list of these references the live one."""
+    with store.create(pack_digest=PACK_DIGEST, dimension=DIMENSION) as new:
+        for number in numbers:
+            new.add(entry(number), templates(number), picture(number))
+        return new.activate()

@@ -5,6 +5,7 @@ import gc
 import os
 import resource
 import shutil
+import signal
 import stat
 import threading
 from collections.abc import Iterator
@@ -28,6 +29,7 @@ from edge_lfr.errors import (
     WatchlistWipedError,
 )
 from edge_lfr.terms import Mode
+from edge_lfr.watchlist.sealed import lists as lists_module
 from edge_lfr.watchlist.sealed import sealed_list
 from edge_lfr.watchlist.sealed import store as store_module
 from edge_lfr.watchlist.sealed.ending import Wiped
@@ -247,7 +249,7 @@ def test_a_list_without_references_cannot_be_activated(store: SealedStore) -> No
 
 def test_only_one_process_writes(store: SealedStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """While somebody holds the lock, a writer is refused, and a reader still reads and clears nothing away."""
-    monkeypatch.setattr(store_module, "PATIENCE_S", 0.05)
+    monkeypatch.setattr(lists_module, "PATIENCE_S", 0.05)
     first = load(store, range(3))
     (store.directory / "lists" / "leftover").mkdir()
 
@@ -656,3 +658,61 @@ def test_no_file_stays_open(store: SealedStore) -> None:
 
     held = [path for path in Path("/proc/self/fd").iterdir() if str(store.directory) in str(path.resolve())]
     assert [] == held
+
+
+@pytest.mark.parametrize("expired", [1, 2])
+def test_a_load_goes_on_beside_an_expiry(store: SealedStore, expired: int) -> None:
+    """Whose time is over on today's list, once or twice meanwhile, costs nobody the list for tomorrow."""
+    load(store, range(4))
+    with store.create(pack_digest=PACK_DIGEST, dimension=DIMENSION) as new:
+        new.add(entry(10), templates(10), picture(10))
+        for number in range(expired):
+            store.remove([entry(number).reference_id], have_expired=True)
+        new.activate()
+    with store.open() as stored:
+        assert (entry(10).reference_id,) == stored.reference_ids
+
+
+@pytest.mark.parametrize("order", [(True, False), (False, True), (False, False)])
+def test_a_removal_by_request_stands_beside_expiries(store: SealedStore, order: tuple[bool, ...]) -> None:
+    """A load that began before it brings nobody back, whatever has expired before and after."""
+    load(store, range(4))
+    with store.create(pack_digest=PACK_DIGEST, dimension=DIMENSION) as new:
+        new.add(entry(0), templates(0), picture(0))
+        for number, have_expired in enumerate(order):
+            store.remove([entry(number).reference_id], have_expired=have_expired)
+        with pytest.raises(WatchlistReplacedError):
+            new.activate()
+    with store.open() as stored:
+        assert [entry(number).reference_id for number in range(2, 4)] == list(stored.reference_ids)
+
+
+def test_a_load_may_begin_on_a_list_whose_entries_expired(store: SealedStore) -> None:
+    """What happened before it began is known to it, a removal by request and expiries after that."""
+    load(store, range(4))
+    store.remove([entry(0).reference_id])
+    store.remove([entry(1).reference_id], have_expired=True)
+    with store.create(pack_digest=PACK_DIGEST, dimension=DIMENSION) as new:
+        store.remove([entry(2).reference_id], have_expired=True)
+        new.add(entry(10), templates(10), picture(10))
+        new.activate()
+    with store.open() as stored:
+        assert (entry(10).reference_id,) == stored.reference_ids
+
+
+def test_a_removal_that_was_killed_stands_against_a_load(store: SealedStore) -> None:
+    """Killed as soon as the list without somebody is live: a load that began before does not undo it."""
+    load(store, range(3))
+    with store.create(pack_digest=PACK_DIGEST, dimension=DIMENSION) as new:
+        new.add(entry(0), templates(0), picture(0))
+        child = os.fork()
+        if child == 0:
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(store_module, "destroy_list", lambda _: os.kill(os.getpid(), signal.SIGKILL))
+                store.remove([entry(0).reference_id])
+            os._exit(0)
+        assert signal.SIGKILL == os.WTERMSIG(os.waitpid(child, 0)[1])
+        with pytest.raises(WatchlistReplacedError):
+            new.activate()
+    with store.open() as stored:
+        assert entry(0).reference_id not in stored.reference_ids
