@@ -145,7 +145,7 @@ class Daemon:
         kek = KeyEncryptingKey.load(config.mode_directory, create=True)
         store = SealedStore(config.watchlist_directory, kek, mode=config.mode, clock=clock, officer=officer_of(config))
         keys = DeviceKeys.load(config.device_directory, create=True)
-        identity = Identity(force=config.force, device=config.device, mode=config.mode)
+        identity = Identity(force=config.force, device=config.device, mode=config.mode, own_key=keys.fingerprint)
         mandate = Mandate(
             config=config,
             trust_digest=folder_digest(config.trust.directory),  # before the keys: what changes then is seen

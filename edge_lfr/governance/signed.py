@@ -37,6 +37,7 @@ class Refusal(StrEnum):
 
     TOO_LARGE = "too-large"
     MALFORMED = "malformed"
+    DEVICE_KEY = "device-key"
     UNKNOWN_KEY = "unknown-key"
     BAD_SIGNATURE = "bad-signature"
     WRONG_ROLE = "wrong-role"
@@ -125,6 +126,7 @@ def verify(
     role: Role,
     kind: str,
     device: str,
+    device_fingerprint: str | None,
     body: type[Body],
     now: datetime,
     seen: SeenIds,
@@ -132,9 +134,9 @@ def verify(
     """
     Believe a signed message, or say why not.
 
-    (1) small enough, (2) an envelope, (3) of a key we know, (4) which really signed it, (5) which has the role and
-    (6) is valid now; (7) for this appliance, (8) of this kind, (9) valid now, (10) with the body that it should have,
-    (11) for the first time.
+    (1) small enough, (2) an envelope, (3) of a key that we know and that is not the appliance's own, (4) which really
+    signed it, (5) which has the role and (6) is valid now; (7) for this appliance, (8) of this kind, (9) valid now,
+    (10) with the body that it should have, (11) for the first time.
 
     Raises:
         MessageRefusedError: With the reason.
@@ -149,7 +151,9 @@ def verify(
         untrusted_signature = base64.b64decode(untrusted.signature, validate=True)
     except (ValidationError, ValueError, binascii.Error):
         raise MessageRefusedError(Refusal.MALFORMED) from None
-    # (3) a key we know
+    # (3) a key we know, and not our own, whatever the trust folder says
+    if untrusted.key == device_fingerprint:
+        raise MessageRefusedError(Refusal.DEVICE_KEY)
     key = trust.keys.get(untrusted.key)
     if key is None:
         raise MessageRefusedError(Refusal.UNKNOWN_KEY)

@@ -8,7 +8,7 @@ from random import Random
 from typing import Any
 
 from edge_lfr.evaluation.fuzzing.case import Mutant, Outcome, of_signed, refused
-from edge_lfr.evaluation.fuzzing.made import ADDRESSEE, KEYS, NOW, made_trust
+from edge_lfr.evaluation.fuzzing.made import ADDRESSEE, APPLIANCE, KEYS, NOW, made_trust
 from edge_lfr.evaluation.fuzzing.tree_changes import changed_tree, json_bytes
 from edge_lfr.governance.signed import MessageRefusedError, Refusal, SignedMessage, sign, verify
 from edge_lfr.governance.trust import Role
@@ -95,6 +95,7 @@ class SignedMessages:
             role=Role.CONTROL,
             kind=ACK_KIND,
             device=ADDRESSEE,
+            device_fingerprint=APPLIANCE.fingerprint,
             body=AckMessage,
             now=NOW,
             seen=seen,

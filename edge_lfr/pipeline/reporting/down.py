@@ -105,6 +105,7 @@ class DownMessages:
             role=Role.CONTROL,
             kind=ACK_KIND,
             device=self._topics.identity.addressee,
+            device_fingerprint=self._topics.identity.own_key,
             body=AckMessage,
             now=self._clock.utc_now(),
             seen=self._outbox,

@@ -20,6 +20,8 @@ class Identity:
     force: str
     device: str
     mode: Mode
+    own_key: str | None = None
+    """Fingerprint of the key that it signs with, which counts for no role; None where nobody has to know."""
 
     @property
     def addressee(self) -> str:

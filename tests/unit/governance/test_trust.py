@@ -72,7 +72,13 @@ def wire_of(key: SigningKey, clock: StoppedClock, **changes: object) -> bytes:
 
 
 def believe(
-    wire: bytes, folder: Path, clock: StoppedClock, memory: Memory | None = None, role: Role = Role.CONTROL
+    wire: bytes,
+    folder: Path,
+    clock: StoppedClock,
+    memory: Memory | None = None,
+    *,
+    role: Role = Role.CONTROL,
+    own: str | None = None,
 ) -> Body:
     return verify(
         wire,
@@ -80,6 +86,7 @@ def believe(
         role=role,
         kind="ack",
         device="f/d/training",
+        device_fingerprint=own,
         body=Body,
         now=clock.utc_now(),
         seen=Memory() if memory is None else memory,
@@ -133,6 +140,13 @@ class TestSigned:
     def test_3_unknown_key(self, key: SigningKey, tmp_path: Path, clock: StoppedClock) -> None:
         """Nobody is trusted where there is no folder."""
         assert Refusal.UNKNOWN_KEY is refusal_of(wire_of(key, clock), tmp_path / "nowhere", clock)
+
+    def test_3_the_appliances_own_key(self, key: SigningKey, folder: Path, clock: StoppedClock) -> None:
+        """It counts for no role, whatever the trust folder says, and takes no memory."""
+        memory = Memory()
+        with pytest.raises(MessageRefusedError) as caught:
+            believe(wire_of(key, clock), folder, clock, memory, own=key.fingerprint)
+        assert (Refusal.DEVICE_KEY, set()) == (caught.value.refusal, memory.ids)
 
     @pytest.mark.parametrize("field", ["id", "device", "issued_at", "expires_at", "kind", "body"])
     def test_4_signature(self, field: str, key: SigningKey, folder: Path, clock: StoppedClock) -> None:

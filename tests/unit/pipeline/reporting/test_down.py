@@ -1,6 +1,7 @@
 """What control sends down."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from edge_lfr.pipeline.reporting.discard import Counters
 from edge_lfr.pipeline.reporting.down import DownMessages, OnRevocation, refuse_revocation
 from edge_lfr.pipeline.reporting.messages import ACK_KIND, AckMessage
 from edge_lfr.pipeline.reporting.outbox import Outbox
+from edge_lfr.pipeline.reporting.topics import Topics
 from simulators.appliance import AUTHORITY_ID, LIVE_IDENTITY, LIVE_TOPICS
 from simulators.clock import StoppedClock
 
@@ -44,11 +46,11 @@ class Office:
         self.trust = TrustStore.load(folder / "trust.d")
         self.listen(self.take)
 
-    def listen(self, on_revocation: OnRevocation) -> None:
+    def listen(self, on_revocation: OnRevocation, topics: Topics = LIVE_TOPICS) -> None:
         """As the daemon does: nothing taken and nothing counted yet."""
         self.counters = Counters()
         self.down = DownMessages(
-            LIVE_TOPICS, self.outbox, self.trust, self.clock, counters=self.counters, on_revocation=on_revocation
+            topics, self.outbox, self.trust, self.clock, counters=self.counters, on_revocation=on_revocation
         )
 
     def take(self, untrusted: bytes) -> None:
@@ -121,6 +123,16 @@ def test_a_revocation_that_is_not_believed_is_counted_by_its_reason(
     assert ("revocation.refused", refusal) == office.revoke(office.revocation(role, device))
     assert [] == office.revoked
     assert {"revocation.refused": 1, f"revocation.refused.{refusal}": 1} == office.counters.snapshot()
+
+
+def test_the_appliances_own_key_is_no_control_room(office: Office) -> None:
+    """Whatever the trust folder says: who has the box must not acknowledge the box's alerts."""
+    own = replace(LIVE_IDENTITY, own_key=office.keys[Role.CONTROL].fingerprint)
+    office.listen(refuse_revocation, Topics(own))
+    assert ("ack.refused", "device-key") == office.down.take(LIVE_TOPICS.ack, office.ack())
+    assert {"ack.refused": 1, "ack.refused.device-key": 1} == office.counters.snapshot()
+    office.listen(refuse_revocation, Topics(replace(LIVE_IDENTITY, own_key=office.keys[Role.ISSUE].fingerprint)))
+    assert ("ack.refused", None) == office.down.take(LIVE_TOPICS.ack, office.ack())
 
 
 def test_where_nobody_takes_revocations_they_are_refused(office: Office) -> None:
