@@ -88,6 +88,7 @@ def verify(
 
     What was cut off at the end shows only against heads that were published before: take them from the control room.
     They know of nothing behind the last line that they name, which is told; a file without heads is no proof, either.
+    A line that nobody vouches for is told, too: a power cut can leave one, and whoever writes without the key.
     Exit status 0 when the ledger is whole, 65 when it is not.
     """
     expected = _expected_key(config) if device_key is None and file is None else device_key
@@ -110,6 +111,8 @@ def export(
 ) -> None:
     """
     Copy the whole ledger into FILE, which must not exist; the copy ends with a line about itself and a signed head.
+
+    Where the copy fails, nothing is left of it, and a line in the ledger takes that one back (`export-failed`).
 
     Works beside a running daemon. `edge-lfr ledger verify --file FILE` verifies the copy, on any machine.
     """
@@ -198,4 +201,12 @@ def _say_verdict(report: LedgerReport, *, has_heads: bool, has_key: bool) -> Non
         say(f"note: compared with published heads up to line {report.published_line}: a cut behind it would not show")
     if not has_key:
         say("note: no key was expected (--device-key): this is the word of the key that the ledger itself names")
-    say("the ledger is whole" if report.is_whole else "the ledger is NOT the one that was written")
+    say(_verdict(report))
+
+
+def _verdict(report: LedgerReport) -> str:
+    if not report.is_whole:
+        return "the ledger is NOT the one that was written"
+    if report.unvouched:
+        return f"the ledger is whole, but nobody vouches for {report.unvouched} of its lines: see the notes"
+    return "the ledger is whole"

@@ -10,11 +10,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from edge_lfr.governance.ledger.events import LedgerEvent
+from edge_lfr.governance.ledger.events import Fact, LedgerEvent
+from edge_lfr.governance.ledger.head import LedgerHead
 from edge_lfr.governance.ledger.ledger import Ledger
-from edge_lfr.governance.ledger.lines import digest_of
+from edge_lfr.governance.ledger.lines import ITSELF, Actor, LedgerLine, digest_of, read_line
 from simulators.clock import StoppedClock
-from simulators.ledgers import SAMPLES, append, codes, new_ledger, verified
+from simulators.ledgers import SAMPLES, TECHNICIAN, append, codes, new_ledger, signing_key, verified
 
 steps = st.lists(
     st.tuples(st.sampled_from(sorted(SAMPLES)), st.floats(min_value=-100, max_value=100), st.booleans()), max_size=8
@@ -165,7 +166,11 @@ def mended(ledger: Ledger, data: bytes) -> bytes:
 
 
 def test_torn_at_any_byte_is_sealed_off_and_noted(tmp_path: Path) -> None:
-    """A last write that was cut off after any of its bytes: nothing before is lost, and the ledger is whole again."""
+    """
+    A last write that was cut off after any of its bytes: nothing before is lost, and the ledger is whole again.
+
+    Where the line of weight is there and its head is not, this is noted, too: at once, and by the next line for ever.
+    """
     ledger = new_ledger(tmp_path)
     append(ledger, LedgerEvent.LOGIN)
     before = ledger.path.read_bytes()
@@ -173,14 +178,95 @@ def test_torn_at_any_byte_is_sealed_off_and_noted(tmp_path: Path) -> None:
     full = ledger.path.read_bytes()
     line_end = full.index(b"\n", len(before)) + 1
     for end in range(len(before) - 1, len(full) + 1):
+        is_torn = end not in {len(before), line_end, len(full)}
+        is_unvouched = line_end - 1 <= end < len(full) - 1
         torn = verified(full[:end])
         assert torn.is_whole
-        assert (end in {len(before), line_end, len(full)}) == ([] == codes(torn)), end
+        assert ["torn-end"] * is_torn + ["unvouched-end"] * is_unvouched == codes(torn), end
         after = mended(ledger, full[:end])
         assert after.startswith(full[:end])
         report = verified(after)
         assert report.is_whole, (end, codes(report))
-        assert ([] if end in {len(before), line_end, len(full)} else ["torn"]) == codes(report)
+        assert ["torn"] * is_torn + ["unvouched"] * is_unvouched == codes(report)
+        assert is_unvouched == report.unvouched
+
+
+def forged(data: bytes, event: LedgerEvent, who: Actor = TECHNICIAN, facts: dict[str, Fact] | None = None) -> bytes:
+    """The ledger with one more line, which anybody can compute who can read the file."""
+    last = data.splitlines()[-1]
+    before = read_line(last)
+    assert before is not None
+    said = SAMPLES.get(event, {}) if facts is None else facts
+    line = LedgerLine(n=before.n + 1, at=before.at, event=event, who=who, facts=said, previous=digest_of(last))
+    return data + line.encoded() + b"\n"
+
+
+@pytest.mark.parametrize("event", [event for event in SAMPLES if event.is_weighty])
+@pytest.mark.parametrize("torn", [b"", b'{"at":"2026', b"x", b"\n\n"])
+@pytest.mark.parametrize("is_reopened", [False, True])
+def test_the_key_vouches_for_no_line_that_it_did_not_write(
+    tmp_path: Path, event: LedgerEvent, torn: bytes, *, is_reopened: bool
+) -> None:
+    """
+    A line of weight that somebody added without the key is told, and stays told behind every signature to come.
+
+    It looks as a write that was cut off: so it breaks nothing, and the next line names it before anything is signed.
+    """
+    ledger = new_ledger(tmp_path)
+    append(ledger, LedgerEvent.LOGIN)
+    head = ledger.head()
+    data = forged(ledger.path.read_bytes(), event)
+    number = data.count(b"\n")
+    report = verified(data + torn, published=[head])
+    assert ("unvouched-end" in codes(report), 1) == (True, report.unvouched)
+    ledger.path.write_bytes(data + torn)
+    after = new_ledger(tmp_path).path.read_bytes() if is_reopened else mended(ledger, data + torn)
+    seal = read_line(after[len(data + torn) :].splitlines()[0 if not torn or torn.endswith(b"\n") else 1])
+    assert seal is not None
+    assert (number, digest_of(data.splitlines()[-1])) == (seal.facts["line"], seal.facts["line_sha256"])
+    for _ in range(3):
+        append(ledger, LedgerEvent.ALERT, LedgerEvent.LOGIN)
+        heads = [head, ledger.head()]
+        report = verified(ledger.path.read_bytes(), published=heads)
+        assert (["torn", "unvouched"] if torn else ["unvouched"], 1) == (codes(report), report.unvouched)
+        assert f"line {number} ({event})" in report.notes.told[-1].words
+        assert report.is_whole
+
+
+def test_a_forged_seal_is_sealed_itself(tmp_path: Path) -> None:
+    """Whoever adds a line and, in the ledger's name, that it was found so, is found to have added that."""
+    ledger = new_ledger(tmp_path)
+    added = forged(ledger.path.read_bytes(), LedgerEvent.ALERT)
+    named: dict[str, Fact] = {"line": 3, "line_sha256": digest_of(added.splitlines()[-1])}
+    report = verified(mended(ledger, forged(added, LedgerEvent.UNVOUCHED, ITSELF, named)))
+    assert (True, ["unvouched", "unvouched"]) == (report.is_whole, codes(report))
+    assert ["line 3 (alert)" in each.words for each in report.notes.told] == [True, False]
+    assert "line 4 (unvouched)" in report.notes.told[1].words
+    wrong = {**named, "line": 2}
+    assert "unsigned" in codes(verified(mended(ledger, forged(added, LedgerEvent.UNVOUCHED, ITSELF, wrong))))
+
+
+def test_a_forged_head_is_not_published(tmp_path: Path) -> None:
+    """A head that the key did not sign is no head: another one is signed, and the forged line stays a finding."""
+    ledger = new_ledger(tmp_path)
+    append(ledger, LedgerEvent.LOGIN)
+    data = forged(ledger.path.read_bytes(), LedgerEvent.HEAD, ITSELF, {"signature": "A" * 86 + "=="})
+    ledger.path.write_bytes(data)
+    head = LedgerHead.read(ledger.head())
+    assert head.is_signed_by(signing_key().public)
+    report = verified(ledger.path.read_bytes(), published=[head.document()])
+    assert ["bad-head"] == codes(report)
+    lines = [line for line in map(read_line, ledger.path.read_bytes().splitlines()) if line is not None]
+    assert [("head", 4), ("unvouched", 5), ("head", 6)] == [(line.event, line.n) for line in lines[3:]]
+
+
+def test_a_beginning_is_never_without_its_head(tmp_path: Path) -> None:
+    """Both were on the disk before the file had its name, so no power cut can have parted them."""
+    ledger = new_ledger(tmp_path)
+    first = ledger.path.read_bytes().splitlines(keepends=True)[0]
+    assert ["unsigned"] == codes(verified(first))
+    report = verified(mended(ledger, first))
+    assert (False, "unsigned") == (report.is_whole, codes(report)[0])
 
 
 @pytest.mark.parametrize("junk", [b"{", b'{"at":"2026', bytes(500), b"\n\n", b"x\ny\n", b"\xff\n"])

@@ -117,6 +117,20 @@ def test_a_cut_shows_against_the_heads(edge_lfr: Command, ledger: Ledger) -> Non
     assert "truncated after line 5: a head of line 8 is known elsewhere" in done.err
 
 
+def test_a_line_that_nobody_vouches_for_is_told(edge_lfr: Command, ledger: Ledger) -> None:
+    """A power cut can have left it, so that the status is 0; the verdict says it, before and behind the next line."""
+    lines = ledger.path.read_bytes().splitlines(keepends=True)
+    ledger.path.write_bytes(b"".join(lines[:6]))
+    for code in ("unvouched-end", "unvouched"):
+        done = edge_lfr("ledger", "verify", "--json")
+        assert (0, True, 1) == (done.status, done.json["is_whole"], done.json["unvouched"])
+        assert [(code, 6)] == [(each["code"], each["row"]) for each in done.json["notes"]]
+        assert "the ledger is whole, but nobody vouches for 1 of its lines: see the notes" in done.err
+        append(ledger, LedgerEvent.LOGIN)
+    last = edge_lfr("ledger", "show", "--event", "unvouched", "--json").json["lines"]
+    assert [6] == [line["facts"]["line"] for line in last]
+
+
 def test_another_boxs_ledger_is_not_ours(edge_lfr: Command, ledger: Ledger) -> None:
     """Whoever puts a ledger of another key into its place is found; so is a key that was expected and is another."""
     assert os.EX_DATAERR == edge_lfr("ledger", "verify", "--device-key", signing_key(9).fingerprint).status

@@ -10,9 +10,9 @@ from edge_lfr.clock import Clock, SystemClock
 from edge_lfr.config.appliance import ApplianceConfig
 from edge_lfr.governance.device_keys import DeviceKeys
 from edge_lfr.governance.ledger.backwards import lines_backwards
-from edge_lfr.governance.ledger.events import LedgerEvent
+from edge_lfr.governance.ledger.events import LedgerEvent, is_weighty
 from edge_lfr.governance.ledger.file import FILE_NAME, first_line, opened, read_tail
-from edge_lfr.governance.ledger.head import LedgerHead, public_key_of, public_text
+from edge_lfr.governance.ledger.head import head_in, public_key_of, public_text
 from edge_lfr.governance.ledger.lines import LedgerLine, digest_of, read_line
 
 LOOKED_AT: Final = 1_000
@@ -39,7 +39,10 @@ def check_ledger(config: ApplianceConfig) -> Iterator[Check]:
         return
     age_s = max(0.0, (clock.utc_now() - head.at).total_seconds())
     found = f"{tail.line.n} lines, signed {age_s:.0f} s ago up to line {head.n - 1}, by {key}"
-    if tail.torn is not None:
+    if is_weighty(tail.line.event):
+        unvouched = f"line {tail.line.n} ({tail.line.event}) has no signature"
+        yield warn("ledger", f"{found}; {unvouched}: a write was cut off, or somebody added it without the key", KEEP)
+    elif tail.torn is not None:
         yield warn("ledger", f"{found}; {tail.torn.size} bytes behind are torn", "the next line seals them off")
     else:
         yield ok("ledger", found)
@@ -59,17 +62,6 @@ def _newest_head(path: Path, clock: Clock, first: LedgerLine) -> LedgerLine | No
         if after is not None and after.previous != digest_of(untrusted) and after.event != LedgerEvent.TORN:
             return None
         if line.event == LedgerEvent.HEAD:
-            try:
-                head = LedgerHead.rebuilt(
-                    public,
-                    str(line.facts["signature"]),
-                    ledger=str(first.facts["ledger"]),
-                    n=line.n - 1,
-                    digest=line.previous,
-                    at=line.at,
-                )
-            except (KeyError, ValueError):
-                return None
-            return line if head.is_signed_by(public) else None
+            return None if head_in(line, public, str(first.facts.get("ledger"))) is None else line
         after = line
     return None

@@ -2,18 +2,14 @@
 
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Final
 
 from edge_lfr.clock import Clock
-from edge_lfr.governance.ledger.errors import LedgerFactError
-from edge_lfr.governance.ledger.events import Fact, LedgerEvent, check_facts
+from edge_lfr.governance.ledger.errors import LedgerDamagedError, LedgerFactError
+from edge_lfr.governance.ledger.events import MAX_NUMBER, Fact, LedgerEvent, check_facts
 from edge_lfr.governance.ledger.file import Tail
 from edge_lfr.governance.ledger.head import LedgerHead
-from edge_lfr.governance.ledger.lines import FIRST_PREVIOUS, MAX_LINE_BYTES, Actor, LedgerLine, Part, digest_of
+from edge_lfr.governance.ledger.lines import FIRST_PREVIOUS, ITSELF, MAX_LINE_BYTES, Actor, LedgerLine, digest_of
 from edge_lfr.governance.trust import SigningKey
-
-ITSELF: Final = Actor.of_part(Part.LEDGER)
-"""Who begins, signs and mends."""
 
 
 class NewLines:
@@ -48,6 +44,8 @@ class NewLines:
     def _encode(self, event: LedgerEvent, who: Actor, facts: Mapping[str, Fact]) -> None:
         behind = max(timedelta(0), self._at - self._now)
         noted = {"clock_behind_us": behind // timedelta(microseconds=1)} if behind else {}
+        if self._n >= MAX_NUMBER:
+            raise LedgerDamagedError(f"ledger: its last line has the number {self._n}, behind which there is none")
         self._n += 1
         line = LedgerLine(
             n=self._n, at=self._now, event=event.value, who=who, facts={**facts, **noted}, previous=self._previous

@@ -31,7 +31,10 @@ class LedgerEvent(StrEnum):
     """A signature over everything before it."""
 
     TORN = "torn"
-    """The end of the file was no whole line, as after a power cut; how much it was, and its digest."""
+    """The end of the file was no whole line, as after a power cut: its size and digest; and as `unvouched`, if due."""
+
+    UNVOUCHED = "unvouched"
+    """The line before was found without the head that is written with it: cut off, or added without the key."""
 
     UNRECORDED = "unrecorded"
     """So many events have no line: the disk refused, and there was no more room for them in memory."""
@@ -125,6 +128,9 @@ class LedgerEvent(StrEnum):
 
     EXPORTED = "exported"
     """Something left the box as a file."""
+
+    EXPORT_FAILED = "export-failed"
+    """Takes back the `exported` line of that number: the copy failed, and what was written of it was deleted."""
 
     LOGIN = "login"
     """Somebody was let in."""
@@ -254,6 +260,8 @@ FACT_KINDS: Final[Mapping[str, FactKind]] = {
     "keys": _COUNT,
     "late_s": _NUMBER,
     "ledger": _text("32 hex digits", r"[0-9a-f]{32}"),
+    "line": _COUNT,
+    "line_sha256": _DIGEST,
     "lines": _COUNT,
     "list": _LIST,
     "lists": _COUNT,
@@ -307,7 +315,8 @@ def _shape(must: str = "", may: str = "") -> _Shape:
 SHAPES: Final[Mapping[LedgerEvent, _Shape]] = {
     LedgerEvent.BEGUN: _shape("device key ledger public_key version"),
     LedgerEvent.HEAD: _shape("signature"),
-    LedgerEvent.TORN: _shape("bytes sha256"),
+    LedgerEvent.TORN: _shape("bytes sha256", "line line_sha256"),
+    LedgerEvent.UNVOUCHED: _shape("line line_sha256"),
     LedgerEvent.UNRECORDED: _shape("lines"),
     LedgerEvent.STARTED: _shape("version", "cameras config_sha256 mode pack_sha256"),
     LedgerEvent.STOPPED: _shape(may="alerts code compared faces_seen seconds"),
@@ -324,14 +333,14 @@ SHAPES: Final[Mapping[LedgerEvent, _Shape]] = {
     LedgerEvent.AUTHORITY_ACCEPTED: _shape("authority_sha256 key", "authority ends_at starts_at use_case"),
     LedgerEvent.AUTHORITY_COUNTERSIGNED: _shape("authority_sha256 key"),
     LedgerEvent.AUTHORITY_OVERDUE: _shape("authority_sha256"),
-    LedgerEvent.REVOKED: _shape("code", "authority_sha256 document_sha256 key"),
+    LedgerEvent.REVOKED: _shape("code", "authority authority_sha256 document_sha256 key"),
     LedgerEvent.WATCHLIST_LOADED: _shape(
         "references",
-        "certificate_sha256 ends_at entries file_sha256 is_partial key list pack_sha256 rejected starts_at templates"
+        "certificate_sha256 code ends_at entries file_sha256 is_partial key list pack_sha256 rejected starts_at templates"
         " watchlist_sha256",
     ),
     LedgerEvent.WATCHLIST_REFUSED: _shape("code", "entries file_sha256 key list rejected"),
-    LedgerEvent.WATCHLIST_REMOVED: _shape("references", "removed_sha256 watchlist_sha256"),
+    LedgerEvent.WATCHLIST_REMOVED: _shape("references", "code removed_sha256 watchlist_sha256"),
     LedgerEvent.WATCHLIST_EXPIRED: _shape("references", "code removed_sha256 watchlist_sha256"),
     LedgerEvent.WATCHLIST_STALE: _shape("seconds", "code list watchlist_sha256"),
     LedgerEvent.WATCHLIST_WIPED: _shape("keys lists", "certificate_sha256 code references seconds watchlist_sha256"),
@@ -350,6 +359,7 @@ SHAPES: Final[Mapping[LedgerEvent, _Shape]] = {
     LedgerEvent.ALERT_EXPIRED_UNACKNOWLEDGED: _shape("alert", "deed seconds"),
     LedgerEvent.ALERT_TESTED: _shape("alert", "outcome"),
     LedgerEvent.EXPORTED: _shape("what", "bytes file_sha256 key"),
+    LedgerEvent.EXPORT_FAILED: _shape("code line what"),
     LedgerEvent.LOGIN: _shape(may="key role"),
     LedgerEvent.LOGIN_REFUSED: _shape("code", "key role"),
     LedgerEvent.KEYS_MADE: _shape("key"),

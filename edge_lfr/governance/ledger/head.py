@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from pydantic import BaseModel, ConfigDict, Field
 
 from edge_lfr.governance.documents import Envelope, Kind, Signature, new_document, read_document
-from edge_lfr.governance.ledger.events import MAX_NUMBER
-from edge_lfr.governance.ledger.lines import LedgerLine, read_time, written_time
+from edge_lfr.governance.ledger.events import MAX_NUMBER, OF_THE_LEDGER, LedgerEvent
+from edge_lfr.governance.ledger.lines import ITSELF, LedgerLine, read_time, written_time
 from edge_lfr.governance.trust import SigningKey, fingerprint_of
 
 MAX_HEAD_BYTES: Final = 1_024
@@ -101,6 +101,19 @@ class LedgerHead:
     def document(self) -> bytes:
         """As it is published: compact JSON on one line, without its end."""
         return self.envelope.wire().strip()
+
+
+def head_in(line: LedgerLine, public: Ed25519PublicKey, ledger: str) -> LedgerHead | None:
+    """The head of that ledger that this line is, really signed by that key; None where it is none."""
+    if line.event != LedgerEvent.HEAD or line.facts.keys() - OF_THE_LEDGER != {"signature"} or line.who != ITSELF:
+        return None
+    try:
+        head = LedgerHead.rebuilt(
+            public, str(line.facts["signature"]), ledger=ledger, n=line.n - 1, digest=line.previous, at=line.at
+        )
+    except ValueError:
+        return None
+    return head if head.is_signed_by(public) else None
 
 
 def public_text(public: Ed25519PublicKey) -> str:

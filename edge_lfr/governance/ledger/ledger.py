@@ -10,7 +10,7 @@ import os
 import secrets
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -19,17 +19,20 @@ from typing import Final, Self
 import edge_lfr
 from edge_lfr.clock import Clock
 from edge_lfr.durable_files import sync_folder, write_durably
-from edge_lfr.errors import LedgerError
-from edge_lfr.governance.ledger.chain import ITSELF, NewLines
+from edge_lfr.errors import EdgeLfrError, LedgerError
+from edge_lfr.governance.ledger.chain import NewLines
 from edge_lfr.governance.ledger.errors import LedgerDamagedError, LedgerExportError, LedgerOwnerError
 from edge_lfr.governance.ledger.events import FACT_KINDS, Fact, LedgerEvent, is_weighty
 from edge_lfr.governance.ledger.file import Tail, first_line, opened, read_tail, write_lines
-from edge_lfr.governance.ledger.head import LedgerHead, public_text
-from edge_lfr.governance.ledger.lines import Actor, LedgerLine
+from edge_lfr.governance.ledger.head import LedgerHead, head_in, public_text
+from edge_lfr.governance.ledger.lines import ITSELF, Actor, LedgerLine
 from edge_lfr.governance.trust import SigningKey, shown_fingerprint
 
 COPY_BYTES: Final = 1 << 16
 """Of an export, at a time; chosen, not measured."""
+
+INTERRUPTED: Final = "interrupted"
+"""The code of an export that somebody broke off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,7 @@ class Ledger:
     @classmethod
     def open(cls, path: Path, signing: SigningKey, clock: Clock, *, device: str) -> Self:
         """
-        Open the ledger, or begin it; an end that was torn is sealed off and noted.
+        Open the ledger, or begin it; an end that was torn, or that nobody signed, is sealed off and noted.
 
         Args:
             path: `FILE_NAME` in the mode's state folder.
@@ -81,7 +84,7 @@ class Ledger:
                 raise LedgerOwnerError(f"{path}: begun by {first.facts.get('device')}, and this is {device}")
             ledger = cls(path, signing, clock, first, os.fstat(descriptor).st_ino)
             tail = read_tail(descriptor, path)
-            if tail.torn is not None:
+            if tail.torn is not None or ledger._found_unvouched(tail):
                 ledger._write(descriptor, tail, ())
         return ledger
 
@@ -109,11 +112,12 @@ class Ledger:
         """
         with self._opened() as descriptor:
             tail = read_tail(descriptor, self.path)
-            if tail.line.event != LedgerEvent.HEAD or tail.torn is not None:
+            head = self._head_in(tail.line) if tail.torn is None else None
+            if head is None:
                 head, _ = self._write(descriptor, tail, ((LedgerEvent.HEAD, ITSELF, {}),))
-                if head is not None:
-                    return head.document()
-            return self._head_in(tail.line).document()
+            if head is None:
+                raise LedgerError(f"{self.path}: nothing was signed")
+            return head.document()
 
     def newest(self) -> datetime:
         """
@@ -129,10 +133,13 @@ class Ledger:
         """
         Copy the whole ledger, with the line that says so and a head behind it.
 
+        The line comes first, so that no copy is without one; where the copy then fails, another line takes it back.
+
         Raises:
             LedgerExportError: *target* exists or cannot be written; nothing is left of it.
-            LedgerError: The ledger could not be read, or the line not written.
+            LedgerError: The ledger could not be read, or a line not written.
         """
+        head: LedgerHead | None = None
         try:
             copy = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         except OSError as error:
@@ -148,14 +155,26 @@ class Ledger:
                 _copy(source, copy, size, target)
             finally:
                 os.close(source)
-        except BaseException:
-            target.unlink(missing_ok=True)
+        except BaseException as error:
+            with suppress(OSError):  # a stick that was pulled
+                target.unlink(missing_ok=True)
+            if head is not None:
+                self._take_back(head.content.n, who, error)
             raise
         finally:
             os.close(copy)
         if head is None:
             raise LedgerError(f"{self.path}: an export without a head")
         return Exported(size, head)
+
+    def _take_back(self, line: int, who: Actor, failure: BaseException) -> None:
+        """Say that the copy of which *line* speaks was not made."""
+        code = failure.code if isinstance(failure, EdgeLfrError) else INTERRUPTED
+        try:
+            self.append(LedgerEvent.EXPORT_FAILED, who, {"what": "ledger", "line": line, "code": code})
+        except LedgerError as error:
+            message = f"the copy failed, and line {line}, which says that it was made, still stands: {error.message}"
+            raise LedgerError(message, remedy=error.remedy) from failure
 
     @contextmanager
     def _opened(self) -> Iterator[int]:
@@ -171,23 +190,20 @@ class Ledger:
         """
         Write the lines of *events* and every other that is due; gives the newest head, and the size of the file then.
 
-        (1) what is torn is sealed off, (2) a line of weight that a power cut left without its head gets it, (3) the
-        events, (4) a head behind each that has weight.
+        (1) what is torn is sealed off, (2) a last line that nobody signed, and that is written with its signature, is
+        named before anything is signed behind it, (3) the events, (4) a head behind each that has weight.
         """
         lines = NewLines(self.id, self._signing, self._clock, tail)
-        # (1) what is torn
+        unvouched = self._found_unvouched(tail)
+        # (1) what is torn; in one line with (2), so that no torn write parts the two
         begin = b""
         if tail.torn is not None:
             begin = b"" if tail.torn.is_ended else b"\n"
-            lines.add(
-                LedgerEvent.TORN,
-                ITSELF,
-                {"bytes": tail.torn.size, "sha256": tail.torn.sha256},
-                previous=tail.torn.chained,
-            )
-        # (2) a line of weight without its head
-        elif is_weighty(tail.line.event):
-            lines.add_head()
+            torn: dict[str, Fact] = {"bytes": tail.torn.size, "sha256": tail.torn.sha256}
+            lines.add(LedgerEvent.TORN, ITSELF, {**torn, **unvouched}, previous=tail.torn.chained)
+        # (2) a line without its head: a write was cut off just there, or somebody without the key added it
+        elif unvouched:
+            lines.add(LedgerEvent.UNVOUCHED, ITSELF, unvouched)
         for event, who, facts in events:
             # (3) the events, (4) and their heads
             if event is not LedgerEvent.HEAD:
@@ -199,18 +215,16 @@ class Ledger:
             write_lines(descriptor, self.path, data, tail.size)
         return lines.head, tail.size + len(data)
 
-    def _head_in(self, line: LedgerLine) -> LedgerHead:
-        try:
-            return LedgerHead.rebuilt(
-                self._signing.public,
-                str(line.facts["signature"]),
-                ledger=self.id,
-                n=line.n - 1,
-                digest=line.previous,
-                at=line.at,
-            )
-        except (KeyError, ValueError):
-            raise LedgerDamagedError(f"{self.path}: line {line.n} is no head of this ledger") from None
+    def _head_in(self, line: LedgerLine) -> LedgerHead | None:
+        """The head that the line is; None where this device did not sign it."""
+        return head_in(line, self._signing.public, self.id)
+
+    def _found_unvouched(self, tail: Tail) -> dict[str, Fact]:
+        """Number and digest of the last line, where we would not have left it without a signature of ours."""
+        is_head = tail.line.event == LedgerEvent.HEAD
+        if not is_weighty(tail.line.event) and (not is_head or self._head_in(tail.line) is not None):
+            return {}
+        return {"line": tail.line.n, "line_sha256": tail.digest}
 
 
 def _begin_where_missing(path: Path, signing: SigningKey, clock: Clock, device: str) -> None:

@@ -141,6 +141,10 @@ def _is_actor(kind: ActorKind, value: object) -> bool:
     return isinstance(value, str) and _TEXTS[kind].fullmatch(value) is not None
 
 
+ITSELF: Final = Actor.of_part(Part.LEDGER)
+"""Who begins, signs and mends."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerLine:
     """What happened, when, who did it, and what stands before."""

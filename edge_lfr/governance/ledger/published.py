@@ -94,10 +94,12 @@ class Published:
         if is_empty:
             findings.add(0, Finding.NO_HEADS, "not one published head was given: what was cut off would not show")
 
-    def compare(self, row: int, n: int, digest: str, findings: Remarks) -> None:
-        """Line *n* is here, with that digest."""
-        if self._expected.pop(n, {digest}) != {digest}:
+    def compare(self, row: int, n: int, digest: str, findings: Remarks) -> bool:
+        """Line *n* is here, with that digest; gives whether a head of it was published."""
+        expected = self._expected.pop(n, set())
+        if expected - {digest}:
             findings.add(row, Finding.EDITED, f"line {n} is another than the one of which a head was published")
+        return digest in expected
 
     def finish(self, last_n: int, findings: Remarks) -> None:
         """Whatever was not found is missing."""

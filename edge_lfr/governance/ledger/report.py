@@ -32,7 +32,7 @@ class Finding(StrEnum):
     """A head is not the device key's signature over what stands before it."""
 
     UNSIGNED = "unsigned"
-    """A line of weight is not followed by a head."""
+    """A line of weight is followed neither by a head nor by a line that says that it was found without one."""
 
     TIME = "time"
     """The time goes back, and the line does not say so, or says so wrongly."""
@@ -61,6 +61,12 @@ class Note(StrEnum):
 
     TORN_END = "torn-end"
     """The file ends within a line: a write was cut off, or the file was. The next append seals it off."""
+
+    UNVOUCHED = "unvouched"
+    """A line of weight had no head when the next was written, which says so: cut off, or added without the key."""
+
+    UNVOUCHED_END = "unvouched-end"
+    """The last line has weight and no head: cut off, or added without the key. The next append says so."""
 
     CLOCK_BACK = "clock-back"
     """The clock went back, and the line says by how much."""
@@ -123,6 +129,14 @@ class LedgerReport:
     lines_after: int
     """Lines behind the last head: nothing but the chain vouches for them."""
 
+    unvouched: int
+    """
+    Lines of weight that stand without the head of their own write.
+
+    A write that was cut off in between leaves such a line, and so does whoever writes without the key: which of the two
+    it was, the file cannot tell.
+    """
+
     published: int
     """Published heads that were compared."""
 
@@ -150,6 +164,7 @@ class LedgerReport:
             "signed_line": self.signed_line,
             "signed_at": None if self.signed_at is None else self.signed_at.isoformat(),
             "lines_after": self.lines_after,
+            "unvouched": self.unvouched,
             "published": self.published,
             "published_line": self.published_line,
             "finding_count": self.findings.count,

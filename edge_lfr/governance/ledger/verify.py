@@ -6,6 +6,12 @@ them. (2) Every line has the next number and the digest of the line before. (3) 
 line saying so. (4) The first line names the device key, and it is the expected one. (5) Every head is that key's
 signature over the line before it. (6) Every line of weight has its head. (7) Every published head is found.
 
+A line of weight and its head are one write. A write that was cut off just between the two leaves the line alone at the
+end, and so does somebody who adds a line without the key: the file cannot tell which. Such a line is noted, and not
+taken for a break: a power cut breaks no ledger. Before it writes anything behind it, the ledger names it as unvouched,
+under its signature, so that no head ever stands for it in silence. Anywhere else a line of weight without a head is a
+finding; so is the beginning without its head, which has no name on the disk before both are there.
+
 Whoever has the device key can write another history that passes (1) to (6); only (7) is stronger than that.
 """
 
@@ -17,10 +23,9 @@ from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from edge_lfr.governance.ledger.chain import ITSELF
-from edge_lfr.governance.ledger.events import OF_THE_LEDGER, LedgerEvent, is_weighty
+from edge_lfr.governance.ledger.events import LedgerEvent, is_weighty
 from edge_lfr.governance.ledger.file import MAX_TORN_BYTES, Piece
-from edge_lfr.governance.ledger.head import LedgerHead, public_key_of
+from edge_lfr.governance.ledger.head import head_in, public_key_of
 from edge_lfr.governance.ledger.lines import FIRST_PREVIOUS, LedgerLine, digest_of, read_line
 from edge_lfr.governance.ledger.published import Published, PublishedHead
 from edge_lfr.governance.ledger.report import Finding, LedgerReport, Note, Remarks
@@ -28,6 +33,9 @@ from edge_lfr.governance.trust import fingerprint_of, shown_fingerprint
 
 OTHER_EVENTS: Final = "of-another-version"
 """Under which events that this version does not know are counted."""
+
+_SEALS: Final = frozenset({LedgerEvent.TORN, LedgerEvent.UNVOUCHED})
+"""They say in what state the end of the file was found."""
 
 _KNOWN: Final = frozenset(event.value for event in LedgerEvent)
 
@@ -110,6 +118,8 @@ class _Verification:
         self._heads = 0
         self._head: LedgerLine | None = None
         self._lines_after = 0
+        self._unvouched = 0
+        self._is_published = False
 
     def take(self, piece: Piece) -> None:
         """The next line, or the next piece of one that is too long."""
@@ -129,7 +139,9 @@ class _Verification:
             return
         self._count(line)
         self._last, self._last_bytes, self._last_row = line, piece.untrusted, self._row
-        self._published.compare(self._row, self._last_n, digest_of(piece.untrusted), self._findings)
+        self._is_published = self._published.compare(
+            self._row, self._last_n, digest_of(piece.untrusted), self._findings
+        )
 
     def _begin(self, line: LedgerLine, junk: _Junk | None) -> None:
         """(4) The first line names the key."""
@@ -167,10 +179,10 @@ class _Verification:
         self._check_order(line, is_chained=is_chained, is_behind_junk=junk is not None)
         if is_chained:
             self._check_time(line, last)
-            # (6) every line of weight has its head
-            if is_weighty(last.event) and line.event not in {LedgerEvent.HEAD, LedgerEvent.TORN}:
-                words = f"line {self._last_n} ({last.event}) has no head behind it"
-                self._findings.add(self._last_row, Finding.UNSIGNED, words)
+            if is_weighty(last.event) and line.event != LedgerEvent.HEAD:
+                named = (line.facts.get("line"), line.facts.get("line_sha256"))
+                is_named = line.event in _SEALS and named == (last.n, digest_of(self._last_bytes))
+                self._tell_unvouched(last, Note.UNVOUCHED if is_named else None)
         self._last_n = self._last_n + 1 if is_chained else line.n
         return True
 
@@ -197,36 +209,29 @@ class _Verification:
         elif behind_us:
             self._notes.add(self._row, Note.CLOCK_BACK, f"the clock had gone back by {behind_us / 1e6:g} s")
 
+    def _tell_unvouched(self, last: LedgerLine, note: Note | None) -> None:
+        """(6) Every line of weight has its head; one without is noted where a power cut can have left it so."""
+        if note is None or last.event == LedgerEvent.BEGUN:
+            words = f"line {last.n} ({last.event}) has no head behind it"
+            self._findings.add(self._last_row, Finding.UNSIGNED, words)
+            return
+        self._unvouched += 1
+        words = f"nobody vouches for line {last.n} ({last.event}): a write was cut off, or it was added without the key"
+        self._notes.add(self._last_row, note, words)
+
     def _count(self, line: LedgerLine) -> None:
         self._events[line.event if line.event in _KNOWN else OTHER_EVENTS] += 1
         self._lines_after += 1
         if line.event != LedgerEvent.HEAD and "signature" not in line.facts:
             return
         # (5) the key's signature over the line before
-        if self._is_head(line):
+        if self._public is not None and head_in(line, self._public, str(self._ledger_id)) is not None:
             self._heads += 1
             self._head = line
             self._lines_after = 0
         elif self._public is not None:
             words = f"line {line.n} is not the device key's signature over line {line.n - 1}"
             self._findings.add(self._row, Finding.BAD_HEAD, words)
-
-    def _is_head(self, line: LedgerLine) -> bool:
-        has_form = line.event == LedgerEvent.HEAD and line.facts.keys() - OF_THE_LEDGER == {"signature"}
-        if self._public is None or line.who != ITSELF or not has_form:
-            return False
-        try:
-            head = LedgerHead.rebuilt(
-                self._public,
-                str(line.facts["signature"]),
-                ledger=str(self._ledger_id),
-                n=line.n - 1,
-                digest=line.previous,
-                at=line.at,
-            )
-        except ValueError:
-            return False
-        return head.is_signed_by(self._public)
 
     def finish(self) -> LedgerReport:
         """What the end of the file says, and (7) whether every published head was found."""
@@ -239,6 +244,8 @@ class _Verification:
         elif junk is not None:
             words = f"{junk.size} bytes behind line {self._last_n} are no whole line; the next append seals them off"
             self._notes.add(junk.row, Note.TORN_END, words)
+        if self._last is not None and is_weighty(self._last.event) and not self._is_published:
+            self._tell_unvouched(self._last, Note.UNVOUCHED_END)
         self._published.finish(self._last_n, self._findings)
         return LedgerReport(
             ledger=self._ledger_id,
@@ -252,6 +259,7 @@ class _Verification:
             signed_line=None if self._head is None else self._head.n - 1,
             signed_at=None if self._head is None else self._head.at,
             lines_after=self._lines_after,
+            unvouched=self._unvouched,
             published=self._published.compared,
             published_line=self._published.last_n,
             findings=self._findings,

@@ -60,6 +60,20 @@ def test_a_ledger_is_told_with_its_key_and_its_last_signature(config: ApplianceC
     assert "warn" == found(config).verdict
 
 
+@pytest.mark.parametrize("torn", [b"", b'{"at":"20'])
+def test_a_line_of_weight_without_its_signature_is_a_warning(config: ApplianceConfig, torn: bytes) -> None:
+    """The last write was cut off, or somebody without the key added a line: the file is to be kept, and looked at."""
+    path = ledger_of(config)
+    DeviceKeys.load(config.device_directory)
+    device = f"{config.force}/{config.device}/{config.mode}"
+    ledger = Ledger.open(path, DeviceKeys.load(config.device_directory).signing, SystemClock(), device=device)
+    ledger.append(LedgerEvent.PAUSED, TECHNICIAN, {})
+    data = path.read_bytes()
+    path.write_bytes(data[: data.rstrip(b"\n").rindex(b"\n") + 1] + torn)
+    assert "warn" == found(config).verdict
+    assert "line 6 (paused) has no signature" in found(config).found
+
+
 def test_a_ledger_of_another_key_is_a_failure(config: ApplianceConfig) -> None:
     """Who changed the box's keys is to be found out."""
     ledger_of(config, SigningKey.generate())

@@ -7,16 +7,18 @@ import resource
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from edge_lfr.clock import SystemClock
 from edge_lfr.errors import LedgerError
 from edge_lfr.governance.documents import Kind, read_document
+from edge_lfr.governance.ledger import ledger as ledger_module
 from edge_lfr.governance.ledger.errors import (
     LedgerDamagedError,
     LedgerExportError,
@@ -27,6 +29,7 @@ from edge_lfr.governance.ledger.events import LedgerEvent
 from edge_lfr.governance.ledger.file import FILE_NAME, newest_time
 from edge_lfr.governance.ledger.head import HeadContent
 from edge_lfr.governance.ledger.ledger import Ledger
+from edge_lfr.governance.ledger.ledger import _copy as copy_bytes
 from simulators.clock import StoppedClock
 from simulators.ledgers import (
     DAEMON,
@@ -192,6 +195,23 @@ def test_an_end_too_long_to_be_torn_is_refused(tmp_path: Path, ledger: Ledger) -
         new_ledger(tmp_path)
 
 
+@pytest.mark.parametrize("event", [LedgerEvent.LOGIN, LedgerEvent.ALERT])
+def test_no_line_comes_behind_the_last_number(tmp_path: Path, ledger: Ledger, event: LedgerEvent) -> None:
+    """Who adds a line with the largest number that there is makes a damaged ledger of it, and no defect."""
+    append(ledger, LedgerEvent.LOGIN)
+    last = rows(ledger)[-1] | {"n": 2**53, "event": event.value, "facts": SAMPLES[event]}
+    with ledger.path.open("ab") as file:
+        file.write(json.dumps(last, sort_keys=True, separators=(",", ":")).encode() + b"\n")
+    for each in SAMPLES:
+        with pytest.raises(LedgerDamagedError, match="the number"):
+            append(ledger, each)
+    with pytest.raises(LedgerDamagedError):
+        ledger.head()
+    if event.is_weighty:
+        with pytest.raises(LedgerDamagedError):
+            new_ledger(tmp_path)
+
+
 @pytest.mark.parametrize("kind", ["folder", "link", "pipe"])
 def test_only_a_file_is_a_ledger(tmp_path: Path, kind: str) -> None:
     """Nothing is followed, waited for or written into that is not a file."""
@@ -278,10 +298,65 @@ def test_an_export_overwrites_nothing(tmp_path: Path, ledger: Ledger) -> None:
     assert ("mine", before) == ((tmp_path / "copy").read_text(), ledger.path.read_bytes())
 
 
-def test_an_export_that_fails_leaves_nothing(tmp_path: Path, ledger: Ledger) -> None:
-    """No half copy stays where the disk refuses."""
+def test_an_export_that_cannot_be_noted_is_not_made(tmp_path: Path, ledger: Ledger) -> None:
+    """No copy without its line: where the disk refuses the line, nothing is copied."""
     size = ledger.path.stat().st_size
     with largest_file(size), pytest.raises(LedgerError):
         ledger.export(tmp_path / "copy", DAEMON)
     assert not (tmp_path / "copy").exists()
     assert size == ledger.path.stat().st_size
+
+
+def refused_by_the_disk(*arguments: Any) -> None:
+    """Copy to a disk that has room for 100 bytes."""
+    with largest_file(100):
+        copy_bytes(*arguments)
+
+
+def broken_off(*arguments: Any) -> None:
+    """Copy, and have somebody press Ctrl-C before it is done."""
+    copy_bytes(*arguments)
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(
+    ("copying", "error", "code"),
+    [(refused_by_the_disk, LedgerExportError, "ledger.export"), (broken_off, KeyboardInterrupt, "interrupted")],
+)
+def test_an_export_that_fails_is_taken_back(
+    ledger: Ledger,
+    monkeypatch: pytest.MonkeyPatch,
+    copying: Callable[..., None],
+    error: type[BaseException],
+    code: str,
+) -> None:
+    """No half copy stays, and no line that says that there is one: the next line names it, and why."""
+    target = ledger.path.with_name("copy")
+    monkeypatch.setattr(ledger_module, "_copy", copying)
+    with pytest.raises(error):
+        ledger.export(target, TECHNICIAN)
+    assert not target.exists()
+    exported, _, failed, _ = rows(ledger)[-4:]
+    assert ("exported", "export-failed") == (exported["event"], failed["event"])
+    assert {"what": "ledger", "line": exported["n"], "code": code} == failed["facts"]
+    assert {"uid": 1000} == failed["who"]
+    assert verified(ledger.path.read_bytes()).is_whole
+
+
+def test_an_export_that_cannot_be_taken_back_is_told(
+    tmp_path: Path, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the ledger's disk refuses, too, whoever asked learns which line says what is not so."""
+
+    def refused_for_good(*arguments: Any) -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))
+        copy_bytes(*arguments)
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    monkeypatch.setattr(ledger_module, "_copy", refused_for_good)
+    try:
+        with pytest.raises(LedgerError, match="line 3, which says that it was made, still stands"):
+            ledger.export(tmp_path / "copy", TECHNICIAN)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert not (tmp_path / "copy").exists()

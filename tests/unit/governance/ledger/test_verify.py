@@ -141,10 +141,21 @@ def test_a_published_head_shows_what_was_cut_off(ledger: Ledger) -> None:
         short = b"".join(lines[:end])
         assert verified(short).is_whole
         report = verified(short, published=[head])
-        assert ["truncated"] == codes(report)
+        ends_without_head = ["unvouched-end"] if end in {3, 7} else []
+        assert ["truncated", *ends_without_head] == codes(report)
         assert f"truncated after line {end}: a head of line 9 is known" in report.findings.told[0].words
     assert verified(b"".join(lines[:9]), published=[head]).is_whole
     assert {"no-beginning", "foreign-head"} == set(codes(verified(b"", published=[head])))
+
+
+def test_a_published_head_vouches_for_the_last_line(ledger: Ledger) -> None:
+    """A line of weight whose head is known elsewhere was signed, also where the head itself was cut off."""
+    lines = lines_of(ledger)[:3]
+    content = HeadContent(ledger=ledger.id, n=3, digest=digest_of(lines[-1][:-1]), at="2026-06-01T12:00:00.000000Z")
+    head = sign_document(Kind.LEDGER_HEAD, content, signing_key()).strip()
+    assert ["unvouched-end"] == codes(verified(b"".join(lines)))
+    report = verified(b"".join(lines), published=[head])
+    assert (True, [], 0) == (report.is_whole, codes(report), report.unvouched)
 
 
 @pytest.mark.parametrize("kept", [b"", b"\n", b" \n\n\t\n"])
@@ -227,7 +238,7 @@ def test_a_beginning_within_is_found(ledger: Ledger) -> None:
     assert first is not None
     last["event"], last["facts"] = "begun", dict(first.facts)
     lines[-1] = json.dumps(last, sort_keys=True, separators=(",", ":")).encode() + b"\n"
-    assert ["out-of-place"] == codes(verified(b"".join(lines)))
+    assert ["out-of-place", "unsigned"] == codes(verified(b"".join(lines)))
 
 
 def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
