@@ -74,7 +74,7 @@ def draft(
     bronze: Annotated[Text, typer.Option(help="Commander, if any.")] = None,
     operator: Annotated[Texts, typer.Option(help="Of the system; may be repeated.")] = None,
     engagement_officer: Annotated[Texts, typer.Option(help="In the street; may be repeated.")] = None,
-    stale_list: Annotated[StaleList | None, typer.Option(help="When the list is 24 hours old.")] = None,
+    stale_list: Annotated[StaleList | None, typer.Option(help="When the list is older than policy allows.")] = None,
     wipe_grace_min: Annotated[int | None, typer.Option(min=0, max=1440, help="From end to wipe at the latest.")] = None,
     countersign_by: Annotated[
         Text, typer.Option(metavar="TIME", help="Makes it urgent, countersigned by then.")

@@ -15,7 +15,8 @@ MINUTES_AN_HOUR = 60
 def page_of(authority: Authority, config: ApplianceConfig | None = None) -> str:
     """What is authorised, a line or paragraph for each question that a court may ask; with what *config* knows."""
     own = () if config is None else (config.retention.chosen,)
-    return "\n".join(f"{name:<10} {text}" for name, text in _lines(authority, (*built_in().values(), *own)))
+    lines = _lines(authority, (*built_in().values(), *own), _oldest_extract(config))
+    return "\n".join(f"{name:<10} {text}" for name, text in lines)
 
 
 def span_in_words(span: timedelta) -> str:
@@ -90,13 +91,19 @@ def _kept(authority: Authority, known: Iterable[RetentionProfile]) -> str:
     return f"{doubt}: have `edge-lfr config retention` say for how long alerts are kept ({named})"
 
 
-def _lines(authority: Authority, known: Iterable[RetentionProfile]) -> Iterator[tuple[str, str]]:
+def _oldest_extract(config: ApplianceConfig | None) -> str:
+    if config is None:
+        return "24 hours old, or earlier by the force's own policy"
+    return f"{span_in_words(config.policy.watchlist.max_extract_age)} old"
+
+
+def _lines(authority: Authority, known: Iterable[RetentionProfile], oldest_extract: str) -> Iterator[tuple[str, str]]:
     officer, people, place = authority.authorising_officer, authority.watchlist, authority.place
     yield "authority", f"{authority.authority_id}{', URGENT' if authority.is_urgent else ''}"
     yield "who", f"{officer.name}, {officer.rank}, for {authority.force}: {', '.join(authority.devices)}"
     yield "what for", f"{authority.use_case} (policy {authority.use_case.policy_section}): {authority.purpose}"
-    lon, lat = (sum(axis) / len(place.polygon_lonlat) for axis in zip(*place.polygon_lonlat, strict=True))
-    yield "where", f"{place.name}, {len(place.polygon_lonlat)} points around latitude {lat:.4f}, longitude {lon:.4f}"
+    ring = "; ".join(f"{lat:.5f} {lon:.5f}" for lon, lat in place.polygon_lonlat)
+    yield "where", f"{place.name}, inside the ring of latitudes and longitudes {ring}"
     yield "why there", authority.why_here
     yield "why this", authority.less_intrusive_means
     length = span_in_words(authority.ends_at - authority.begins_at)
@@ -109,7 +116,8 @@ def _lines(authority: Authority, known: Iterable[RetentionProfile]) -> Iterator[
         yield "", f"approved by the officer: {', '.join(people.approved_categories)}"
     yield "", f"signed by the key {shown_fingerprint(people.issuer_key)}"
     old = "matching stops" if authority.stale_list is StaleList.STOP else "matching goes on, and says so"
-    yield "", f"when it is 24 hours old, {old}; destroyed {authority.wipe_grace_min} min after the end at the latest"
+    yield "", f"when its extract is {oldest_extract}, {old}"
+    yield "", f"destroyed {authority.wipe_grace_min} min after the end at the latest"
     yield "threshold", f"{authority.threshold:g}, pack {authority.pack_digest[:12]}"
     yield "retention", _kept(authority, known)
     for number, (name, assessment) in enumerate(authority.assessments):

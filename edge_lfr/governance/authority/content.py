@@ -74,7 +74,7 @@ class Part(BaseModel):
 
 
 class StaleList(StrEnum):
-    """What becomes of a running deployment when its list is 24 hours old."""
+    """What becomes of a running deployment when its list is older than the force's policy allows."""
 
     STOP = "stop"
     AMBER = "amber"

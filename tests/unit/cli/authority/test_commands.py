@@ -215,6 +215,11 @@ class TestSign:
         assert os.EX_USAGE == done.status
         for words in ("crime-hotspot (policy 2.3(a))", "Market Square", "5 h 00 min", "at most 1000 people"):
             assert words in done.err
+        assert "53.80000 -1.50000; 53.80000 -1.49000; 53.81000 -1.49000" in done.err
+        assert "when its extract is 24 h 00 min old, matching stops" in done.err
+        (edge_lfr.folder / "strict.toml").write_text(f"{CONFIG}\n[policy.watchlist]\nmax_extract_age_h = 6.0\n")
+        done = edge_lfr("authority", "sign", "draft.json", "signed.json", "--key", "officer.key", config="strict.toml")
+        assert "when its extract is 6 h 00 min old, matching stops" in done.err
         assert not (edge_lfr.folder / "signed.json").exists()
 
     def test_how_long_alerts_are_kept_is_said(self, edge_lfr: Terminal) -> None:
