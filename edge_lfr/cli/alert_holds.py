@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -14,18 +14,18 @@ from edge_lfr.cli.output import say, write_fields, write_json, write_table
 from edge_lfr.clock import SystemClock
 from edge_lfr.config.appliance import ApplianceConfig
 from edge_lfr.config.load import load_config
-from edge_lfr.daemon.control.caller import caller_uid
-from edge_lfr.daemon.control.hold_requests import hold_facts
+from edge_lfr.daemon.control.caller import actor_here, caller_uid
 from edge_lfr.daemon.control.local_socket import ControlClient, Verb
 from edge_lfr.daemon.lock import hold_state
-from edge_lfr.daemon.noting.command_notes import note_from_command
-from edge_lfr.errors import HoldError, OutboxError
+from edge_lfr.daemon.noting.command_notes import note_deeds_from_command, note_from_command
+from edge_lfr.errors import ConfigError, DaemonBusyError, HoldError, OutboxError
 from edge_lfr.governance.clock_note import glance
+from edge_lfr.governance.device_keys import DeviceKeys
 from edge_lfr.governance.keys import KeyEncryptingKey, KeyOrigin
 from edge_lfr.governance.ledger.events import LedgerEvent
 from edge_lfr.governance.seal import Seal, new_key
+from edge_lfr.pipeline.reporting.deeds import Deeds
 from edge_lfr.pipeline.reporting.holds import MAX_NOTE_CHARACTERS, HoldReason, Holds
-from edge_lfr.pipeline.reporting.losses import Losses
 from edge_lfr.pipeline.reporting.outbox import FILE_NAME
 from edge_lfr.pipeline.reporting.rows import RowFile
 from edge_lfr.terms import Mode
@@ -56,8 +56,9 @@ def hold(
     else:
         kek = KeyEncryptingKey.load(loaded.mode_directory)
         with _rows(loaded, kek) as file:
-            Holds(file, kek).place(alert_id, reason, note=words, held_by=caller_uid(), at=SystemClock().utc_now())
-        note_from_command(loaded, LedgerEvent.LEGAL_HOLD, hold_facts(alert_id, reason, words))
+            at = SystemClock().utc_now()
+            Holds(file, kek).place(alert_id, reason, note=words, held_by=caller_uid(), at=at, by=actor_here())
+            _note(loaded, file)
     if json:
         write_json("alerts-hold/1", {"alert_id": alert_id, "reason": reason.value})
     else:
@@ -76,7 +77,8 @@ def release(
     """
     Take a hold away: an alert whose time is over is deleted within seconds, or by the next purge.
 
-    Exit status 65 when there is no such hold.
+    Who released it stands on the disk in the same change, or nothing is released; the ledger has it as soon as somebody
+    with the key comes. Exit status 65 when there is no such hold.
     """
     loaded = load_config(config)
     require_consent(f"let go of alert {alert_id}? If its time is over, it is deleted.", yes=yes)
@@ -86,9 +88,9 @@ def release(
         released = HoldReason(client.request(Verb.RELEASE, alert_id=alert_id, **named)["reason"])
     else:
         with _rows(loaded, _any_key()) as file:
-            released = Holds(file, _any_key()).release(alert_id, reason)
-        facts = {"alert": alert_id, "code": released.value}
-        note_from_command(loaded, LedgerEvent.LEGAL_HOLD_RELEASED, facts)
+            at = SystemClock().utc_now()
+            released = Holds(file, _any_key()).release(alert_id, reason, by=actor_here(), at=at)
+            _note(loaded, file)
     if json:
         write_json("alerts-release/1", {"alert_id": alert_id, "reason": released.value})
     else:
@@ -113,6 +115,7 @@ def holds(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False) -> No
                 }
                 for held in Holds(file, kek).all()
             ]
+            _note(loaded, file)
         note_from_command(loaded, LedgerEvent.CONSULTED, {"what": "holds", "found": len(found)})
     if json:
         write_json("alerts-holds/1", {"mode": loaded.mode.value, "holds": found})
@@ -163,13 +166,8 @@ def _say_what_it_means(outbox: Mapping[str, Any]) -> None:
 def _purged(config: ApplianceConfig) -> dict[str, object]:
     with hold_state(config.mode_directory), _rows(config, _any_key()) as file:
         verdict = glance(config.mode_directory)
-        purged, losses = file.purge(verdict), Losses(file)
-        for alert_id in losses.untold():
-            if not note_from_command(config, LedgerEvent.ALERT_EXPIRED_UNACKNOWLEDGED, {"alert": alert_id}):
-                break  # the key is the daemon's alone, as a rule: it notes them at its next start
-            losses.told([alert_id])
-    if purged.deleted:
-        note_from_command(config, LedgerEvent.PURGED, {"alerts": purged.deleted, "what": "outbox"})
+        purged = file.purge(verdict, by=actor_here())
+        note_deeds_from_command(config, Deeds(file))
     return {
         "deleted": purged.deleted,
         "lost": purged.lost,
@@ -179,12 +177,21 @@ def _purged(config: ApplianceConfig) -> dict[str, object]:
     }
 
 
+def _note(config: ApplianceConfig, file: RowFile) -> None:
+    """Have what was done in the ledger; a daemon that is there by now tells it itself."""
+    is_noted = True
+    with suppress(DaemonBusyError, ConfigError), hold_state(config.mode_directory):
+        is_noted = note_deeds_from_command(config, Deeds(file))
+    if not is_noted and DeviceKeys.exist(config.device_directory):
+        say("it stands in the outbox; the ledger has it as soon as somebody comes who has the key")
+
+
 @contextmanager
 def _rows(config: ApplianceConfig, kek: KeyEncryptingKey) -> Iterator[RowFile]:
     """The outbox's file beside whoever else has it open: each change is one short transaction that waits its turn."""
     if not _path(config).exists():
         raise HoldError(f"{_path(config)}: there is no outbox, so there is no alert")
-    file = RowFile(_path(config), kek, max_rows=config.reporting.max_stored)
+    file = RowFile(_path(config), kek, max_rows=config.reporting.max_stored, retention=config.retention.chosen)
     try:
         yield file
     finally:

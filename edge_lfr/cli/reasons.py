@@ -109,6 +109,17 @@ ADVICE: Final[Mapping[str, Advice]] = {
     "disk-refuses": Advice(
         "alerts are in memory only, and lost if the power goes", "free disk space under the state folder; leave it on"
     ),
+    "outbox-nearly-full": Advice(
+        "four fifths of the alerts that may wait for delivery do", "restore the link to the control room's broker"
+    ),
+    "outbox-full": Advice(
+        "too many alerts wait for delivery: new ones are in memory only",
+        "restore the link to the broker, or raise reporting.max_stored; leave it on",
+    ),
+    "outbox-keeps-much": Advice(
+        "so many alerts are done or held that the oldest done ones will be deleted before their time",
+        "release holds that are over: edge-lfr alerts holds; or raise reporting.max_stored",
+    ),
     "ledger-refuses": Advice(
         "what happens is recorded in memory only", "free disk space under the state folder; edge-lfr doctor"
     ),

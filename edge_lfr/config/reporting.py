@@ -66,4 +66,4 @@ class ReportingConfig(Section):
     """Time between two health messages."""
 
     max_stored: Annotated[int, Field(ge=100, le=1_000_000)] = 10_000
-    """Rows in the outbox at most."""
+    """Rows that may wait for delivery; for what is delivered or held, three times as many have room beside them."""

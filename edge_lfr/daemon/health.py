@@ -118,8 +118,7 @@ class Health:
             found.append(f"broker-{self.link.status.state.value}")
         if self.link is not None:
             found.extend(self.link.status.complaints)
-        if self.outbox.spooled:
-            found.append("disk-refuses")
+        found.extend(self.outbox.complaints)
         if not self.recorder.is_healthy:
             found.append("ledger-refuses")
         if TALLY.unlocked_bytes > 0:

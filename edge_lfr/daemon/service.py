@@ -159,9 +159,10 @@ class Daemon:
         self._chronicle = Chronicle(self._recorder, counters, clock)
         latency = LatencyLog()
         times = StageTimes()
-        self._outbox = Outbox(config.mode_directory / FILE_NAME, kek, config.reporting, clock)
+        retention = config.retention.chosen
+        self._outbox = Outbox(config.mode_directory / FILE_NAME, kek, config.reporting, clock, retention=retention)
         alerts = AlertWriter(
-            config.reporting, identity, self._outbox, clock, retention=config.retention.chosen, witness=self._chronicle
+            config.reporting, identity, self._outbox, clock, retention=retention, witness=self._chronicle
         )
         self._reporter = DaemonReporter(alerts, counters, latency, clock, keep_track_ends=keep_track_ends)
         self._cameras = {
@@ -333,7 +334,7 @@ class Daemon:
 
     def _begin_ledger(self) -> None:
         """What happened and was not noted then comes first."""
-        catch_up(self._config, self._outbox, self._recorder, self._clock)
+        catch_up(self._config, self._outbox, self._chronicle, self._clock)
         self._chronicle.started(self._config, self._health.pack.digest)
         self._recorder.start()
 

@@ -9,6 +9,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 
 from edge_lfr.config.reporting import ReportingConfig
 from edge_lfr.governance.keys import KeyEncryptingKey
+from edge_lfr.governance.ledger.lines import Actor
 from edge_lfr.pipeline.reporting.expiry import believing
 from edge_lfr.pipeline.reporting.holds import HoldReason
 from edge_lfr.pipeline.reporting.outbox import Outbox
@@ -79,7 +80,7 @@ class OutboxMachine(RuleBasedStateMachine):
     @rule(alert_id=alerts)
     def release(self, alert_id: str) -> None:
         if alert_id in self.held and not self.is_refusing:
-            self.outbox.holds.release(alert_id)
+            self.outbox.holds.release(alert_id, by=Actor.of_uid(0), at=self.clock.utc_now())
             self.held.remove(alert_id)
 
     @rule()

@@ -12,6 +12,7 @@ import pytest
 
 from edge_lfr.config.reporting import ReportingConfig
 from edge_lfr.governance.keys import KeyEncryptingKey
+from edge_lfr.governance.ledger.lines import Actor
 from edge_lfr.pipeline.reporting.expiry import believing
 from edge_lfr.pipeline.reporting.holds import HoldReason
 from edge_lfr.pipeline.reporting.outbox import FILE_NAME, Outbox
@@ -166,6 +167,6 @@ def test_a_released_alert_goes_with_its_note(folder: Path, outbox: Outbox, clock
     clock.advance(TTL_S)
     outbox.purge(believing(clock))
     assert sum(search(folder, held).values()) > len(held) / 2
-    outbox.holds.release("gone-3")
+    outbox.holds.release("gone-3", by=Actor.of_uid(0), at=clock.utc_now())
     outbox.purge(believing(clock))
     assert {} == search(folder, held)

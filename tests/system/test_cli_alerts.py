@@ -4,8 +4,12 @@ import os
 import sqlite3
 import subprocess
 import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -243,19 +247,91 @@ def test_a_clock_in_doubt_ends_no_alert(edge_lfr: Command) -> None:
     outbox.close()
 
 
-def test_a_purge_without_the_key_costs_no_line(edge_lfr: Command) -> None:
-    """The timer's unit has no credential: the loss is noted by the next one that has the key, once."""
+def lines_of(edge_lfr: Command) -> list[dict[str, Any]]:
+    lines = edge_lfr("ledger", "show", "--json").json["lines"]
+    return [line for line in lines if line["event"] not in {"begun", "head", "consulted"}]
+
+
+@contextmanager
+def without_the_device_key(edge_lfr: Command) -> Iterator[None]:
+    """As the timer's unit finds it, which loads no credential."""
+    keys = edge_lfr.folder / "state/device"
+    (keys / "kek.key").rename(keys / "elsewhere")
+    try:
+        yield
+    finally:
+        (keys / "elsewhere").rename(keys / "kek.key")
+
+
+def test_what_is_done_without_the_key_costs_no_line(edge_lfr: Command) -> None:
+    """Held, released and purged by somebody who cannot write the ledger: the next one who can does, once."""
     alert_id = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
     assert 0 == edge_lfr("keys", "init").status
     outbox = open_outbox(edge_lfr)
-    put(outbox, alert_id, -1)
+    put(outbox, alert_id, 0.1)
     outbox.close()
-    keys = edge_lfr.folder / "state/device"
-    (keys / "kek.key").rename(keys / "elsewhere")
-    done = edge_lfr("alerts", "purge", "--json")
-    assert (0, 1) == (done.status, done.json["outboxes"][0]["lost"])
-    (keys / "elsewhere").rename(keys / "kek.key")
+    time.sleep(0.1)
+    with without_the_device_key(edge_lfr):
+        hold(edge_lfr, alert_id)
+        assert 1 == edge_lfr("alerts", "purge", "--json").json["outboxes"][0]["lost"]
+        done = edge_lfr("alerts", "release", alert_id, "--yes")
+        assert 0 == done.status
+        assert "the ledger has it as soon as somebody comes who has the key" in done.err
+        assert 1 == edge_lfr("alerts", "purge", "--json").json["outboxes"][0]["deleted"]
+    time.sleep(1)
     for _ in range(2):
-        assert 0 == edge_lfr("alerts", "purge").status
-    lines = edge_lfr("ledger", "show", "--json").json["lines"]
-    assert [alert_id] == [line["facts"]["alert"] for line in lines if line["event"] == "alert-expired-unacknowledged"]
+        assert 0 == edge_lfr("alerts", "holds").status
+    lines = lines_of(edge_lfr)
+    expected = ["legal-hold", "alert-expired-unacknowledged", "legal-hold-released", "purged"]
+    assert expected == [line["event"] for line in lines]
+    assert [alert_id] * 3 == [line["facts"]["alert"] for line in lines[:3]]
+    assert [{"uid": os.getuid()}] * 4 == [line["who"] for line in lines]
+    assert min(line["facts"]["late_s"] for line in lines) >= 1
+    assert 0 == edge_lfr("ledger", "verify").status
+
+
+def test_a_kill_after_the_line_doubles_nothing(edge_lfr: Command) -> None:
+    """The line is in the ledger and the outbox still has the deed: whoever comes next finds it told."""
+    alert_id = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
+    assert 0 == edge_lfr("keys", "init").status
+    outbox = open_outbox(edge_lfr)
+    put(outbox, alert_id, 3600)
+    outbox.close()
+    with without_the_device_key(edge_lfr):
+        hold(edge_lfr, alert_id)
+    folder = edge_lfr.folder / "state" / "training"
+    before = (folder / FILE_NAME).read_bytes()
+    assert 0 == edge_lfr("alerts", "holds").status
+    (folder / FILE_NAME).write_bytes(before)  # as a kill between the two leaves it
+    assert 0 == edge_lfr("alerts", "release", alert_id, "--yes").status
+    assert ["legal-hold", "legal-hold-released"] == [line["event"] for line in lines_of(edge_lfr)]
+    outbox = open_outbox(edge_lfr)
+    assert () == outbox.deeds.untold()
+    outbox.close()
+
+
+def test_a_release_of_which_nothing_can_be_written_is_refused(edge_lfr: Command) -> None:
+    """Neither the ledger nor the outbox takes it: the hold stands, and the command says so."""
+    alert_id = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
+    assert 0 == edge_lfr("keys", "init").status
+    outbox = open_outbox(edge_lfr)
+    put(outbox, alert_id, 3600)
+    hold(edge_lfr, alert_id)
+    outbox._file._db.execute("CREATE TRIGGER full BEFORE INSERT ON deeds BEGIN SELECT RAISE(ABORT, 'full'); END")
+    with without_the_device_key(edge_lfr):
+        assert 0 != edge_lfr("alerts", "release", alert_id, "--yes").status
+    assert {alert_id} == outbox.holds.alert_ids()
+    outbox.close()
+
+
+def test_the_timer_obeys_the_profile_of_today(edge_lfr: Command) -> None:
+    """An alert of two days ago, stored under 31 days, ends when the configuration says 24 hours, and not before."""
+    outbox = open_outbox(edge_lfr)
+    put(outbox, "a", 29 * 86_400)
+    outbox._file._db.execute("UPDATE times SET stored_at = stored_at - 2 * 86400")
+    outbox.close()
+    text = edge_lfr.config.read_text()
+    for profile, deleted in (("alerts-31d", 0), ("alerts-24h", 1)):
+        edge_lfr.config.write_text(f'{text}\n[retention]\nprofile = "{profile}"\n')
+        (done,) = edge_lfr("alerts", "purge", "--json").json["outboxes"]
+        assert deleted == done["deleted"]

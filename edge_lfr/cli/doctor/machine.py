@@ -13,6 +13,7 @@ from typing import Final
 
 from edge_lfr.cli.doctor.check import Check, fail, ok, warn
 from edge_lfr.config.appliance import ApplianceConfig
+from edge_lfr.pipeline.reporting.row_room import KEPT_PER_WAITING
 
 OLDEST_PYTHON: Final = (3, 11)
 FIRST_UNTRIED_PYTHON: Final = (3, 14)
@@ -108,6 +109,6 @@ def _disk(config: ApplianceConfig) -> Check:
     found = f"{free / 1e9:.1f} GB free under {folder}"
     if free < LEAST_FREE_BYTES:
         return fail("disk", found, "free disk space: alerts could not be kept until they are delivered")
-    if free < config.reporting.max_stored * ALERT_BYTES:
+    if free < config.reporting.max_stored * (1 + KEPT_PER_WAITING) * ALERT_BYTES:
         return warn("disk", f"{found}, less than a full outbox takes", "free disk space, or lower reporting.max_stored")
     return ok("disk", found)

@@ -13,8 +13,9 @@ import structlog
 from edge_lfr.clock import Clock, SystemClock
 from edge_lfr.config.appliance import ApplianceConfig
 from edge_lfr.daemon.ending.unsigned_wipes import Note, certify_unsigned
+from edge_lfr.daemon.noting.chronicle import Chronicle
 from edge_lfr.daemon.noting.recorder import DAEMON, Recorder
-from edge_lfr.daemon.noting.unnoted import unnoted
+from edge_lfr.daemon.noting.unnoted import forget_noted, unnoted
 from edge_lfr.errors import EdgeLfrError, KeyUnavailableError
 from edge_lfr.governance.clock_note import glance
 from edge_lfr.governance.device_keys import DeviceKeys
@@ -29,10 +30,17 @@ from edge_lfr.watchlist.records.kept import delete_expired
 log = structlog.get_logger()
 
 
-def catch_up(config: ApplianceConfig, outbox: Outbox, recorder: Recorder, clock: Clock) -> None:
+def catch_up(config: ApplianceConfig, outbox: Outbox, chronicle: Chronicle, clock: Clock) -> None:
     """Have in the ledger, before a run begins, what happened without a line: in the run before, and between the two."""
+    recorder = chronicle.recorder
     for event, facts in unnoted(outbox, recorder.ledger, clock):
         recorder.note(event, DAEMON, **facts)
+    try:
+        if recorder.ledger is not None:
+            forget_noted(outbox.deeds, recorder.ledger, clock)
+        outbox.deeds.tell(chronicle)
+    except EdgeLfrError as error:  # told by the link, every second
+        log.error("ledger.deeds-not-noted", code=error.code)
     keep_house(config, recorder, clock)
 
 

@@ -7,7 +7,7 @@ Everything enters as the daemon's own records; what leaves has room for no label
 import hashlib
 import json
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final
@@ -16,11 +16,12 @@ import edge_lfr
 from edge_lfr.clock import Clock
 from edge_lfr.config.appliance import ApplianceConfig
 from edge_lfr.daemon.arming.armament import Armament
-from edge_lfr.daemon.noting.recorder import DAEMON, Recorder
+from edge_lfr.daemon.noting.recorder import DAEMON, KEPT_S, MAX_KEPT, Recorder
 from edge_lfr.governance.ledger.events import Fact, LedgerEvent
 from edge_lfr.governance.ledger.lines import Actor, written_time
 from edge_lfr.pipeline.reporting.discard import Counters
 from edge_lfr.pipeline.reporting.messages import AlertMessage, SightingMessage
+from edge_lfr.pipeline.reporting.row_deed import Deed
 from edge_lfr.pipeline.reporting.witness import Witness
 from edge_lfr.watchlist.gallery.index_report import IndexReason
 from edge_lfr.watchlist.wiping.certificate import WipeCertificate
@@ -187,22 +188,14 @@ class Chronicle(Witness):
         """Somebody asked for *what*; who sent it over the broker is not known where the signature is not believed."""
         self.recorder.note(LedgerEvent.REFUSED, by, code=code, verb=what)
 
-    def purged(self, deleted: int, lost_alerts: Sequence[str]) -> None:
-        for alert_id in lost_alerts:
-            self.recorder.note(LedgerEvent.ALERT_EXPIRED_UNACKNOWLEDGED, DAEMON, alert=alert_id)
-        if deleted:
-            self.recorder.note(LedgerEvent.PURGED, DAEMON, alerts=deleted, what="outbox")
+    def done(self, deed: Deed) -> None:
+        self.recorder.note(deed.event, deed.who, **deed.line_facts(self.clock.utc_now(), late_from_s=KEPT_S))
+
+    def has_room(self) -> bool:
+        return self.recorder.kept < MAX_KEPT // 2  # the other half is for what is kept nowhere else
 
     def has_kept_all(self) -> bool:
         return self.recorder.kept == 0
-
-    def held(self, facts: Mapping[str, Fact], by: Actor) -> None:
-        """An alert is kept beyond its time."""
-        self.recorder.note(LedgerEvent.LEGAL_HOLD, by, **facts)
-
-    def released(self, alert_id: str, code: str, by: Actor) -> None:
-        """It is no longer kept for that reason."""
-        self.recorder.note(LedgerEvent.LEGAL_HOLD_RELEASED, by, alert=alert_id, code=code)
 
     def _now(self) -> _Since:
         return _Since(self.clock.monotonic_ns(), self.counters.snapshot())

@@ -1,8 +1,8 @@
 """
-Alerts that are stored and have no line: a run that was killed between the two left them.
+Alerts that are stored and have no line, and deeds that have their line already: a run that was killed left them.
 
-The outbox says which alerts there are; the ledger is read from its end until each of them was found. So it costs as
-much as was written since the oldest alert that is kept, and nothing has to be remembered beside the two.
+The outbox says what there is; the ledger is read from its end until each was found, or until it is older than all of
+them. So it costs as much as was written since, and nothing has to be remembered beside the two.
 """
 
 from collections.abc import Iterator, Mapping
@@ -16,6 +16,7 @@ from edge_lfr.governance.ledger.backwards import lines_backwards
 from edge_lfr.governance.ledger.events import Fact, LedgerEvent
 from edge_lfr.governance.ledger.ledger import Ledger
 from edge_lfr.governance.ledger.lines import read_line
+from edge_lfr.pipeline.reporting.deeds import Deeds
 from edge_lfr.pipeline.reporting.messages import AlertMessage, SightingMessage, parse
 from edge_lfr.pipeline.reporting.outbox import Outbox
 from edge_lfr.pipeline.reporting.rows import LoadedRow, RowKind
@@ -48,6 +49,32 @@ def unnoted(
     if missing:
         log.warning("ledger.alerts-unnoted", alerts=len(missing))
     return tuple(reversed(missing.values()))
+
+
+def forget_noted(deeds: Deeds, ledger: Ledger, clock: Clock) -> None:
+    """
+    Take off the deeds whose line a killed process wrote; by whoever holds the state folder.
+
+    A line is never older than its deed, so those before the oldest are not read; where the clock went back in between,
+    a deed is told twice, and none is left out.
+
+    Raises:
+        OutboxError, LedgerError: One of the two cannot be read, or the outbox not be written.
+    """
+    untold = deeds.untold()
+    if not untold:
+        return
+    first, missing = min(deed.at for deed in untold), {deed.id for deed in untold}
+    noted: set[str] = set()
+    for untrusted in lines_backwards(ledger.path, clock):
+        line = read_line(untrusted)
+        if line is None:
+            continue
+        if line.facts.get("deed") in missing:
+            noted.add(str(line.facts["deed"]))
+        if line.at < first or noted == missing:
+            break
+    deeds.told(noted)
 
 
 def _stored(outbox: Outbox) -> Iterator[AlertMessage | SightingMessage]:

@@ -25,6 +25,7 @@ from edge_lfr.evaluation.torture.alert_history import AlertHistory, look_at
 from edge_lfr.evaluation.torture.laws import Law, Verdict
 from edge_lfr.evaluation.torture.teller import Teller
 from edge_lfr.governance.keys import KeyEncryptingKey
+from edge_lfr.governance.ledger.lines import Actor
 from edge_lfr.pipeline.reporting.expiry import believing
 from edge_lfr.pipeline.reporting.holds import HoldReason
 from edge_lfr.pipeline.reporting.outbox import FILE_NAME, Outbox
@@ -181,10 +182,10 @@ class _Appliance:
 
     def _keep_or_let_go(self, verb: str, alert_id: str) -> bool:
         """Place a legal hold or release it; False where the alert was purged before."""
-        if verb == "release":
-            self._outbox.holds.release(alert_id)
-            return True
         at = SystemClock().utc_now()
+        if verb == "release":
+            self._outbox.holds.release(alert_id, by=Actor.of_uid(0), at=at)
+            return True
         try:
             self._outbox.holds.place(alert_id, HoldReason.EVIDENCE, note="a case", held_by=0, at=at)
         except HoldError:

@@ -5,6 +5,7 @@ A hold is of one alert with all its sightings, for one reason; two reasons are t
 last one is released. The note is sealed under a data key of its own, as a message is.
 """
 
+import hashlib
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -12,7 +13,10 @@ from typing import Final
 
 from edge_lfr.errors import HoldError, SealBrokenError
 from edge_lfr.governance.keys import KeyEncryptingKey
+from edge_lfr.governance.ledger.events import Fact, LedgerEvent
+from edge_lfr.governance.ledger.lines import Actor
 from edge_lfr.governance.seal import Seal, new_key
+from edge_lfr.pipeline.reporting.row_deed import note_deed
 from edge_lfr.pipeline.reporting.rows import RowFile
 
 MAX_NOTE_CHARACTERS: Final = 500
@@ -56,9 +60,20 @@ class Holds:
         self._file = file
         self._kek = kek
 
-    def place(self, alert_id: str, reason: HoldReason, *, note: str, held_by: int, at: datetime) -> None:
+    def place(
+        self,
+        alert_id: str,
+        reason: HoldReason,
+        *,
+        note: str,
+        held_by: int,
+        at: datetime,
+        by: Actor | None = None,
+    ) -> None:
         """
         Keep an alert and its sightings from now on, also those that are still to come.
+
+        *by* is who does it and through whom, for the ledger; where that is more than the user *held_by*.
 
         Raises:
             HoldError: The alert is not here, is held for this reason already, or the note is no text of a fair length.
@@ -83,8 +98,9 @@ class Holds:
                 " VALUES (?, ?, ?, ?, ?, ?)",
                 (alert_id, reason, held_by, at.timestamp(), wrapped, sealed),
             )
+            note_deed(db, LedgerEvent.LEGAL_HOLD, by or Actor.of_uid(held_by), _facts(alert_id, reason, note), at)
 
-    def release(self, alert_id: str, reason: HoldReason | None = None) -> HoldReason:
+    def release(self, alert_id: str, reason: HoldReason | None = None, *, by: Actor, at: datetime) -> HoldReason:
         """
         Take a hold away; when it was the last one of an alert whose time is over, the next purge deletes that.
 
@@ -92,6 +108,10 @@ class Holds:
             alert_id: Of the alert.
 
             reason: Of the hold; may be left out where there is only one.
+
+            by: Who releases.
+
+            at: When.
 
         Returns:
             The reason of the hold that is no more.
@@ -112,6 +132,8 @@ class Holds:
                 message = f"{alert_id}: held for {' and '.join(known.value for known in named)}"
                 raise HoldError(message, remedy="name the one that is over with --reason")
             db.execute("DELETE FROM holds WHERE alert_id = ? AND reason = ?", (alert_id, named[0]))
+            facts: dict[str, Fact] = {"alert": alert_id, "code": named[0].value}
+            note_deed(db, LedgerEvent.LEGAL_HOLD_RELEASED, by, facts, at)
         self._file.cut_log()
         return named[0]
 
@@ -124,10 +146,16 @@ class Holds:
         """
         with self._file.reading() as db:
             found = db.execute(
-                "SELECT alert_id, reason, held_by, held_at, wrapped_key, sealed_note,"
-                " coalesce((SELECT max(expires_at) FROM rows WHERE rows.alert_id = holds.alert_id), held_at)"
+                "SELECT alert_id, reason, held_by, held_at, wrapped_key, sealed_note"
                 " FROM holds ORDER BY held_at, alert_id, reason"
             ).fetchall()
+            ends: dict[str, datetime] = {}
+            rows = db.execute(
+                "SELECT alert_id, id, expires_at FROM rows WHERE alert_id IN (SELECT alert_id FROM holds)"
+            )
+            for alert_id, row_id, expires_s in rows:
+                end = self._file.end_of(row_id, expires_s)
+                ends[alert_id] = max(end, ends.get(alert_id, end))
         return tuple(
             Hold(
                 alert_id=alert_id,
@@ -135,9 +163,9 @@ class Holds:
                 held_by=held_by,
                 held_at=datetime.fromtimestamp(held_at, UTC),
                 note=self._open_note(wrapped, sealed, _context(alert_id, reason, held_by, held_at)),
-                ends_at=datetime.fromtimestamp(expires_at, UTC),
+                ends_at=ends.get(alert_id, datetime.fromtimestamp(held_at, UTC)),
             )
-            for alert_id, reason, held_by, held_at, wrapped, sealed, expires_at in found
+            for alert_id, reason, held_by, held_at, wrapped, sealed in found
         )
 
     def alert_ids(self) -> frozenset[str]:
@@ -155,6 +183,12 @@ class Holds:
             return Seal(self._kek.unwrap(wrapped, context=context)).open(sealed, context=context).decode()
         except SealBrokenError:
             return None
+
+
+def _facts(alert_id: str, reason: HoldReason, note: str) -> dict[str, Fact]:
+    """As the ledger has them: what a person wrote goes in as its digest."""
+    digest = hashlib.sha256(note.strip().encode()).hexdigest()
+    return {"alert": alert_id, "code": reason.value, "reason_sha256": digest}
 
 
 def _require_text(name: str, untrusted: str) -> None:

@@ -87,7 +87,7 @@ class MqttLink:
         self._on_accepted = on_accepted
         self._announcer = Announcer(topics, description, outbox)
         self._plan = SendingPlan()
-        self._lost = 0
+        self._counted: dict[str, int] = {}
         self._queue: queue.SimpleQueue[_Item] = queue.SimpleQueue()
         self._connection: Connection | None = None
         self._max_packet_bytes = 0
@@ -319,16 +319,16 @@ class MqttLink:
         if self._plan.in_flight == 0:  # else a row could be on its way under its old number
             self._outbox.flush()
         try:
-            purged = self._outbox.purge(self._look_at_clock())
-            self._outbox.losses.tell(self._witness, purged.deleted)
+            self._outbox.purge(self._look_at_clock())
+            self._outbox.deeds.tell(self._witness)
         except OutboxError as error:
             self._complain("outbox.unwritable", error.message)
         else:
             self._complain("outbox.unwritable", None)
         self._outbox.counts()  # for those who may not wait for the disk: `latest_counts`
-        lost = self._outbox.lost
-        self._counters.count("outbox.lost", lost - self._lost)
-        self._lost = lost
+        for name, n in (("outbox.lost", self._outbox.lost), ("outbox.made-room", self._outbox.made_room)):
+            self._counters.count(name, n - self._counted.get(name, 0))
+            self._counted[name] = n
 
     def _publish_news(self, connection: Connection) -> None:
         for topic, payload in self._announcer.news(nobody_listening=self._plan.nobody_listening):

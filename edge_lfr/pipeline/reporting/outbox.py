@@ -16,22 +16,22 @@ import structlog
 
 from edge_lfr.clock import Clock
 from edge_lfr.config.reporting import ReportingConfig
+from edge_lfr.config.retention import RetentionProfile
 from edge_lfr.errors import OutboxError
 from edge_lfr.governance.keys import KeyEncryptingKey
 from edge_lfr.governance.signed import Refusal
 from edge_lfr.governance.trusted_time import TimeVerdict
+from edge_lfr.pipeline.reporting.deeds import Deeds
 from edge_lfr.pipeline.reporting.holds import Holds
-from edge_lfr.pipeline.reporting.losses import Losses
+from edge_lfr.pipeline.reporting.row_room import Fill, OutboxFullError
 from edge_lfr.pipeline.reporting.rows import LoadedRow, NewRow, PendingRow, Purged, RowFile, RowKind, RowState, is_open
+from edge_lfr.pipeline.reporting.signed_ids import SignedIds
 from edge_lfr.pipeline.reporting.spooled import Spooled
 from edge_lfr.pipeline.reporting.states import OutboxCounts
 from edge_lfr.pipeline.reporting.ulid import new_ulid
 
 MAX_SPOOLED: Final = 256
 """Messages in memory at most, 32 MiB; ten times the alerts of the busiest published deployment."""
-
-MAX_UNWRITTEN_IDS: Final = 1_000
-"""Ids of signed messages that are remembered in memory while the disk refuses."""
 
 GIVE_WAY_S: Final = 0.001
 """Between two rows that are brought to the disk: a lock that is taken again at once is had by nobody else. Chosen."""
@@ -46,17 +46,25 @@ class Outbox:
     Any thread may call. Ids of rows on disk are positive, of spooled ones negative.
     """
 
-    def __init__(self, path: Path, kek: KeyEncryptingKey, config: ReportingConfig, clock: Clock) -> None:
+    def __init__(
+        self,
+        path: Path,
+        kek: KeyEncryptingKey,
+        config: ReportingConfig,
+        clock: Clock,
+        *,
+        retention: RetentionProfile | None = None,
+    ) -> None:
         """
-        Open the file *path* (`FILE_NAME` in the mode's folder), or create it.
+        Open the file *path* (`FILE_NAME` in the mode's folder), or create it; *retention* as for `RowFile`.
 
         Raises:
             OutboxError: It is damaged or cannot be written.
         """
-        self._file = RowFile(path, kek, max_rows=config.max_stored)
+        self._file = RowFile(path, kek, max_rows=config.max_stored, retention=retention)
         self._clock = clock
         self.holds: Final = Holds(self._file, kek)
-        self.losses: Final = Losses(self._file)
+        self.deeds: Final = Deeds(self._file)
         self._is_clean = True
         self.boot_id: Final = new_ulid(clock.utc_now())
         self._changed = threading.Condition()
@@ -66,10 +74,12 @@ class Outbox:
         self._next_spool_id = -1
         self._moved: dict[int, int] = {}
         self._unwritten: dict[int, RowState] = {}
-        self._unwritten_ids: dict[str, datetime] = {}
+        self._ids = SignedIds(self._file)
         self._arrivals: dict[int, int] = {}
         self._listener: Callable[[], None] | None = None
         self._latest_counts: OutboxCounts | None = None
+        self._latest_fill: Fill | None = None
+        self._is_full = False
         self._log = structlog.get_logger()
         self.counts()
 
@@ -98,6 +108,17 @@ class Outbox:
     def spooled(self) -> int:
         """`OutboxCounts.spooled`, at no cost."""
         return len(self._spool)
+
+    @property
+    def made_room(self) -> int:
+        """Rows that were deleted before their time, for new ones, since this run began; at no cost."""
+        return self._file.made_room
+
+    @property
+    def complaints(self) -> tuple[str, ...]:
+        """Codes of what is wrong with storing; from memory, as `latest_counts`."""
+        found = () if self._latest_fill is None else self._latest_fill.complaints
+        return ("disk-refuses", *found) if self._spool and not self._is_full else found
 
     @property
     def latest_counts(self) -> OutboxCounts | None:
@@ -150,6 +171,7 @@ class Outbox:
 
     def _keep_in_memory(self, row: NewRow, error: OutboxError) -> int:
         with self._changed:
+            self._is_full = isinstance(error, OutboxFullError)
             if len(self._spool) >= MAX_SPOOLED:
                 self._lost += 1
                 self._log.error("outbox.refused", rows_in_memory=len(self._spool), reason=error.message)
@@ -158,7 +180,8 @@ class Outbox:
             self._next_spool_id -= 1
             self._spool[row_id] = Spooled(row)
             if len(self._spool) == 1:
-                self._log.error("outbox.disk-refuses", reason=error.message, kept="in memory")
+                event = "outbox.full" if self._is_full else "outbox.disk-refuses"
+                self._log.error(event, reason=error.message, kept="in memory")
             return row_id
 
     def flush(self) -> bool:
@@ -173,9 +196,10 @@ class Outbox:
                 moved += 1
                 self._clock.sleep(GIVE_WAY_S)
             self._write_states()
-            while self._write_oldest_id():
+            while self._ids.write_oldest():
                 self._clock.sleep(GIVE_WAY_S)
-        except OutboxError:
+        except OutboxError as error:
+            self._is_full = isinstance(error, OutboxFullError)
             return False
         if moved:
             self._log.info("outbox.disk-accepts", rows=moved)
@@ -208,16 +232,6 @@ class Outbox:
             else:
                 self._file.accept(row_id)
             del self._unwritten[row_id]
-            return True
-
-    def _write_oldest_id(self) -> bool:
-        """Likewise for the id of a signed message."""
-        with self._changed:
-            if not self._unwritten_ids:
-                return False
-            message_id, expires_at = next(iter(self._unwritten_ids.items()))
-            self._file.remember(message_id, expires_at)
-            del self._unwritten_ids[message_id]
             return True
 
     def pending(self) -> tuple[PendingRow, ...]:
@@ -326,7 +340,7 @@ class Outbox:
                 if kept.is_over(verdict) and kept.row.alert_id not in held_ids
             }
             lost = [kept.row for kept in expired.values() if is_open(kept.row.kind, kept.state)]
-            purged = self._file.purge(verdict, lost).plus(len(expired), len(lost))
+            purged = self._file.purge(verdict, lost, in_memory=len(expired)).plus(len(expired), len(lost))
             for row_id in expired:
                 del self._spool[row_id]
             self._lost += purged.lost
@@ -356,6 +370,7 @@ class Outbox:
         with self._changed:
             try:
                 states = self._file.count_by_state(self._unwritten)
+                self._latest_fill = self._file.fill()
             except OutboxError:
                 self._latest_counts = None
                 raise
@@ -381,13 +396,4 @@ class Outbox:
 
     def remember(self, message_id: str, expires_at: datetime) -> Refusal | None:
         """Keep the id of a signed message until it expires: `governance.signed.SeenIds`."""
-        with self._changed:
-            if message_id in self._unwritten_ids:
-                return Refusal.SEEN
-            try:
-                return self._file.remember(message_id, expires_at)
-            except OutboxError:
-                if len(self._unwritten_ids) >= MAX_UNWRITTEN_IDS:
-                    return Refusal.MEMORY_FULL
-                self._unwritten_ids[message_id] = expires_at
-                return None
+        return self._ids.remember(message_id, expires_at)

@@ -9,7 +9,7 @@ import sqlite3
 from pathlib import Path
 from typing import Final
 
-SCHEMA_VERSION: Final = 3
+SCHEMA_VERSION: Final = 4
 
 WAIT_S: Final = 5.0
 """For a command that holds a legal hold's lock beside the daemon, or the daemon's own commit; chosen, not measured."""
@@ -53,8 +53,30 @@ CREATE TABLE holds (
 )
 """
 
-_LOST: Final = "CREATE TABLE lost (alert_id TEXT PRIMARY KEY)"
-"""Alerts that expired unacknowledged, until the ledger has them."""
+_DEEDS: Final = """
+CREATE TABLE deeds (
+    n INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    event TEXT NOT NULL,
+    who TEXT NOT NULL,
+    facts TEXT NOT NULL,
+    at REAL NOT NULL
+)
+"""
+"""What was done to alerts, until the ledger has its line."""
+
+OPEN: Final = "(state = 'stored' OR (state = 'accepted' AND kind != 'sighting'))"
+"""Of a row that somebody still has to take; `rows.is_open`, as the file says it."""
+
+DONE: Final = "(state = 'acknowledged' OR (state = 'accepted' AND kind = 'sighting'))"
+"""Every other row."""
+
+_ROOM: Final = (
+    f"CREATE INDEX rows_open ON rows (id, kind, state) WHERE {OPEN}",
+    f"CREATE INDEX rows_done ON rows (id, kind, state, alert_id) WHERE {DONE}",
+    "CREATE INDEX times_over ON times (row_id) WHERE is_over = 1",
+)
+"""Whoever stores an alert counts what is there, and must not read messages for it."""
 
 _STEPS: Final[dict[int, tuple[str, ...]]] = {
     0: (
@@ -65,7 +87,8 @@ _STEPS: Final[dict[int, tuple[str, ...]]] = {
         "CREATE TABLE seen (id TEXT PRIMARY KEY, expires_at REAL NOT NULL)",
         _TIMES,
         _HOLDS,
-        _LOST,
+        _DEEDS,
+        *_ROOM,
     ),
     1: (
         _ENDS,
@@ -73,9 +96,21 @@ _STEPS: Final[dict[int, tuple[str, ...]]] = {
         # Version 1 did not keep when a row came. Its default period was a day; only an age in the health rests on it.
         "INSERT INTO times (row_id, stored_at) SELECT id, expires_at - 86400.0 FROM rows",
         _HOLDS,
-        _LOST,
+        _DEEDS,
+        *_ROOM,
     ),
-    2: (_LOST,),
+    2: (_DEEDS, *_ROOM),
+    3: (
+        _DEEDS,
+        # Version 3 kept the lost alone, and not since when: so late a line comes at least.
+        (
+            "INSERT INTO deeds (id, event, who, facts, at)"
+            " SELECT lower(hex(randomblob(16))), 'alert-expired-unacknowledged', '{\"part\": \"daemon\"}',"
+            " json_object('alert', alert_id), (julianday('now') - 2440587.5) * 86400.0 FROM lost ORDER BY rowid"
+        ),
+        "DROP TABLE lost",
+        *_ROOM,
+    ),
 }
 """What leads to the present version, by the version that is found; 0 is an empty file."""
 

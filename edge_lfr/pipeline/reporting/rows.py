@@ -17,22 +17,25 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final, Self
 
+from edge_lfr.config.retention import RetentionProfile
 from edge_lfr.errors import OutboxError
 from edge_lfr.governance.keys import KeyEncryptingKey
+from edge_lfr.governance.ledger.events import LedgerEvent
+from edge_lfr.governance.ledger.lines import Actor
 from edge_lfr.governance.seal import Seal, new_key
 from edge_lfr.governance.signed import Refusal
 from edge_lfr.governance.trusted_time import TimeVerdict
 from edge_lfr.pipeline.reporting.expiry import is_over
-from edge_lfr.pipeline.reporting.row_schema import WAIT_S, open_file
+from edge_lfr.pipeline.reporting.row_deed import DAEMON, note_deed
+from edge_lfr.pipeline.reporting.row_ends import RowEnds
+from edge_lfr.pipeline.reporting.row_room import Fill, OutboxFullError, fill_of, make_room
+from edge_lfr.pipeline.reporting.row_schema import OPEN, WAIT_S, open_file
 
 MAX_SEEN_IDS: Final = 100_000
 """Ids of signed messages that are remembered at most; 24 h of more than one a second."""
 
 _IN_TIME: Final = "JOIN times ON row_id = id WHERE is_over = 0"
 """All rows but those that only a legal hold keeps: nobody waits for them any more."""
-
-_OPEN: Final = "(state = 'stored' OR (state = 'accepted' AND kind != 'sighting'))"
-"""`is_open`, as the file says it."""
 
 _AMONG: Final = "IN (SELECT value FROM json_each(?))"
 """However many they are: a statement takes a bounded number of values."""
@@ -125,9 +128,20 @@ class Purged:
 class RowFile:
     """The durable part of the outbox; any thread may call, one at a time gets through."""
 
-    def __init__(self, path: Path, kek: KeyEncryptingKey, *, max_rows: int) -> None:
+    def __init__(
+        self, path: Path, kek: KeyEncryptingKey, *, max_rows: int, retention: RetentionProfile | None = None
+    ) -> None:
         """
         Open or create the file.
+
+        Args:
+            path: Of the file.
+
+            kek: Opens the data keys.
+
+            max_rows: How many rows may wait for delivery.
+
+            retention: Today's profile, which ends a row that came under a longer one; without it each has its own end.
 
         Raises:
             OutboxError: It is damaged, of another version, or cannot be written.
@@ -137,8 +151,11 @@ class RowFile:
         self._max_rows = max_rows
         self._lock = threading.RLock()
         self._is_log_stale = True
+        self.made_room: int = 0
+        """Rows that were deleted before their time, since this was opened."""
         try:
             self._db = open_file(path)
+            self._ends = RowEnds(self._db, retention)
         except (sqlite3.Error, OSError) as error:
             raise OutboxError(
                 f"{path}: the outbox cannot be opened: {error}",
@@ -157,7 +174,8 @@ class RowFile:
             The row's id.
 
         Raises:
-            OutboxError: The disk refuses, or the outbox is full.
+            OutboxFullError: As many wait for delivery as may.
+            OutboxError: The disk refuses.
         """
         key = new_key()
         context = _context(row.alert_id, row.kind, row.boot_id, row.seq)
@@ -175,12 +193,10 @@ class RowFile:
             found = db.execute("SELECT id FROM rows WHERE boot_id = ? AND seq = ?", (row.boot_id, row.seq)).fetchone()
             if found is not None:
                 return int(found[0])
-            (count,) = db.execute("SELECT count(*) FROM rows").fetchone()
-            if count >= self._max_rows:
-                raise OutboxError(
-                    f"the outbox is full: {count} rows",
-                    remedy="restore the link to the broker, or raise `reporting.max_stored`",
-                )
+            fill = fill_of(db, self._max_rows)
+            if fill.is_full and is_open(row.kind, state):
+                raise OutboxFullError(f"the outbox is full: {fill.waiting} rows wait for delivery")
+            made_room = make_room(db, fill, row.stored_at)
             cursor = db.execute(
                 "INSERT INTO rows (alert_id, kind, boot_id, seq, state, expires_at, wrapped_key, sealed)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -188,13 +204,21 @@ class RowFile:
             )
             row_id = int(cursor.lastrowid or 0)
             db.execute("INSERT INTO times (row_id, stored_at) VALUES (?, ?)", (row_id, row.stored_at.timestamp()))
-            return row_id
+        if made_room:
+            self.made_room += made_room
+            self._is_log_stale = True  # the next purge cuts it: whoever stores waits for nobody
+        return row_id
+
+    def fill(self) -> Fill:
+        """How much there is, and how much there may be."""
+        with self.reading() as db:
+            return fill_of(db, self._max_rows)
 
     def pending(self) -> tuple[PendingRow, ...]:
         """All rows that may still have to be sent, oldest first."""
         with self.reading() as db:
             found = db.execute(
-                f"SELECT id, alert_id, kind, state FROM rows {_IN_TIME} AND {_OPEN} ORDER BY id"  # noqa: S608 - ours alone
+                f"SELECT id, alert_id, kind, state FROM rows {_IN_TIME} AND {OPEN} ORDER BY id"  # noqa: S608 - ours alone
             ).fetchall()
         return tuple(
             PendingRow(row_id, alert_id, RowKind(kind), RowState(state)) for row_id, alert_id, kind, state in found
@@ -219,10 +243,14 @@ class RowFile:
             ).fetchone()
         if found is None:
             return None
-        alert_id, kind, boot_id, seq, expires_at, wrapped, sealed = found
+        alert_id, kind, boot_id, seq, expires_s, wrapped, sealed = found
         context = _context(alert_id, kind, boot_id, seq)
         message = Seal(self._kek.unwrap(wrapped, context=context)).open(sealed, context=context)
-        return LoadedRow(row_id, alert_id, RowKind(kind), datetime.fromtimestamp(expires_at, UTC), message)
+        return LoadedRow(row_id, alert_id, RowKind(kind), self.end_of(row_id, expires_s), message)
+
+    def end_of(self, row_id: int, expires_s: float) -> datetime:
+        """When a row's time is over, given its own end."""
+        return datetime.fromtimestamp(self._ends.of(row_id, expires_s), UTC)
 
     def accept(self, row_id: int) -> None:
         """Mark as accepted by the broker; a row that has come further stays as it is."""
@@ -242,12 +270,15 @@ class RowFile:
             ).fetchone()
         return None if found is None else PendingRow(found[0], alert_id, RowKind(found[1]), RowState(found[2]))
 
-    def purge(self, verdict: TimeVerdict, lost_in_memory: Sequence[NewRow] = ()) -> Purged:
+    def purge(
+        self, verdict: TimeVerdict, lost_in_memory: Sequence[NewRow] = (), *, in_memory: int = 0, by: Actor = DAEMON
+    ) -> Purged:
         """
         Delete the rows whose time is over and that no legal hold keeps, and forget expired ids of signed messages.
 
-        A row's data key is destroyed with it: both are overwritten in the file, and the log is cut. Alerts that nobody
-        had acknowledged are noted in the same change, for `Losses`; also those *lost_in_memory*, which are not counted.
+        A row's data key is destroyed with it: both are overwritten in the file, and the log is cut. How many rows were
+        deleted, and which alerts nobody had acknowledged, is noted in the same change, for `Deeds`; also those
+        *lost_in_memory*, and the number of rows that end there with them (*in_memory*), which are not counted.
         """
         until = verdict.now.timestamp() if verdict.is_trusted else math.inf
         with self.transaction() as db:
@@ -256,25 +287,29 @@ class RowFile:
                 " WHERE expires_at <= ?",
                 (until,),
             )
-            over = (
-                json.dumps([row_id for row_id, stored_s, expires_s in found if is_over(stored_s, expires_s, verdict)]),
-            )
+            ended = {row_id for row_id, stored_s, expires_s in found if is_over(stored_s, expires_s, verdict)}
+            over = (json.dumps(sorted(ended.union(self._ends.over(verdict)))),)
             lost = db.execute(
-                f"SELECT alert_id, kind FROM rows {_IN_TIME} AND {_OPEN} AND id {_AMONG}",  # noqa: S608 - ours alone
+                f"SELECT alert_id, kind FROM rows {_IN_TIME} AND {OPEN} AND id {_AMONG}",  # noqa: S608 - ours alone
                 over,
             ).fetchall()
             alerts = [alert_id for alert_id, kind in lost if kind == RowKind.ALERT]
             alerts += [row.alert_id for row in lost_in_memory if row.kind is RowKind.ALERT]
-            db.executemany("INSERT OR IGNORE INTO lost (alert_id) VALUES (?)", [(alert_id,) for alert_id in alerts])
+            for alert_id in alerts:
+                note_deed(db, LedgerEvent.ALERT_EXPIRED_UNACKNOWLEDGED, by, {"alert": alert_id}, verdict.now)
             deleted = db.execute(
                 f"DELETE FROM rows WHERE id {_AMONG} AND alert_id NOT IN (SELECT alert_id FROM holds)",  # noqa: S608
                 over,
             ).rowcount
             if deleted:
                 db.execute("DELETE FROM times WHERE row_id NOT IN (SELECT id FROM rows)")
+            if deleted + in_memory:
+                note_deed(db, LedgerEvent.PURGED, by, {"alerts": deleted + in_memory, "what": "outbox"}, verdict.now)
             held = db.execute(f"UPDATE times SET is_over = 1 WHERE is_over = 0 AND row_id {_AMONG}", over).rowcount  # noqa: S608
             if verdict.is_trusted:  # else a message that was taken could be taken again
                 db.execute("DELETE FROM seen WHERE expires_at <= ?", (until,))
+            if deleted:
+                self._ends.forget_deleted(db)
         is_clean = self.cut_log() if deleted or self._is_log_stale else True
         return Purged(deleted=deleted, lost=len(lost), held=held, is_clean=is_clean)
 

@@ -1,8 +1,7 @@
 """Who is told what becomes of alerts, beside counters and the control room: the ledger's side of reporting."""
 
-from collections.abc import Sequence
-
 from edge_lfr.pipeline.reporting.messages import AlertMessage, SightingMessage
+from edge_lfr.pipeline.reporting.row_deed import Deed
 
 
 class Witness:
@@ -21,8 +20,12 @@ class Witness:
     def refused(self, what: str, code: str) -> None:
         """A message from control was not believed: its kind, and why not."""
 
-    def purged(self, deleted: int, lost_alerts: Sequence[str]) -> None:
-        """So many rows are gone; those alerts expired before anybody acknowledged them."""
+    def done(self, deed: Deed) -> None:
+        """Stored alerts were held, released, deleted or lost."""
+
+    def has_room(self) -> bool:
+        """Whether it can keep more deeds, be it in memory; otherwise they are told later."""
+        return True
 
     def has_kept_all(self) -> bool:
         """Whether everything that was told until now outlives this process."""

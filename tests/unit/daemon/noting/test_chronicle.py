@@ -167,10 +167,12 @@ def test_what_is_gone_is_told(box: Box, tmp_path: Path) -> None:
     assert alert is not None
     box.clock.advance(DAY.alert_lifetime.total_seconds())
     outbox = box.health.outbox
-    outbox.losses.tell(box.chronicle, outbox.purge(believing(box.clock)).deleted)
-    outbox.losses.tell(box.chronicle, outbox.purge(believing(box.clock)).deleted)
+    for _ in range(2):
+        outbox.purge(believing(box.clock))
+        outbox.deeds.tell(box.chronicle)
     assert ["alert-expired-unacknowledged", "purged"] == [line["event"] for line in lines(tmp_path)]
-    assert [{"alert": alert.alert_id}] == facts_of(tmp_path, "alert-expired-unacknowledged")
+    assert [alert.alert_id] == [facts["alert"] for facts in facts_of(tmp_path, "alert-expired-unacknowledged")]
+    assert [(1, "outbox")] == [(facts["alerts"], facts["what"]) for facts in facts_of(tmp_path, "purged")]
 
 
 def test_the_configurations_digest_has_no_secret_in_it(box: Box) -> None:

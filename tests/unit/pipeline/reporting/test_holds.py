@@ -9,6 +9,7 @@ import pytest
 from edge_lfr.config.reporting import ReportingConfig
 from edge_lfr.errors import HoldError, OutboxError
 from edge_lfr.governance.keys import KeyEncryptingKey, KeyOrigin
+from edge_lfr.governance.ledger.lines import Actor
 from edge_lfr.governance.seal import Seal, new_key
 from edge_lfr.pipeline.reporting.expiry import believing
 from edge_lfr.pipeline.reporting.holds import MAX_NOTE_CHARACTERS, HoldReason, Holds
@@ -19,6 +20,7 @@ from simulators.clock import StoppedClock
 CONFIG = ReportingConfig.model_validate({"broker": {"host": "localhost", "port": 1}, "max_stored": 100})
 NOTE = "complaint 17/4"
 TTL_S = 60.0
+ROOT = Actor.of_uid(0)
 
 
 @pytest.fixture
@@ -86,7 +88,7 @@ def test_a_held_alert_is_lost_once(outbox: Outbox, clock: StoppedClock, put: Put
     clock.advance(TTL_S)
     outbox.purge(believing(clock))
     assert Purged(deleted=0, lost=0) == outbox.purge(believing(clock))
-    outbox.holds.release("a")
+    outbox.holds.release("a", by=ROOT, at=clock.utc_now())
     assert Purged(deleted=1, lost=0) == outbox.purge(believing(clock))
     assert 1 == outbox.lost
 
@@ -119,7 +121,7 @@ def test_a_hold_that_is_released_in_time_changes_nothing(outbox: Outbox, clock: 
     """The alert has its own time, as if it had not been held."""
     put("a")
     hold(outbox.holds, clock, "a")
-    assert HoldReason.EVIDENCE is outbox.holds.release("a")
+    assert HoldReason.EVIDENCE is outbox.holds.release("a", by=ROOT, at=clock.utc_now())
     assert Purged(deleted=0, lost=0) == outbox.purge(believing(clock))
     clock.advance(TTL_S)
     assert Purged(deleted=1, lost=1) == outbox.purge(believing(clock))
@@ -158,12 +160,12 @@ def test_two_reasons_are_two_holds(outbox: Outbox, clock: StoppedClock, put: Put
     hold(outbox.holds, clock, "a", HoldReason.COMPLAINT)
     assert [HoldReason.EVIDENCE, HoldReason.COMPLAINT] == [found.reason for found in outbox.holds.all()]
     with pytest.raises(HoldError, match="complaint and evidence"):
-        outbox.holds.release("a")
-    outbox.holds.release("a", HoldReason.EVIDENCE)
+        outbox.holds.release("a", by=ROOT, at=clock.utc_now())
+    outbox.holds.release("a", HoldReason.EVIDENCE, by=ROOT, at=clock.utc_now())
     clock.advance(TTL_S)
     outbox.purge(believing(clock))
     assert RowState.STORED is outbox.state_of("a")
-    outbox.holds.release("a")
+    outbox.holds.release("a", by=ROOT, at=clock.utc_now())
     outbox.purge(believing(clock))
     assert outbox.state_of("a") is None
 
@@ -206,12 +208,12 @@ def test_a_hold_that_cannot_be_is_refused(outbox: Outbox, clock: StoppedClock, p
         with pytest.raises(HoldError, match="note"):
             outbox.holds.place("a", HoldReason.OTHER, note=note, held_by=0, at=clock.utc_now())
     with pytest.raises(HoldError, match="not held"):
-        outbox.holds.release("a")
+        outbox.holds.release("a", by=ROOT, at=clock.utc_now())
     hold(outbox.holds, clock, "a")
     with pytest.raises(HoldError, match="already"):
         hold(outbox.holds, clock, "a")
     with pytest.raises(HoldError, match="not held for complaint"):
-        outbox.holds.release("a", HoldReason.COMPLAINT)
+        outbox.holds.release("a", HoldReason.COMPLAINT, by=ROOT, at=clock.utc_now())
     assert 1 == len(outbox.holds.all())
 
 
@@ -222,7 +224,7 @@ def test_what_is_no_text_is_refused(outbox: Outbox, clock: StoppedClock, put: Pu
         with pytest.raises(HoldError, match="no text"):
             outbox.holds.place(alert_id, HoldReason.OTHER, note=note, held_by=0, at=clock.utc_now())
     with pytest.raises(HoldError, match="no text"):
-        outbox.holds.release("\ud800")
+        outbox.holds.release("\ud800", by=ROOT, at=clock.utc_now())
     assert () == outbox.holds.all()
 
 
@@ -243,7 +245,7 @@ def test_a_command_works_beside_the_daemon(outbox: Outbox, clock: StoppedClock, 
     clock.advance(TTL_S)
     assert 1 == outbox.purge(believing(clock)).held
     assert ["a"] == [found.alert_id for found in outbox.holds.all()]
-    beside.release("a")
+    beside.release("a", by=ROOT, at=clock.utc_now())
     assert 1 == outbox.purge(believing(clock)).deleted
 
 

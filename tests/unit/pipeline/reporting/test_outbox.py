@@ -307,6 +307,7 @@ def test_an_alert_is_kept_before_anything_is_said_about_it(open_outbox: Open, cl
         with pytest.raises(OSError, match="No space"):
             put(outbox, clock, "a")
     finally:
+        structlog.reset_defaults()
         refuse_writes(outbox, is_refusing=False)
     assert RowState.STORED is outbox.state_of("a")
 

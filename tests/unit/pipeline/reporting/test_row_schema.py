@@ -11,6 +11,7 @@ import pytest
 from edge_lfr.config.reporting import ReportingConfig
 from edge_lfr.errors import OutboxError
 from edge_lfr.governance.keys import KeyEncryptingKey
+from edge_lfr.governance.ledger.events import LedgerEvent, check_facts
 from edge_lfr.governance.seal import Seal, new_key
 from edge_lfr.pipeline.reporting.expiry import believing
 from edge_lfr.pipeline.reporting.holds import HoldReason
@@ -40,6 +41,13 @@ CREATE TABLE seen (id TEXT PRIMARY KEY, expires_at REAL NOT NULL);
 PRAGMA user_version = 1;
 """
 """As the program wrote it whose files are out there; never to be changed."""
+
+VERSION_3 = """
+DROP TABLE deeds;
+CREATE TABLE lost (alert_id TEXT PRIMARY KEY);
+PRAGMA user_version = 3;
+"""
+"""What the one before had instead; never to be changed either."""
 
 OPEN = """
 import sys
@@ -146,6 +154,33 @@ def test_a_new_file_and_an_updated_one_have_the_same_form(path: Path, tmp_path: 
     for file in (path, tmp_path / "new.sqlite"):
         Outbox(file, kek, CONFIG, clock).close()
         db = sqlite3.connect(file)
+        forms.append(sorted(db.execute("SELECT type, name, sql FROM sqlite_schema")))
+        db.close()
+    assert forms[0] == forms[1]
+
+
+def test_losses_of_version_3_are_deeds(tmp_path: Path, clock: StoppedClock) -> None:
+    """An alert that was lost before the update, and has no line yet, still gets it; nothing else tells of it."""
+    alert_id = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
+    kek = KeyEncryptingKey.load(tmp_path, create=True)
+    forms = []
+    for file in (tmp_path / "old.sqlite", tmp_path / "new.sqlite"):
+        Outbox(file, kek, CONFIG, clock).close()
+    db = sqlite3.connect(tmp_path / "old.sqlite", isolation_level=None)
+    for index in ("rows_open", "rows_done", "times_over"):
+        db.execute(f"DROP INDEX {index}")
+    db.executescript(VERSION_3)
+    db.execute("INSERT INTO lost VALUES (?)", (alert_id,))
+    db.close()
+    before = datetime.now(UTC)
+    outbox = Outbox(tmp_path / "old.sqlite", kek, CONFIG, clock)
+    (deed,) = outbox.deeds.untold()
+    assert (LedgerEvent.ALERT_EXPIRED_UNACKNOWLEDGED, {"alert": alert_id}) == (deed.event, deed.facts)
+    assert abs((deed.at - before).total_seconds()) < 60
+    check_facts(deed.event, deed.line_facts(deed.at, late_from_s=1.0))
+    outbox.close()
+    for name in ("old.sqlite", "new.sqlite"):
+        db = sqlite3.connect(tmp_path / name)
         forms.append(sorted(db.execute("SELECT type, name, sql FROM sqlite_schema")))
         db.close()
     assert forms[0] == forms[1]

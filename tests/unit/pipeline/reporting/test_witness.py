@@ -1,7 +1,7 @@
 """What the ledger's side of reporting is told: each alert, who acknowledged it, what was refused, what is gone."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
@@ -18,6 +18,7 @@ from edge_lfr.pipeline.reporting.down import DownMessages, refuse_revocation
 from edge_lfr.pipeline.reporting.expiry import believing
 from edge_lfr.pipeline.reporting.messages import ACK_KIND, AckMessage, AlertMessage, SightingMessage
 from edge_lfr.pipeline.reporting.outbox import FILE_NAME, Outbox
+from edge_lfr.pipeline.reporting.row_deed import Deed
 from edge_lfr.pipeline.reporting.rows import RowKind
 from edge_lfr.pipeline.reporting.topics import Topics
 from edge_lfr.pipeline.reporting.witness import Witness
@@ -45,8 +46,8 @@ class Listening(Witness):
     def refused(self, what: str, code: str) -> None:
         self.told.append(("refused", what, code))
 
-    def purged(self, deleted: int, lost_alerts: Sequence[str]) -> None:
-        self.told.append(("purged", deleted, *lost_alerts))
+    def done(self, deed: Deed) -> None:
+        self.told.append((deed.event.value, deed.facts.get("alert", deed.facts.get("alerts"))))
 
 
 class Desk:
@@ -135,7 +136,8 @@ def test_a_purge_names_the_alerts_that_nobody_acknowledged(desk: Desk) -> None:
     assert desk.outbox.acknowledge(known.alert_id)
     desk.clock.advance(DAY.alert_lifetime.total_seconds())
     purged = desk.outbox.purge(believing(desk.clock))
-    assert (lost.alert_id, spooled.alert_id) == desk.outbox.losses.untold()
+    facts = [deed.facts for deed in desk.outbox.deeds.untold()]
+    assert [{"alert": lost.alert_id}, {"alert": spooled.alert_id}, {"alerts": 5, "what": "outbox"}] == facts
     assert 5 == purged.deleted
 
 
@@ -162,7 +164,7 @@ def test_the_link_tells_of_its_purges(tmp_path: Path) -> None:
     appliance.link.start()
     try:
         end_s = time.monotonic() + 10
-        while ("purged", 1, "a") not in witness.told:
+        while [("alert-expired-unacknowledged", "a"), ("purged", 1)] != witness.told:
             assert time.monotonic() < end_s
             time.sleep(0.01)
     finally:
