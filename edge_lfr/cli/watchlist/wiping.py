@@ -22,6 +22,7 @@ from edge_lfr.errors import (
     DaemonAbsentError,
     DaemonBusyError,
     EdgeLfrError,
+    PermissionRefusedError,
     WatchlistStorageError,
 )
 from edge_lfr.governance.documents import Kind, read_document
@@ -58,6 +59,7 @@ def wipe_and_prove(config: ApplianceConfig, *, certificate: Path | None, yes: bo
 
     Raises:
         EdgeLfrError: The list could not be destroyed, or the proof did not come.
+        PermissionRefusedError: The list is destroyed, and this user cannot see whether one of another mode is left.
         typer.Exit: With status 70 where the search found something.
     """
     document = proved_here(config)
@@ -69,15 +71,23 @@ def wipe_and_prove(config: ApplianceConfig, *, certificate: Path | None, yes: bo
         try:
             document = _destroyed_and_proved(config, json=json)
         except EdgeLfrError:
-            _destroy_other_modes(config)  # what fails in one keeps no other alive
+            with suppress(PermissionError):
+                _destroy_other_modes(config)  # what fails in one keeps no other alive
             raise
-    others = _destroy_other_modes(config)
+    others, is_all = {}, True
+    try:
+        others = _destroy_other_modes(config)
+    except PermissionError:  # a technician, for whom the daemon has destroyed what it had
+        is_all = False
     content = None if document is None else read_document(document, Kind.WIPE_CERTIFICATE, WipeCertificate).content
     if document is not None and certificate is not None:
         _copy(document, certificate)
     _tell(content, others, json=json)
     if content is not None:
         require_clean(content)
+    if not is_all:
+        message = "whether a list of the other mode is left, this user cannot see"
+        raise PermissionRefusedError(message, remedy="have it looked for as root: `sudo edge-lfr watchlist wipe`")
 
 
 def _destroyed_and_proved(config: ApplianceConfig, *, json: bool) -> bytes | None:
