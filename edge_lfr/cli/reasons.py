@@ -64,12 +64,20 @@ DEPLOYMENT: Final[Mapping[str, Advice]] = {
     "threshold-too-low": Advice("the authorised threshold is too low", _SHOW),
     "core-dumps": Advice("a crash would write memory to the disk", "LimitCORE=0 in the unit; then restart"),
     "retention-not-authorised": Advice("alerts are not kept as was authorised", "retention.profile; edge-lfr doctor"),
+    "revocation-not-kept": Advice(
+        "a revocation counts and is not on the disk: a restart would forget it",
+        "free disk space under the state folder; leave it on",
+    ),
     "oversight-failed": Advice("a duty of the overseer fails, and is tried again", "the log says which; the disk"),
 }
 """What keeps a deployment from running, and what is said while it does."""
 
 ADVICE: Final[Mapping[str, Advice]] = {
     "no-watchlist": Advice("no watchlist is loaded: nobody is compared", "edge-lfr watchlist load FILE"),
+    "paused": Advice("somebody paused it: nobody is compared, also after a restart", "edge-lfr resume"),
+    "watchlist-not-searched": Advice(
+        "a watchlist is loaded, and nobody is compared with it", "edge-lfr resume; where that fails it says why"
+    ),
     **DEPLOYMENT,
     "threshold-extrapolated": Advice(
         "nobody has measured false alerts for a watchlist of this size",

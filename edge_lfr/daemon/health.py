@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import compress
 from typing import Any, Final
 
 import edge_lfr
@@ -93,6 +94,9 @@ class Health:
     notices: tuple[str, ...] = ()
     """What somebody should know of a deployment, as codes; it stops nothing."""
 
+    has_list: bool = False
+    """A list lies sealed in the store, searched or not; as of the latest look, for who reads this waits for no disk."""
+
     state: DeviceState = DeviceState.STARTING
     _began_ns: int = field(init=False)
     _since: datetime = field(init=False)
@@ -112,8 +116,13 @@ class Health:
         found: list[str] = []
         armament = self.armament  # a wipe in another thread may take it away
         found.extend(dict.fromkeys((*self.bars, *self.notices)))
-        if armament is None and not self.bars:
-            found.append("no-watchlist")
+        is_paused, is_idle = self.state is DeviceState.PAUSED, armament is None and not self.bars
+        idle = (
+            is_paused and Notice.TRUST_CHANGED.value not in self.notices,
+            is_idle and not self.has_list,
+            is_idle and self.has_list and not is_paused,
+        )
+        found.extend(compress(("paused", "no-watchlist", "watchlist-not-searched"), idle))
         if self.link is not None and self.link.status.state is not LinkState.CONNECTED:
             found.append(f"broker-{self.link.status.state.value}")
         if self.link is not None:

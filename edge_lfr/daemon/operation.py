@@ -14,9 +14,10 @@ from typing import Final
 import structlog
 
 from edge_lfr.config.appliance import ApplianceConfig
+from edge_lfr.daemon.arming import held
 from edge_lfr.daemon.arming.armament import Armament, arm, arm_in_operation
 from edge_lfr.daemon.arming.facts import ArmingRefusal
-from edge_lfr.daemon.arming.held import end_hold, is_held, keep_hold
+from edge_lfr.daemon.arming.held import Standstill
 from edge_lfr.daemon.arming.judgement import require_trusted
 from edge_lfr.daemon.arming.mandate import Mandate
 from edge_lfr.daemon.assembly import Nets, assemble
@@ -70,6 +71,20 @@ class Operation:
     """Why it was held; None for a pause that a technician asked for."""
 
     _track_ids: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+
+    def begin(self) -> None:
+        """
+        At the start: take the live list into use, unless a pause of the process before lasts; then it stays sealed.
+
+        Raises:
+            ArmingRefusedError: Such a pause lasts; or as `take_watchlist`.
+            EdgeLfrError: As `take_watchlist`.
+        """
+        if self.is_paused and self.held_for is None:
+            message = "not armed: the appliance was paused, and nobody has said that it shall go on"
+            remedy = "`edge-lfr resume`, while the daemon runs"
+            raise ArmingRefusedError(message, step="pause", reason=ArmingRefusal.PAUSED, remedy=remedy)
+        self.take_watchlist()
 
     def take_watchlist(self) -> None:
         """
@@ -130,13 +145,16 @@ class Operation:
         """
         Search the list without whose time is over, and give the number that remain; none: it was wiped with the last.
 
-        Whoever was left out is searched no more, also where the list without them cannot be taken into use.
+        Whoever is left out is found no more from the first moment, through the seconds in which a long list is made
+        anew, and also where the list without them cannot be taken into use.
 
         Raises:
             EdgeLfrError: As `SealedStore.remove`, or as `take_watchlist`; nobody is compared any more.
         """
         armament = self.health.armament
         searched = None if armament is None else armament.watchlist.list_id
+        if armament is not None:
+            armament.gallery.forget(reference_ids)
         try:
             verdict = self.mandate.look_at_clock()
             remaining = self.store.remove(reference_ids, verdict, of_list=searched, have_expired=True)
@@ -176,25 +194,29 @@ class Operation:
             self.loop.end_tracks()
         finally:
             self.health.enter(DeviceState.PAUSED)
+            held.keep(self.config.mode_directory, Standstill.PAUSED, "pause")
 
     def hold(self, reason: str) -> None:
         """Compare nobody, and open no list, until somebody says that it shall go on; a restart does not say so."""
         self.held_for = reason
         try:
-            keep_hold(self.config.mode_directory, reason)
+            held.keep(self.config.mode_directory, Standstill.HELD, reason)
         finally:
             self._stand_still()
 
     def keep_holding(self, reason: str) -> None:
-        """At the start: go on with a hold that the process before this one began, if it did."""
-        if is_held(self.config.mode_directory):
+        """At the start: go on with a hold or a pause that the process before this one began, if it did."""
+        if held.is_kept(self.config.mode_directory, Standstill.HELD):
             self.begin_held(reason)
+        if held.is_kept(self.config.mode_directory, Standstill.PAUSED):
+            log.warning("operation.paused")
+            self.is_paused = True
 
     def begin_held(self, reason: str) -> None:
         """At the start, before a list is open: begin with a hold."""
         log.warning("operation.held", reason=reason)
         self.held_for, self.is_paused = reason, True
-        keep_hold(self.config.mode_directory, reason)
+        held.keep(self.config.mode_directory, Standstill.HELD, reason)
 
     def _stand_still(self) -> None:
         try:
@@ -213,7 +235,11 @@ class Operation:
         """
         self._let_go_on()
         if self.health.armament is None and (self.mandate.is_needed or not self.store.is_empty()):
-            self.take_watchlist()
+            try:
+                self.take_watchlist()
+            except BaseException:
+                self.health.enter(self.state_when_awake())  # paused it is no more
+                raise
         self.wake()
 
     def wake(self) -> None:
@@ -227,19 +253,23 @@ class Operation:
 
     def _let_go_on(self) -> None:
         if self.held_for is not None:
-            end_hold(self.config.mode_directory)
+            held.end(self.config.mode_directory, Standstill.HELD)
+        if self.is_paused:
+            held.end(self.config.mode_directory, Standstill.PAUSED)
         self.is_paused, self.held_for = False, None
 
     def fall_silent(self) -> None:
         """
         No list, no cameras, no frames: in this order, so that no camera that hangs keeps a list alive.
 
-        A camera that does not stop in time goes on trying in a thread of its own; nobody takes its frames.
+        A pause stays one: whoever asked for it was told that it lasts until somebody ends it. A camera that does not
+        stop in time goes on trying in a thread of its own; nobody takes its frames.
         """
         try:
             self.disarm()
         finally:
-            self.health.enter(DeviceState.DISARMED)
+            self.health.enter(DeviceState.PAUSED if self.is_paused else DeviceState.DISARMED)
+            self.health.has_list = not self.store.is_empty()
             self._stop_cameras_in_time()
 
     def state_when_awake(self) -> DeviceState:
@@ -261,6 +291,7 @@ class Operation:
                 old.destroy()
                 self.chronicle.disarmed(old.watchlist.digest, "replaced" if armament is not None else None)
             if armament is not None:
+                self.health.has_list = True
                 self.chronicle.armed(armament)
 
     def _stop_cameras_in_time(self) -> None:

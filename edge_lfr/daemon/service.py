@@ -284,7 +284,7 @@ class Daemon:
             self._operation.keep_holding(Notice.TRUST_CHANGED)
             self._overseer.begin()
             try:
-                self._operation.take_watchlist()
+                self._operation.begin()
             except (WatchlistMissingError, ArmingRefusedError) as error:
                 if is_watchlist_required:
                     raise

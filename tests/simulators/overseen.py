@@ -1,7 +1,9 @@
 """An appliance under an overseer: real store, documents, clock watch and operation; time goes as a test says."""
 
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from simulators.operations import CONFIG, Box
 OPERATIONAL = CONFIG.replace('"training"', '"operational"').replace(
     '"STATE/trust.d"', f'"STATE/officers/trust.d"\nprotection_officer = "{AgeIdentity.generate().recipient.text}"'
 )
+TECHNICIAN = Actor.of_uid(1000)
 
 
 @dataclass(frozen=True)
@@ -114,3 +117,28 @@ class Overseen:
             raise OSError(message)
         self.wipes.append(cause)
         return self.box.wiping.wipe(cause, by)
+
+
+def authorised(folder: Path, expiries: Sequence[datetime] = ()) -> Overseen:
+    """In operation, authorised and loaded; the window opens in an hour. One suspect for each expiry, or two."""
+    van = Overseen(folder)
+    van.deployment.install()
+    seal(van, expiries)
+    van.overseer.recheck(TECHNICIAN)
+    return van
+
+
+def seal(van: Overseen, expiries: Sequence[datetime] = ()) -> None:
+    """Put another list in place: one suspect for each expiry, or two who do not expire in time."""
+    deployment = van.deployment
+    if not expiries:
+        deployment.load()
+        return
+    with deployment.store.create(
+        pack_digest=deployment.pack.digest,
+        dimension=deployment.pack.embedder.dimension,
+        wipe_at=deployment.wipe_at,
+        origin=deployment.origin(),
+    ) as new:
+        deployment.fill(new, expiries)
+        new.activate()

@@ -8,6 +8,7 @@ import pytest
 
 from edge_lfr.governance.device_keys import DeviceKeys
 from edge_lfr.governance.documents import Kind, read_document
+from edge_lfr.governance.trust import TrustStore, shown_fingerprint
 from edge_lfr.terms import Mode
 from edge_lfr.watchlist.sealed.origin import Origin
 from edge_lfr.watchlist.sealed.store import SealedStore
@@ -81,3 +82,18 @@ def test_the_list_of_another_authority_stays(edge_lfr: Command, store: SealedSto
     in_words = edge_lfr("authority", "take-revocation", "T-14.json", environ=environ)
     assert (0, True) == (in_words.status, "nothing of it was found" in in_words.err), in_words.err
     assert store.is_empty()
+
+
+@pytest.mark.parametrize("mode", [Mode.OPERATIONAL, Mode.TRAINING])
+def test_who_ended_what_and_why_has_one_line(edge_lfr: Command, mode: Mode) -> None:
+    """In either mode, and whatever is installed; a revocation that comes twice was taken once."""
+    (edge_lfr.folder / "state" / mode.value).mkdir(mode=0o700, exist_ok=True)
+    environ = {"EDGE_LFR__MODE": mode.value}
+    for _ in range(2):
+        assert 0 == edge_lfr("authority", "take-revocation", "T-15.json", environ=environ).status
+    lines = edge_lfr("ledger", "show", "--json", environ=environ).json["lines"]
+    (line,) = [line for line in lines if line["event"] == "revoked"]
+    (key,) = TrustStore.load(edge_lfr.folder / "trust.d").keys
+    facts = line["facts"]
+    assert ("T-15", "incident", shown_fingerprint(key)) == (facts["authority"], facts["code"], facts["key"])
+    assert {"uid": os.getuid()} == line["who"]

@@ -274,8 +274,8 @@ def take_revocation_file(
     proved = wiped_before(loaded)
     taken = taken_here(loaded, read_bounded(file), SystemClock().utc_now())
     if proved is None:
+        note_revoked(loaded, taken)  # first: it is taken, whether or not the daemon answers
         tell_daemon(loaded)
-        note_revoked(loaded, taken)
         wipe_revoked(loaded, taken.revocation.authority_id, json=json)
     others = going_on(loaded, taken.revocation)
     if json:

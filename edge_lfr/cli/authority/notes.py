@@ -1,6 +1,7 @@
-"""What installing and revoking an authority leaves in the ledger, where no daemon runs that sees it itself."""
+"""What a command leaves in the ledger that installs an authority, where no daemon sees it, or takes a revocation."""
 
 from edge_lfr.config.appliance import ApplianceConfig
+from edge_lfr.daemon.arming.authority_notes import revoked_facts
 from edge_lfr.daemon.control.local_socket import ControlClient
 from edge_lfr.daemon.noting.command_notes import note_from_command
 from edge_lfr.governance.authority.judgement import AuthorityState, VerifiedAuthority
@@ -29,7 +30,10 @@ def note_installed(config: ApplianceConfig, verified: VerifiedAuthority) -> None
 
 
 def note_revoked(config: ApplianceConfig, taken: TakenRevocation) -> None:
-    """For which reason, by whose signature."""
-    if not ControlClient(config.control_socket).is_present():
-        facts = {"code": taken.revocation.reason_code.value, "key": shown_fingerprint(taken.signer.fingerprint)}
-        note_from_command(config, LedgerEvent.REVOKED, facts)
+    """
+    Which one, for which reason, by whose signature; also beside a daemon, which notes what comes as a message.
+
+    What was taken before has its line.
+    """
+    if taken.is_new:
+        note_from_command(config, LedgerEvent.REVOKED, revoked_facts(taken))

@@ -5,9 +5,12 @@ import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Final
 
+import numpy as np
 import structlog
+from numpy.typing import NDArray
 
 from edge_lfr.config.identification import GalleryConfig
 from edge_lfr.daemon.arming.facts import Permission
@@ -129,7 +132,7 @@ def arm(
     try:
         now = store.clock.utc_now() if verdict is None else verdict.now
         require_training_list(watchlist, TrustStore() if trust is None else trust, now)
-        return take_into_use(watchlist, entry, gallery, conditions)
+        return take_into_use(watchlist, entry, gallery, conditions, now=now)
     except BaseException:
         watchlist.close()
         raise
@@ -141,11 +144,14 @@ def take_into_use(
     gallery: GalleryConfig,
     conditions: Conditions,
     *,
+    now: datetime | None = None,
     listed: Listed | None = None,
     permission: Permission | None = None,
 ) -> Armament:
     """
     Make an opened list searchable; it stays the caller's to close where this fails.
+
+    Whose time has come is not searched from the first moment, although the list still has them.
 
     Args:
         watchlist: The list.
@@ -155,6 +161,8 @@ def take_into_use(
         gallery: How it is searched.
 
         conditions: Of the whole configuration.
+
+        now: The time; without, everybody on the list is searched, as where the search alone is measured.
 
         listed: What stands in its entries, where somebody has read them already.
 
@@ -171,9 +179,11 @@ def take_into_use(
     floor = conditions.floor(entry, watchlist.templates)
     threshold = floor.threshold_for(conditions.decision.threshold if permission is None else permission.threshold)
     listed = Listed.on(watchlist) if listed is None else listed
+    expired = frozenset[str]() if now is None else frozenset(listed.expired(now))
     vectors, reference_ids = watchlist.vectors()
     try:
-        built = Gallery(vectors, reference_ids, pack_digest=entry.digest, config=gallery, threshold=threshold)
+        searched, owners = _without(vectors, reference_ids, expired)
+        built = Gallery(searched, owners, pack_digest=entry.digest, config=gallery, threshold=threshold)
     finally:
         vectors.fill(0)  # the gallery has its own copy
     log.info(
@@ -188,6 +198,18 @@ def take_into_use(
     return Armament(
         watchlist, built, threshold, floor, listed, authority=None if permission is None else permission.authority
     )
+
+
+def _without(
+    vectors: NDArray[np.float32], reference_ids: tuple[str, ...], expired: frozenset[str]
+) -> tuple[NDArray[np.float32], tuple[str, ...]]:
+    """The rows of everybody else, moved together where they lie: no copy of a template is made."""
+    if not expired:
+        return vectors, reference_ids
+    rows = [row for row, reference_id in enumerate(reference_ids) if reference_id not in expired]
+    for place, row in enumerate(rows):
+        vectors[place] = vectors[row]
+    return vectors[: len(rows)], tuple(reference_ids[row] for row in rows)
 
 
 def arm_in_operation(store: SealedStore, entry: PackEntry, gallery: GalleryConfig, mandate: Mandate) -> Armament:
@@ -217,7 +239,9 @@ def arm_in_operation(store: SealedStore, entry: PackEntry, gallery: GalleryConfi
         listed = Listed.on(watchlist)
         permission = arm_in_steps(mandate.facts(entry, watchlist=watchlist, categories=listed.categories))
         conditions = Conditions.of(mandate.config)
-        armed = take_into_use(watchlist, entry, gallery, conditions, listed=listed, permission=permission)
+        armed = take_into_use(
+            watchlist, entry, gallery, conditions, now=mandate.time.now, listed=listed, permission=permission
+        )
     except BaseException:
         watchlist.close()
         raise

@@ -64,6 +64,9 @@ class ArmingRefusal(StrEnum):
     HELD = "trust-changed"
     """Somebody changed whom we trust, and nobody has said that it shall go on."""
 
+    PAUSED = "paused"
+    """Somebody paused it, and nobody has said that it shall go on."""
+
 
 class Verdict(StrEnum):
     """What came of a step."""

@@ -1,11 +1,12 @@
 """
-That the appliance was held stays known when its process ends: whoever restarts it must not end the hold by that.
+That the appliance was paused or held stays known when its process ends: no restart, whoever's it is, ends that.
 
-    <mode folder>/held    there from the hold until a technician says that it shall go on
+    <mode folder>/held      there from the hold until a technician says that it shall go on
+    <mode folder>/paused    likewise from the pause
 """
 
+from enum import StrEnum
 from pathlib import Path
-from typing import Final
 
 import structlog
 
@@ -13,13 +14,21 @@ from edge_lfr.durable_files import sync_folder, write_durably
 
 log = structlog.get_logger()
 
-FILE_NAME: Final = "held"
+
+class Standstill(StrEnum):
+    """Why it stands still, and the name of the file that says so."""
+
+    HELD = "held"
+    """Whom it trusts was changed."""
+
+    PAUSED = "paused"
+    """A technician said so."""
 
 
-def is_held(mode_directory: Path) -> bool:
-    """Whether a hold was begun and not ended; what cannot be told is a hold."""
+def is_kept(mode_directory: Path, standstill: Standstill) -> bool:
+    """Whether it was begun and not ended; what cannot be told was."""
     try:
-        (mode_directory / FILE_NAME).lstat()
+        (mode_directory / standstill).lstat()
     except FileNotFoundError:
         return False
     except OSError:
@@ -27,18 +36,18 @@ def is_held(mode_directory: Path) -> bool:
     return True
 
 
-def keep_hold(mode_directory: Path, reason: str) -> None:
-    """Have the hold on the disk; where that fails it is told, and the hold lasts as long as the process."""
+def keep(mode_directory: Path, standstill: Standstill, reason: str) -> None:
+    """Have it on the disk; where that fails it is told, and it lasts as long as the process."""
     try:
-        write_durably(mode_directory / FILE_NAME, f"{reason}\n".encode())
+        write_durably(mode_directory / standstill, f"{reason}\n".encode())
     except OSError as error:
-        log.error("operation.hold-not-kept", reason=error.strerror)
+        log.error("operation.standstill-not-kept", standstill=standstill.value, reason=error.strerror)
 
 
-def end_hold(mode_directory: Path) -> None:
-    """Take it from the disk; where that fails it is told, and the next start is held once more."""
+def end(mode_directory: Path, standstill: Standstill) -> None:
+    """Take it from the disk; where that fails it is told, and the next start stands still once more."""
     try:
-        (mode_directory / FILE_NAME).unlink(missing_ok=True)
+        (mode_directory / standstill).unlink(missing_ok=True)
         sync_folder(mode_directory)
     except OSError as error:
-        log.error("operation.hold-not-ended", reason=error.strerror)
+        log.error("operation.standstill-not-ended", standstill=standstill.value, reason=error.strerror)

@@ -35,6 +35,11 @@ class Listed:
             categories.add(entry.category)
         return cls(tuple(sorted(expiries)), frozenset(categories))
 
+    @property
+    def next_at(self) -> datetime:
+        """When the next one ends; on nobody's list nobody does."""
+        return self.expiries[0][0] if self.expiries else datetime.max.replace(tzinfo=UTC)
+
     def expired(self, now: datetime) -> Collection[str]:
         """Whose time has come: from then on nobody is found by that entry."""
         found: list[str] = []

@@ -7,16 +7,18 @@ Kept up to date by the overseer, read by everybody else; each value is exchanged
 import resource
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
+
+import structlog
 
 from edge_lfr.biometrics.locking import TALLY
 from edge_lfr.config.appliance import ApplianceConfig
 from edge_lfr.daemon.arming.facts import ArmingFacts
-from edge_lfr.errors import AuthorityMissingError, ConfigError, EdgeLfrError, TrustError
+from edge_lfr.errors import AuthorityMissingError, AuthorityStorageError, ConfigError, EdgeLfrError, TrustError
 from edge_lfr.governance.authority.installed import installed_digest, load_installed
 from edge_lfr.governance.authority.judgement import AuthorityRefusal, AuthorityRefusedError, VerifiedAuthority
-from edge_lfr.governance.authority.revocation import Revocations, TakenRevocation, take_revocation
+from edge_lfr.governance.authority.revocation import Revocations, TakenRevocation, believe_revocation
 from edge_lfr.governance.clock_note import TrustedTime
 from edge_lfr.governance.trust import TrustStore
 from edge_lfr.governance.trust_folder import folder_digest
@@ -27,6 +29,8 @@ from edge_lfr.terms import Category, Mode
 from edge_lfr.watchlist.records.pseudonyms import require_officer
 from edge_lfr.watchlist.sealed.origin import Origin
 from edge_lfr.watchlist.sealed.sealed_list import StoredWatchlist
+
+log = structlog.get_logger()
 
 NOTHING_READ: Final = "no deployment authority was looked for"
 
@@ -62,8 +66,15 @@ class Mandate:
     revoked: frozenset[str] = field(default_factory=frozenset, init=False)
     """Ids of the authorities that were revoked here, as of the latest reading."""
 
+    unkept: tuple[TakenRevocation, ...] = field(default=(), init=False)
+    """Revocations that count and are not on the disk yet."""
+
+    _is_refused: bool = field(default=False, init=False)
+    """The disk refuses them."""
+
     _untold_steps_s: list[float] = field(default_factory=list, init=False)
     _looking: threading.Lock = field(default_factory=threading.Lock, init=False)
+    _reading: threading.Lock = field(default_factory=threading.Lock, init=False)
 
     def __post_init__(self) -> None:
         self.look_at_clock()
@@ -110,18 +121,26 @@ class Mandate:
         """Verify the installed authority as of the latest look at the clock."""
         if not self.is_needed:
             return
+        with self._reading:  # a reading that began before a revocation came does not end after the one that knows it
+            self.authority = self._authority_read()
+
+    def _authority_read(self) -> VerifiedAuthority | EdgeLfrError:
+        unkept = [taken.revocation for taken in self.unkept]
+        self.revoked |= Revocations().and_also(unkept).ended_for(self.device)  # whatever the disk says
         try:
-            self.revoked = Revocations.load(self.config.state_directory).ended_for(self.device)
-            self.authority = load_installed(
+            revocations = Revocations.load(self.config.state_directory).and_also(unkept)
+            self.revoked = revocations.ended_for(self.device)
+            return load_installed(
                 self.config.mode_directory,
                 trust=self.trust,
                 device=self.device,
                 device_fingerprint=self.device_fingerprint,
                 now=self.time.now,
                 policy=self.config.policy.authority,
+                revocations=revocations,
             )
         except EdgeLfrError as error:
-            self.authority = error
+            return error
 
     def overdue_digest(self) -> str | None:
         """Of the authority that nobody countersigned in time, also where it has ended since; None: there is none."""
@@ -132,12 +151,12 @@ class Mandate:
 
     def take_revocation(self, untrusted: bytes) -> TakenRevocation:
         """
-        Believe a revocation and keep it, and see what it does to the authority.
+        Believe a revocation, and see what it does to the authority; `keep_revocations` has it on the disk.
 
         Raises:
-            DocumentRefusedError, RevocationError, AuthorityStorageError: As `governance.revocation`.
+            DocumentRefusedError, RevocationError: As `governance.revocation`.
         """
-        taken = take_revocation(
+        taken = believe_revocation(
             self.config.state_directory,
             untrusted,
             trust=self.trust,
@@ -145,8 +164,25 @@ class Mandate:
             device_fingerprint=self.device_fingerprint,
             now=self.time.now,
         )
+        known = {each.path for each in self.unkept}
+        if taken.path in known:
+            return replace(taken, is_new=False)
+        self.unkept = (*self.unkept, taken)
         self.read_authority()
         return taken
+
+    def keep_revocations(self) -> None:
+        """Have on the disk what was taken; what it refuses counts all the same, and is tried at the next call."""
+        for taken in self.unkept:
+            try:
+                taken.keep()
+            except AuthorityStorageError as error:
+                if not self._is_refused:
+                    log.error("authority.revocation-not-kept", reason=error.message)
+                self._is_refused = True
+                return
+            self.unkept = tuple(each for each in self.unkept if each is not taken)
+        self._is_refused = False
 
     def read_trust(self) -> TrustStore:
         """Read the trust folder anew, and give what was trusted before; where it cannot be relied on, nobody is."""

@@ -8,19 +8,21 @@ that fails keeps no other one from being done, and is tried again at the next lo
 import threading
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Final
 
 import structlog
 
 from edge_lfr.clock import Clock
+from edge_lfr.daemon.arming.authority_notes import OVERSEER, AuthorityNotes, Note
+from edge_lfr.daemon.arming.expiring import Expiring
 from edge_lfr.daemon.arming.mandate import Mandate
 from edge_lfr.daemon.arming.seen_trust import SeenKey, keep_seen, read_seen, seen_in, tell_changes
 from edge_lfr.daemon.arming.standing import Notice, age_of, bar_of, live_of, next_turn, notices_of, wipe_cause
 from edge_lfr.daemon.operation import Operation
 from edge_lfr.errors import ArmingRefusedError, EdgeLfrError, WatchlistReplacedError
 from edge_lfr.governance.authority.judgement import VerifiedAuthority
-from edge_lfr.governance.ledger.events import Fact, LedgerEvent
-from edge_lfr.governance.ledger.lines import Actor, Part, written_time
+from edge_lfr.governance.ledger.events import LedgerEvent
+from edge_lfr.governance.ledger.lines import Actor
 from edge_lfr.governance.trust import TrustStore, shown_fingerprint
 from edge_lfr.governance.trust_folder import folder_digest
 from edge_lfr.governance.trusted_time import Doubt
@@ -40,13 +42,9 @@ FOLLOW_AFTER_NS: Final = 10_000_000_000
 AUTHORITY_EVERY_NS: Final = 60_000_000_000
 """Between two verifications of the authority that nothing asked for: a key may end meanwhile. Chosen."""
 
-OVERSEER: Final = Actor.of_part(Part.DAEMON)
-
-
-class Note(Protocol):
-    """Has a line written into the ledger; never raises."""
-
-    def __call__(self, event: LedgerEvent, who: Actor, **facts: Fact | None) -> None: ...
+WIPE_PATIENCE_NS: Final = 1_000_000_000
+"""So long a list that must end waits for a request that is under way; with a look a second it is gone within two or
+three. Chosen."""
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -81,23 +79,31 @@ class Overseer:
     _next_keys_ns: int = field(default=0, init=False)
     _next_authority_ns: int = field(default=0, init=False)
     _keys_digest: str = field(init=False)
+    _authority: AuthorityNotes = field(init=False)
+    _expiring: Expiring = field(init=False)
+    _must_end_since_ns: int | None = field(default=None, init=False)
+    """Since when a list that must end waits for somebody else's request."""
+
     _doubt: Doubt | None = field(default=None, init=False)
     _bar: str | None = field(default=None, init=False)
     _wants_to_begin: bool = field(default=False, init=False)
     _is_muted: bool = field(default=False, init=False)
     _are_keys_changed: bool = field(default=False, init=False)
-    _known: VerifiedAuthority | None = field(default=None, init=False)
-    """The authority as it was noted last."""
-    _overdue: str | None = field(default=None, init=False)
-
     _replaced_since_ns: int | None = field(default=None, init=False)
     _told_stale: set[tuple[str, Notice]] = field(default_factory=set, init=False)
     _failing: set[str] = field(default_factory=set, init=False)
 
     def __post_init__(self) -> None:
         self._keys_digest = self.mandate.trust_digest
-        if isinstance(self.mandate.authority, VerifiedAuthority):
-            self._known = self.mandate.authority
+        self._authority = AuthorityNotes(self.mandate, self.note)
+        self._expiring = Expiring(
+            mandate=self.mandate,
+            operation=self.operation,
+            clock=self.clock,
+            end_list=self.end_list,
+            let_go=self._let_go,
+            note=self.note,
+        )
 
     def look(self) -> None:
         """See what has changed, about every second or as soon as somebody asked, and do what follows."""
@@ -108,12 +114,13 @@ class Overseer:
         self._next_look_ns = now_ns + LOOK_EVERY_NS
         self._see(OVERSEER)
         if self.one_at_a_time.acquire(blocking=False):
+            self._must_end_since_ns = None
             try:
                 self._act()
             finally:
                 self.one_at_a_time.release()
-        elif self._bar is not None and self.operation.health.armament is not None:
-            self._mute()
+        else:
+            self._act_beside()
         self._tell()
 
     def begin(self) -> None:
@@ -150,27 +157,33 @@ class Overseer:
         Take a revocation; nobody is compared any more under what it ended when this returns.
 
         Raises:
-            TrustError, AuthorityError: It is not to be believed, or could not be kept.
+            TrustError, AuthorityError: It is not to be believed. What the disk does not take counts all the same.
         """
         with self._seeing:
             taken = self.mandate.take_revocation(untrusted)
-            self._note_authority(Actor.of_key(taken.signer.fingerprint))
             self._bar = self._bar_now()
         if self._bar is not None and self.operation.health.armament is not None:
             self._mute()
         log.warning("authority.revocation-taken", key=shown_fingerprint(taken.signer.fingerprint))
         self._asked.set()
+        self._do(lambda: self._authority.tell_revoked(taken), "tell-revoked")
+        self._keep_revocations()
 
     # What is seen -----------------------------------------------------------------------------------------------
 
     def _see(self, who: Actor) -> None:
         with self._seeing:
+            self._do(self._keep_revocations)
             self._do(self._look_at_clock)
             self._do(lambda: self._look_at_keys(who), "look-at-keys")
             self._do(lambda: self._look_at_authority(who), "look-at-authority")
             before, self._bar = self._bar, self._bar_now()
             if before is not None and self._bar is None:
                 self._wants_to_begin = True
+
+    def _keep_revocations(self) -> None:
+        with self._seeing:
+            self.mandate.keep_revocations()
 
     def _bar_now(self) -> str | None:
         if self._are_keys_changed:
@@ -229,43 +242,32 @@ class Overseer:
             return
         self._next_authority_ns = now_ns + AUTHORITY_EVERY_NS
         self.mandate.read_authority()
-        self._note_authority(who)
-
-    def _note_authority(self, who: Actor) -> None:
-        before, after = self._known, self.mandate.authority
-        if isinstance(after, EdgeLfrError):
-            overdue = self.mandate.overdue_digest()
-            if overdue is not None and overdue != self._overdue:
-                self.note(LedgerEvent.AUTHORITY_OVERDUE, OVERSEER, authority_sha256=overdue)
-                self._overdue = overdue
-            return  # what else it keeps from running is told there
-        self._known = after
-        is_new = before is None or before.digest != after.digest
-        if is_new:
-            self.note(
-                LedgerEvent.AUTHORITY_ACCEPTED,
-                who,
-                authority=after.authority.authority_id,
-                authority_sha256=after.digest,
-                key=shown_fingerprint(after.signer.fingerprint),
-                use_case=after.authority.use_case.value,
-                starts_at=written_time(after.authority.begins_at),
-                ends_at=written_time(after.authority.ends_at),
-            )
-        if after.countersigner is not None and (is_new or before is None or before.countersigner is None):
-            key = shown_fingerprint(after.countersigner.fingerprint)
-            self.note(LedgerEvent.AUTHORITY_COUNTERSIGNED, who, authority_sha256=after.digest, key=key)
-        if after.revocation is not None and (is_new or before is None or before.revocation is None):
-            code = after.revocation.reason_code.value
-            self.note(LedgerEvent.REVOKED, who, authority_sha256=after.digest, code=code)
+        self._authority.tell(who)
 
     # What follows -----------------------------------------------------------------------------------------------
 
     def _act(self) -> None:
-        for duty in (self._end, self._warn, self._stop, self._follow, self._expire, self._begin):
+        for duty in (self._end, self._warn, self._stop, self._follow, self._expiring.look, self._begin):
             if self.ending.is_set():
                 return
             self._do(duty)
+
+    def _act_beside(self) -> None:
+        """While somebody else's request is under way, perhaps for minutes: do what cannot wait."""
+        self._do(self._end_in_time)
+        is_over = self._bar is not None or live_of(self.operation.store) is None  # what it opened may be gone meanwhile
+        if is_over and self.operation.health.armament is not None:
+            self._mute()
+
+    def _end_in_time(self) -> None:
+        """What must not exist any more waits for nobody for long; what the request does with it ends after that."""
+        now_ns = self.clock.monotonic_ns()
+        if wipe_cause(self.mandate, self.operation.store, self.operation.health.armament) is None:
+            self._must_end_since_ns = None
+        elif self._must_end_since_ns is None:
+            self._must_end_since_ns = now_ns
+        elif now_ns - self._must_end_since_ns >= WIPE_PATIENCE_NS and not self.ending.is_set():
+            self._end()
 
     def _end(self) -> None:
         """What must not exist any more is destroyed, whatever else is the matter."""
@@ -307,24 +309,6 @@ class Overseer:
         self._replaced_since_ns, self._wants_to_begin = None, True
         with self.operation.chronicle.acting(OVERSEER, WatchlistReplacedError.code):
             self.operation.fall_silent()
-
-    def _expire(self) -> None:
-        """Whose time has come is taken out of the list; with the last one the list ends."""
-        armament = self.operation.health.armament
-        if armament is None or not self.mandate.time.is_trusted:
-            return
-        expired = armament.listed.expired(self.mandate.time.now)
-        if not expired:
-            return
-        log.warning("watchlist.expired", references=len(expired))
-        if live_of(self.operation.store) != armament.watchlist.list_id:
-            self._let_go()  # whoever is on the list that took its place has not expired by that
-            return
-        if len(expired) == armament.watchlist.references:
-            self.end_list(WipeCause.EXPIRED, OVERSEER)
-        else:
-            self.operation.leave_out(expired)
-        self.note(LedgerEvent.WATCHLIST_EXPIRED, OVERSEER, references=len(expired))
 
     def _begin(self) -> None:
         """What may begin begins by itself, once; a technician's pause is his to end."""
@@ -370,14 +354,16 @@ class Overseer:
         notices = list(notices_of(self.mandate, health.armament))
         if operation.held_for is not None:
             notices.append(Notice(operation.held_for))
+        if self.mandate.unkept:
+            notices.append(Notice.REVOCATION_NOT_KEPT)
         if self._failing:
             notices.append(Notice.OVERSIGHT_FAILED)
         bars: tuple[str, ...] = () if self._bar is None else (self._bar,)
         if not bars and health.armament is None and operation.refused is not None:
             bars = (operation.refused.reason,)
-        said = (bars, tuple(notice.value for notice in notices))
-        if said != (health.bars, health.notices):
-            health.bars, health.notices = said
+        said = (bars, tuple(notice.value for notice in notices), not operation.store.is_empty())
+        if said != (health.bars, health.notices, health.has_list):
+            health.bars, health.notices, health.has_list = said
             self.on_changed()
 
     def _mute(self) -> None:
@@ -386,7 +372,7 @@ class Overseer:
 
     def _do(self, duty: Callable[[], None], name: str | None = None) -> None:
         """Do it, and tell once where it fails; the others are done all the same."""
-        name = duty.__name__.strip("_") if name is None else name
+        name = duty.__qualname__.rpartition(".")[2].strip("_") if name is None else name
         try:
             duty()
         except Exception as error:  # noqa: BLE001  # one duty that fails must not keep the others from being done

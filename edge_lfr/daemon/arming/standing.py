@@ -44,6 +44,9 @@ class Notice(StrEnum):
     TRUST_CHANGED = "trust-changed"
     """Somebody changed whom we trust; it goes on when a technician says so."""
 
+    REVOCATION_NOT_KEPT = "revocation-not-kept"
+    """It counts, and the disk has not taken it yet."""
+
     OVERSIGHT_FAILED = "oversight-failed"
     """A duty of the overseer fails, and is tried again."""
 

@@ -76,9 +76,9 @@ class Wiping:
                 ended = self.ended  # it has the proof of what there was
             elif failure is None or ended.lists or ended.keys:
                 self.ended = ended
-                # An alert that only memory holds is worth more than the copies that libraries made.
-                spooled = self.operation.health.outbox.spooled
-                self.wants_replacement = self.may_be_replaced and not spooled and failure is None
+                # An alert or a revocation that only memory holds is worth more than the copies that libraries made.
+                is_needed = bool(self.operation.health.outbox.spooled or self.operation.mandate.unkept)
+                self.wants_replacement = self.may_be_replaced and not is_needed and failure is None
         finally:
             if is_alone:
                 self._one_at_a_time.release()

@@ -158,6 +158,7 @@ def load_installed(
     device_fingerprint: str | None,
     now: datetime,
     policy: AuthorityPolicy | None = None,
+    revocations: Revocations | None = None,
 ) -> VerifiedAuthority:
     """
     Verify the installed authority as of *now*; ended and revoked are states, not errors.
@@ -175,6 +176,8 @@ def load_installed(
 
         policy: What the force allows; the published practice when None.
 
+        revocations: What was revoked here; what lies on the disk when None.
+
     Raises:
         AuthorityMissingError: None is installed.
         AuthorityRefusedError: It does not verify.
@@ -188,7 +191,7 @@ def load_installed(
         device_fingerprint=device_fingerprint,
         now=now,
         policy=policy,
-        revocations=Revocations.load(mode_directory.parent),
+        revocations=Revocations.load(mode_directory.parent) if revocations is None else revocations,
     )
 
 

@@ -8,7 +8,7 @@ kept once for the box: what was revoked in training is revoked in operation.
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -82,7 +82,40 @@ class TakenRevocation:
 
     revocation: Revocation
     signer: TrustedKey
+    digest: str
+    """SHA-256 of what was signed."""
+
+    wire: bytes
+    """As it is kept."""
+
     path: Path
+    """Where it is kept."""
+
+    is_new: bool
+    """Nobody has taken it before, as far as the disk knows."""
+
+    def keep(self) -> None:
+        """
+        Have it on the disk; what is there already is not written again.
+
+        Raises:
+            AuthorityStorageError: It cannot be written.
+        """
+        try:
+            if _lies_at(self.path, self.wire):
+                return
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            write_durably(self.path, self.wire)
+        except OSError as error:
+            raise AuthorityStorageError(f"{self.path}: cannot be written: {error.strerror}") from error
+
+
+def _lies_at(path: Path, wire: bytes) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(len(wire) + 1) == wire
+    except FileNotFoundError:
+        return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +144,10 @@ class Revocations:
         """Ids of the authorities that were revoked for the appliance `<force>/<device>`."""
         return frozenset(each.authority_id for each in self.items if each.is_for(device))
 
+    def and_also(self, more: Iterable[Revocation]) -> Self:
+        """Likewise with some that are on no disk yet."""
+        return type(self)((*self.items, *more))
+
 
 def sign_revocation(revocation: Revocation, key: SigningKey) -> bytes:
     """The bytes of a revocation's file."""
@@ -128,6 +165,29 @@ def take_revocation(
 ) -> TakenRevocation:
     """
     Believe a revocation and keep it; to take one twice changes nothing.
+
+    Raises:
+        DocumentRefusedError, RevocationError: As `believe_revocation`.
+        AuthorityStorageError: It cannot be kept.
+    """
+    taken = believe_revocation(
+        state_directory, untrusted, trust=trust, device=device, device_fingerprint=device_fingerprint, now=now
+    )
+    taken.keep()
+    return taken
+
+
+def believe_revocation(
+    state_directory: Path,
+    untrusted: bytes,
+    *,
+    trust: TrustStore,
+    device: str,
+    device_fingerprint: str | None,
+    now: datetime,
+) -> TakenRevocation:
+    """
+    Believe a revocation, so that it counts; nothing is written before `TakenRevocation.keep`.
 
     (1) a document of the kind, (2) signed by a key that may revoke or authorise, now, (3) for this appliance.
 
@@ -147,7 +207,6 @@ def take_revocation(
     Raises:
         DocumentRefusedError: It is none, or its signature does not count.
         RevocationError: It is for another appliance.
-        AuthorityStorageError: It cannot be kept.
     """
     # (1) a document of the kind
     document: Document[Revocation] = read_document(untrusted, Kind.REVOCATION, Revocation)
@@ -158,12 +217,9 @@ def take_revocation(
         message = f"the revocation is not for {device}"
         raise RevocationError(message, remedy="take it to the appliance that it names")
     path = state_directory / FOLDER / f"{document.content.authority_id}.{document.digest[:16]}.json"
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        write_durably(path, document.wire())
-    except OSError as error:
-        raise AuthorityStorageError(f"{path}: cannot be written: {error.strerror}") from error
-    return TakenRevocation(document.content, signer, path)
+    return TakenRevocation(
+        document.content, signer, document.digest, document.wire(), path, is_new=not os.path.lexists(path)
+    )
 
 
 _NAME: Final = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}\.[0-9a-f]{16}\.json$")

@@ -7,7 +7,7 @@ was seen to find whom exact search finds. `destroy` zeroes the matrix in place a
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from typing import Final
@@ -179,6 +179,10 @@ class Gallery:
     def as_they_lie(self, count: int) -> NDArray[np.float32]:
         """Some of the matrix as memory holds it: `TemplateMatrix.as_they_lie`."""
         return self._templates.as_they_lie(count)
+
+    def forget(self, reference_ids: Collection[str]) -> None:
+        """Find nobody by these references any more, from any thread and at once; they end with a list without them."""
+        self._templates.forget(frozenset(reference_ids))
 
     def destroy(self) -> None:
         """Zero the matrix, drop the graph and stop a trial; not while a search is running."""

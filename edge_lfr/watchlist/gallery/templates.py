@@ -5,7 +5,7 @@ The array is a copy that this module owns; `destroy` zeroes it in place. All sco
 here, one way, whichever index proposed the rows: so they do not depend on the index, the batch or the threads.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 import numpy as np
@@ -75,6 +75,9 @@ class TemplateMatrix:
         place = {reference_id: index for index, reference_id in enumerate(self.reference_ids)}
         self.owners: NDArray[np.intp] = np.asarray([place[reference_ids[row]] for row in order], dtype=np.intp)
         """intp (n,), ascending: the place in `reference_ids` of the reference that each row belongs to."""
+        self._forgotten: frozenset[int] = frozenset()
+        """Places of references that are found no more; exchanged whole, for any thread may forget."""
+
         self.is_destroyed = False
 
     def __len__(self) -> int:
@@ -126,6 +129,11 @@ class TemplateMatrix:
         places = np.unique(np.linspace(0, len(runs) - 1, min(count, len(runs))).astype(np.intp))
         return runs[places, :NEIGHBOURS]
 
+    def forget(self, reference_ids: Collection[str]) -> None:
+        """Rank these references no more; their templates lie here until `destroy`."""
+        found = {place for place, known in enumerate(self.reference_ids) if known in reference_ids}
+        self._forgotten |= found
+
     def destroy(self) -> None:
         """Zero the templates in place; may be called again."""
         self.is_destroyed = True
@@ -161,7 +169,7 @@ class TemplateMatrix:
     def _ranked(self, owners: list[int], scores: list[float], k: int) -> tuple[Candidate, ...]:
         best: dict[int, float] = {}
         for owner, score in zip(owners, scores, strict=True):
-            if score > best.get(owner, -2.0):
+            if owner not in self._forgotten and score > best.get(owner, -2.0):
                 best[owner] = score
         ranked = sorted(best.items(), key=lambda item: (-item[1], item[0]))[:k]
         return tuple(

@@ -11,7 +11,8 @@ import pytest
 import structlog
 
 from edge_lfr.config.policy import PolicyConfig, WatchlistPolicy
-from edge_lfr.daemon.arming.oversight import OVERSEER, Overseer
+from edge_lfr.daemon.arming.authority_notes import OVERSEER
+from edge_lfr.daemon.arming.oversight import Overseer
 from edge_lfr.daemon.arming.seen_trust import FILE_NAME as SEEN_TRUST
 from edge_lfr.daemon.ending.dead_man import keyless_store
 from edge_lfr.errors import ArmingRefusedError, TrustError, WatchlistReferenceError
@@ -628,6 +629,33 @@ def test_while_a_request_is_under_way_matching_stops_all_the_same(running: Overs
         assert (False, True) == (running.operation.loop.is_searching, running.health.armament is not None)
     running.pass_time(1)
     assert running.holds_nothing
+
+
+def test_a_request_that_takes_minutes_keeps_no_list_alive(running: Overseen) -> None:
+    """Two seconds after it must end it is destroyed beside the request, and what that takes into use meanwhile ends."""
+    with running.one_at_a_time:
+        running.pass_time(6 * HOUR_S)
+        assert (False, []) == (running.operation.loop.is_searching, running.wipes)
+        running.pass_time(1)
+        running.pass_time(1)
+        assert ([WipeCause.WINDOW_ENDED], True) == (running.wipes, running.box.store.is_empty())
+        assert running.holds_nothing
+        running.pass_time(60)
+    running.pass_time(1)
+    assert [WipeCause.WINDOW_ENDED] == running.wipes
+
+
+def test_what_a_request_takes_into_use_beside_a_wipe_is_not_searched(running: Overseen) -> None:
+    """It had the list open before that was destroyed: nobody is compared, and with the request it goes."""
+    armed = running.operation._armed()
+    path = running.operation.loop._path
+    with running.one_at_a_time:
+        keyless_store(running.folder).wipe()
+        running.operation._exchange(armed, path)
+        running.pass_time(1)
+        assert not running.operation.loop.is_searching
+    running.pass_time(1)
+    assert (True, None) == (running.holds_nothing, running.health.armament)
 
 
 def test_a_duty_that_fails_keeps_no_other_one_from_being_done(running: Overseen) -> None:

@@ -8,7 +8,13 @@ from typing import Any
 import pytest
 
 from edge_lfr.errors import AuthorityStorageError, RevocationError
-from edge_lfr.governance.authority.revocation import FOLDER, Revocations, TakenRevocation, take_revocation
+from edge_lfr.governance.authority.revocation import (
+    FOLDER,
+    Revocations,
+    TakenRevocation,
+    believe_revocation,
+    take_revocation,
+)
 from edge_lfr.governance.documents import DocumentRefusal, DocumentRefusedError
 from edge_lfr.governance.trust import Role, SigningKey
 from simulators.authorities import DEVICE, Force
@@ -127,3 +133,45 @@ class TestKept:
         taken = take(force, force.revocation())
         taken.path.with_name(f"{taken.path.name}.partial").write_bytes(b"{")
         assert (taken.revocation,) == Revocations.load(force.folder).items
+
+
+class TestBelieving:
+    """Verified first; on the disk later."""
+
+    def believed(self, force: Force) -> TakenRevocation:
+        return believe_revocation(
+            force.folder,
+            force.revocation(),
+            trust=force.trust,
+            device=DEVICE,
+            device_fingerprint=force.appliance.fingerprint,
+            now=force.now,
+        )
+
+    def test_nothing_is_written_before_it_is_to_be_kept(self, force: Force) -> None:
+        """So that a disk that refuses keeps nobody's word away; and it is known whether it was taken before."""
+        believed = self.believed(force)
+        assert (True, Revocations()) == (believed.is_new, Revocations.load(force.folder))
+        believed.keep()
+        assert (believed.revocation,) == Revocations.load(force.folder).items
+        assert not self.believed(force).is_new
+
+    def test_what_lies_there_is_not_written_again(self, force: Force) -> None:
+        """A full disk refuses nothing that it has; other bytes under that name are put right."""
+        believed = self.believed(force)
+        believed.keep()
+        obstacle = believed.path.with_name(f"{believed.path.name}.partial")
+        obstacle.mkdir()
+        believed.keep()
+        believed.path.write_bytes(b"{")
+        with pytest.raises(AuthorityStorageError):
+            believed.keep()
+        obstacle.rmdir()
+        believed.keep()
+        assert (believed.revocation,) == Revocations.load(force.folder).items
+
+    def test_some_that_are_on_no_disk_count_like_the_others(self, force: Force) -> None:
+        """Together they say what has ended."""
+        revocations = Revocations().and_also([self.believed(force).revocation])
+        assert frozenset({"TS-2026-014"}) == revocations.ended_for(DEVICE)
+        assert revocations.of(force.authority(), DEVICE) is not None

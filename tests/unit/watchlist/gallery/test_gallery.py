@@ -169,3 +169,18 @@ def test_scores_are_wiped_after_each_search() -> None:
     gallery = build(vectors, ids)
     gallery.search(vectors[: exact_index.BATCH + 3])
     assert 0 == np.count_nonzero(gallery._exact._scores)
+
+
+@pytest.mark.parametrize("config", [EXACT, GalleryConfig(index=IndexChoice.HNSW)])
+def test_who_is_forgotten_is_found_no_more(config: GalleryConfig) -> None:
+    """None of their templates is; everybody else is found as before, and nobody's score changes."""
+    vectors, ids = make_templates(200)
+    gallery = build(vectors, ids, config)
+    before = [gallery.search(vectors[row : row + 1], 2)[0] for row in range(len(vectors))]
+    gone = {"ref-none", ids[0], ids[7]}
+    gallery.forget(gone)
+    for row, (first, _) in enumerate(before):
+        (found,) = gallery.search(vectors[row : row + 1], 2)
+        assert gone.isdisjoint(candidate.reference_id for candidate in found)
+        if ids[row] not in gone:
+            assert (ids[row], first) == (found[0].reference_id, found[0])
