@@ -271,7 +271,8 @@ def _write_new(path: Path, content: bytes, mode: int) -> None:
         path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
         create_durably(path, content, mode=mode)
     except OSError as error:
-        raise KeyUnavailableError(f"{path}: cannot be created: {error.strerror}") from error
+        remedy = "name a file that does not exist, in a folder that can be written"
+        raise KeyUnavailableError(f"{path}: cannot be created: {error.strerror}", remedy=remedy) from error
 
 
 def _refuse_writable_by_others(path: Path, owners: Collection[int]) -> None:

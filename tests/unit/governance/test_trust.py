@@ -295,8 +295,9 @@ class TestTrustStore:
     def test_no_private_half_is_left_without_its_public_one(self, tmp_path: Path, clock: StoppedClock) -> None:
         """Where the trust file exists already it stays as it is, and the command can be repeated with another name."""
         (tmp_path / "a.toml").write_text("somebody's")
-        with pytest.raises(KeyUnavailableError, match=r"a\.toml"):
+        with pytest.raises(KeyUnavailableError, match=r"a\.toml") as caught:
             create_key(Role.ISSUE, tmp_path / "a.key", tmp_path / "a.toml", name="desk", clock=clock)
+        assert "does not exist" in caught.value.advice
         assert [(tmp_path / "a.toml", "somebody's")] == [(path, path.read_text()) for path in tmp_path.iterdir()]
         create_key(Role.ISSUE, tmp_path / "a.key", tmp_path / "b.toml", name="desk", clock=clock)
 
