@@ -215,6 +215,24 @@ def test_a_paused_appliance_looks_at_nobody(van: Van, broker: Broker) -> None:
         assert 0 == daemon.process.wait(timeout=20)
 
 
+def test_a_restart_does_not_end_a_pause(van: Van) -> None:
+    """Killed and begun anew it looks at nobody and says why, until a technician says go on."""
+    van.load([ALSO_LISTED])
+    van.show([BYSTANDER], 60.0)
+    with van.daemon() as daemon:
+        assert eventually(lambda: van.status().get("counters", {}).get("frames-processed.north", 0) > 0, 40.0)
+        assert 0 == van.run("pause").returncode
+        daemon.kill()
+    with van.daemon():
+        assert eventually(lambda: van.status().get("status", {}).get("state") == "paused", 40.0), van.log()
+        said = van.status()
+        assert "paused" in said["status"]["reasons"]
+        assert not {"no-watchlist", "watchlist-not-searched"} & set(said["status"]["reasons"])
+        assert (0, None) == (said["counters"]["frames-processed.north"], said["watchlist"]["digest"])
+        assert 0 == van.run("resume").returncode
+        assert eventually(lambda: van.status()["counters"]["frames-processed.north"] > 0, 20.0), van.log()
+
+
 def test_whoever_watches_the_broker_hears_how_the_appliance_is(van: Van, broker: Broker) -> None:
     """Stages, latency, drops by cause, ages of what waits, memory; one camera is too fast, and nobody takes alerts."""
     van.load([LISTED])
