@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from edge_lfr.daemon.arming.oversight import Overseer
 from edge_lfr.daemon.control.hold_requests import HoldRequests
-from edge_lfr.daemon.control.local_socket import Handler
+from edge_lfr.daemon.control.local_socket import MAX_PEERS, Handler
 from edge_lfr.daemon.control.protocol import Request, Verb, refusal
 from edge_lfr.daemon.control.rights import require_right
 from edge_lfr.daemon.ending.certifier import Certifier
@@ -36,6 +36,9 @@ WIPE_PATIENCE_S: Final = 0.5
 OTHERS_LIMIT_S: Final = 60.0
 """How long a wipe that is done waits for the request that it did not wait for; taking a list into use takes seconds.
 Chosen, with room for a slow disk."""
+
+MAX_WAITING: Final = MAX_PEERS // 2
+"""So many requests may wait for the one that is at work."""
 
 TEST_ALERT_LIMIT_S: Final = 15.0
 """How long a test alert waits for the control room, unless the request says otherwise."""
@@ -68,6 +71,8 @@ class Requests:
 
     one_test_alert: threading.Lock = field(default_factory=threading.Lock)
     """Held by the test alert that waits for its acknowledgement."""
+
+    _waiting: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(MAX_WAITING), init=False)
 
     stopped_by: Actor | None = field(default=None, init=False)
     """Who ended the daemon, where somebody did."""
@@ -104,11 +109,22 @@ class Requests:
 
     def _change(self, handler: Handler, request: Request) -> Mapping[str, object]:
         """Run a request that changes the appliance, one at a time, and tell the broker what came of it."""
+        self._wait_my_turn()
         try:
-            with self.one_at_a_time:
-                return self._at_work(handler, request)
+            return self._at_work(handler, request)
         finally:
+            self.one_at_a_time.release()
             self.on_changed()
+
+    def _wait_my_turn(self) -> None:
+        """Whoever waits holds a place of the socket: some are kept free for whoever wipes, stops or looks."""
+        if not self._waiting.acquire(blocking=False):
+            message = f"{MAX_WAITING} requests wait for another one already"
+            raise DaemonBusyError(message, remedy="see `edge-lfr status`, and ask again")
+        try:
+            self.one_at_a_time.acquire()
+        finally:
+            self._waiting.release()
 
     def _at_work(self, handler: Handler, request: Request) -> Mapping[str, object]:
         if self.ending.is_set():
@@ -125,7 +141,9 @@ class Requests:
         except ArmingRefusedError as error:
             self.chronicle.refused(request.verb.value, error.code, request.who)
             return {**self._watchlist_facts(), "refused": refusal(error)}
-        if self.health.state is not DeviceState.PAUSED:
+        if self.operation.is_paused:  # whoever paused it says when it goes on
+            self.health.enter(self.operation.state_when_awake())
+        else:
             self.operation.wake()
         return self._watchlist_facts()
 

@@ -1,17 +1,22 @@
 """What technicians ask for happens, whatever else fails meanwhile."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from edge_lfr.config.identification import DecisionConfig
 from edge_lfr.daemon import operation
+from edge_lfr.daemon.control.local_socket import MAX_PEERS
+from edge_lfr.daemon.control.requests import MAX_WAITING
 from edge_lfr.daemon.ending.unsigned_wipes import UnsignedWipe
 from edge_lfr.errors import ArmingRefusedError, ControlError, DaemonBusyError, EdgeLfrError
 from edge_lfr.governance.documents import Kind, read_document
 from edge_lfr.governance.ledger.lines import Actor
+from edge_lfr.pipeline.capture.source import CameraState
 from edge_lfr.pipeline.reporting.rows import RowState
 from edge_lfr.pipeline.reporting.states import DeviceState
 from edge_lfr.watchlist.sealed import lists
@@ -68,6 +73,34 @@ def test_a_machine_without_threads_ends_what_it_can(box: Box, monkeypatch: pytes
         patch.setattr(threading.Thread, "start", refuse)
         box.operation.fall_silent()
     assert (None, DeviceState.DISARMED) == (box.health.armament, box.health.state)
+
+
+def test_requests_that_wait_leave_places_for_a_wipe(box: Box) -> None:
+    """One is at work, and half of the socket's places wait for it; who comes then is told so, and a wipe is done."""
+    box.run()
+    with ThreadPoolExecutor(MAX_PEERS) as peers, box.requests.one_at_a_time:
+        asked = [peers.submit(box.ask, "resume") for _ in range(MAX_PEERS - 1)]
+        assert eventually(lambda: MAX_PEERS - 1 - MAX_WAITING == sum(each.done() for each in asked))
+        for each in asked:
+            if each.done():
+                assert isinstance(each.exception(), DaemonBusyError)
+        began_s = time.monotonic()
+        wiping = peers.submit(box.ask, "wipe")
+        assert eventually(box.store.is_empty)
+        assert time.monotonic() - began_s < 2.0
+    assert 1 == wiping.result()["keys"]
+
+
+def test_a_load_ends_no_pause(box: Box) -> None:
+    """Also where something else has stopped the matching since: who paused it says when it goes on."""
+    box.run()
+    box.ask("pause")
+    box.operation.fall_silent()
+    box.ask("reload")
+    assert (True, DeviceState.PAUSED) == (box.operation.is_paused, box.health.state)
+    assert CameraState.UP is not box.camera.status.state
+    box.ask("resume")
+    assert (False, DeviceState.RUNNING) == (box.operation.is_paused, box.health.state)
 
 
 def test_a_wipe_that_the_disk_refuses_disarms_all_the_same(box: Box) -> None:
