@@ -2,7 +2,8 @@
 What the daemon does for a mode's state folder at its start, and the timer every few minutes.
 
 Records of ended lists are deleted by the retention profile, and only by a clock that is trusted: one that jumps ahead
-must not cost an answer. Wipes that nobody could sign are certified where the device key opens.
+must not cost an answer. Wipes that nobody could sign are certified where the device key opens, and changes of the list
+that nobody told have their line.
 """
 
 from collections.abc import Mapping
@@ -12,10 +13,11 @@ import structlog
 
 from edge_lfr.clock import Clock, SystemClock
 from edge_lfr.config.appliance import ApplianceConfig
-from edge_lfr.daemon.ending.unsigned_wipes import Note, certify_unsigned
+from edge_lfr.daemon.ending.unsigned_wipes import Note, certify_unsigned, clear_half_written
 from edge_lfr.daemon.noting.chronicle import Chronicle
 from edge_lfr.daemon.noting.recorder import DAEMON, Recorder
 from edge_lfr.daemon.noting.unnoted import forget_noted, unnoted
+from edge_lfr.daemon.noting.untold_changes import tell_untold
 from edge_lfr.errors import EdgeLfrError, KeyUnavailableError
 from edge_lfr.governance.clock_note import glance
 from edge_lfr.governance.device_keys import DeviceKeys
@@ -46,6 +48,13 @@ def catch_up(config: ApplianceConfig, outbox: Outbox, chronicle: Chronicle, cloc
 
 def keep_house(config: ApplianceConfig, recorder: Recorder, clock: Clock) -> None:
     """What the daemon does at its start; a disk that fails is told, and keeps nothing from starting."""
+    clear_half_written(config.mode_directory)
+
+    def tell(event: LedgerEvent, facts: Mapping[str, Fact]) -> bool:
+        recorder.note(event, DAEMON, **facts)
+        return recorder.is_healthy
+
+    tell_untold(config.mode_directory, tell, is_beginning=True)
     try:
         certify_here(config, lambda who, facts: recorder.note(LedgerEvent.WATCHLIST_WIPED, who, **facts))
     except EdgeLfrError as error:
@@ -62,6 +71,14 @@ def keep_house_by_timer(config: ApplianceConfig, verdict: TimeVerdict) -> None:
     Raises:
         WatchlistStorageError, LedgerError: The disk does not take a certificate; tried again by whoever comes next.
     """
+    clear_half_written(config.mode_directory)
+
+    def tell(event: LedgerEvent, facts: Mapping[str, Fact]) -> bool:
+        _append(config, event, DAEMON, facts)
+        return True
+
+    with suppress(KeyUnavailableError):  # they wait for somebody who has the key
+        tell_untold(config.mode_directory, tell)
     certify_here(config, lambda who, facts: _append(config, LedgerEvent.WATCHLIST_WIPED, who, facts))
     deleted = delete_old_records(config, verdict)
     if deleted:

@@ -39,10 +39,23 @@ from edge_lfr.watchlist.wiping.ended_list import EndedList
 
 log = structlog.get_logger()
 
-__all__ = ["MAX_NOTE_BYTES", "PATTERN", "Note", "UnsignedWipe", "certify_unsigned", "forget", "try_to_leave"]
+__all__ = [
+    "MAX_NOTE_BYTES",
+    "PATTERN",
+    "Note",
+    "UnsignedWipe",
+    "certify_unsigned",
+    "clear_half_written",
+    "forget",
+    "is_at_work",
+    "try_to_leave",
+]
 
 PROOF_SPAN: Final = timedelta(minutes=10)
 """A proof takes some seven seconds; after so long nobody is at it any more. Chosen with room."""
+
+HALF_WRITTEN_S: Final = 60.0
+"""So long a file may be on its way to its name, which takes parts of a second; chosen with room."""
 
 Note = Callable[[Actor, Mapping[str, Fact]], None]
 """Writes one `watchlist-wiped` into the ledger."""
@@ -140,6 +153,17 @@ def forget(begun_at: datetime, mode_directory: Path) -> None:
             sync_folder(path.parent)
     except OSError as error:
         log.error("wipe.note-kept", file=path.name, reason=error.strerror)
+
+
+def clear_half_written(mode_directory: Path) -> None:
+    """Take away what a kill left of a note or a certificate that was being written; the disk's refusal is told."""
+    now_s = SystemClock().utc_now().timestamp()
+    for path in (mode_directory / FOLDER).glob("*.json.partial"):
+        try:
+            if abs(now_s - path.stat().st_mtime) >= HALF_WRITTEN_S:  # a younger one may be somebody's at work
+                path.unlink(missing_ok=True)
+        except OSError as error:
+            log.error("wipe.half-written-kept", file=path.name, reason=error.strerror)
 
 
 def certify_unsigned(mode_directory: Path, *, device: str, signing: SigningKey, note: Note) -> int:

@@ -8,8 +8,9 @@ import structlog
 from edge_lfr.clock import Clock, SystemClock
 from edge_lfr.config.appliance import ApplianceConfig
 from edge_lfr.daemon.control.caller import actor_here
-from edge_lfr.daemon.noting.recorder import KEPT_S
+from edge_lfr.daemon.noting.recorder import DAEMON, KEPT_S
 from edge_lfr.daemon.noting.unnoted import forget_noted
+from edge_lfr.daemon.noting.untold_changes import tell_untold, told_here
 from edge_lfr.durable_files import give_to_folders_owner
 from edge_lfr.errors import EdgeLfrError
 from edge_lfr.governance.device_keys import DeviceKeys
@@ -36,8 +37,15 @@ def note_from_command(config: ApplianceConfig, event: LedgerEvent, facts: Mappin
         return False
     try:
         ledger = _open_ledger(config)
+
+        def tell(event: LedgerEvent, facts: Mapping[str, Fact]) -> bool:
+            ledger.append(event, DAEMON, facts)
+            return True
+
+        tell_untold(config.mode_directory, tell)
         known = {name: fact for name, fact in facts.items() if fact is not None}
         ledger.append(event, actor_here(), known)
+        told_here(config.mode_directory, event)
     except EdgeLfrError as error:
         log.error("ledger.not-noted", ledger_event=event.value, code=error.code, reason=error.message)
         return False

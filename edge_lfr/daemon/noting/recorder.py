@@ -17,6 +17,7 @@ import structlog
 from edge_lfr.clock import Clock
 from edge_lfr.config.appliance import ApplianceConfig
 from edge_lfr.daemon.noting.refusal_limit import MAX_SOURCES, RefusalLimit
+from edge_lfr.daemon.noting.untold_changes import told_here
 from edge_lfr.errors import LedgerError
 from edge_lfr.governance.ledger.errors import LedgerDamagedError, LedgerFactError, LedgerOwnerError
 from edge_lfr.governance.ledger.events import Fact, LedgerEvent, check_facts
@@ -227,6 +228,7 @@ class Recorder:
                 noted = self._kept[0]
                 try:
                     head = self._opened().append(noted.event, noted.who, self._with_delay(noted))
+                    told_here(self._opened().path.parent, noted.event)
                 except LedgerFactError as error:
                     log.error("ledger.defect", ledger_event=noted.event.value, reason=error.message)
                     head = None

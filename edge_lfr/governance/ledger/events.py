@@ -336,8 +336,8 @@ SHAPES: Final[Mapping[LedgerEvent, _Shape]] = {
     LedgerEvent.REVOKED: _shape("code", "authority authority_sha256 document_sha256 key"),
     LedgerEvent.WATCHLIST_LOADED: _shape(
         "references",
-        "certificate_sha256 code ends_at entries file_sha256 is_partial key list pack_sha256 rejected starts_at templates"
-        " watchlist_sha256",
+        "certificate_sha256 code ends_at entries file_sha256 is_partial key list pack_sha256 rejected starts_at"
+        " templates watchlist_sha256",
     ),
     LedgerEvent.WATCHLIST_REFUSED: _shape("code", "entries file_sha256 key list rejected"),
     LedgerEvent.WATCHLIST_REMOVED: _shape("references", "code removed_sha256 watchlist_sha256"),

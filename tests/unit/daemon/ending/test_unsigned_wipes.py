@@ -456,3 +456,18 @@ def load_list(store: SealedStore, numbers: range) -> str:
         for number in numbers:
             new.add(entry(number), templates(number), picture(number))
         return new.activate()
+
+
+@pytest.mark.parametrize(("age_s", "left"), [(0.0, 1), (61.0, 0)])
+def test_what_a_kill_left_half_written_goes(config: ApplianceConfig, age_s: float, left: int) -> None:
+    """Of a note or a certificate; one that somebody may be writing just now stays."""
+    half = certificate_path(config.mode_directory, NOW).with_suffix(".json.partial")
+    half.parent.mkdir(parents=True)
+    half.write_bytes(b'{"schema"')
+    at_s = SystemClock().utc_now().timestamp() - age_s
+    os.utime(half, (at_s, at_s))
+    keys = DeviceKeys.load(config.device_directory, create=True)
+    recorder = open_recorder(config, keys.signing, SystemClock())
+    keep_house(config, recorder, SystemClock())
+    recorder.stop()
+    assert left == len(list(half.parent.iterdir()))
