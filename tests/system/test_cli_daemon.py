@@ -36,7 +36,7 @@ class Daemon:
                     raise WatchlistReferenceError(message)
                 return {"references": 4}
             case "wipe":
-                return {"keys": 0, "lists": 0, "destroyed_in_s": 0.0}
+                return {"keys": 0, "lists": 0, "destroyed_in_s": 0.0, "other_modes": {}, "is_other_mode_left": False}
             case _:
                 return {"state": "paused"}
 

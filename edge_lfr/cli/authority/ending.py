@@ -6,9 +6,11 @@ from typing import Final
 
 from edge_lfr.cli.authority.here import own_fingerprint, trusted_here
 from edge_lfr.cli.output import say
-from edge_lfr.cli.watchlist.wiping_here import destroy_here, prove_anew, proved_here
+from edge_lfr.cli.watchlist.wiping_here import prove_anew, proved_here
 from edge_lfr.config.appliance import ApplianceConfig
+from edge_lfr.daemon.control.caller import actor_here
 from edge_lfr.daemon.ending.dead_man import keyless_store
+from edge_lfr.daemon.ending.unsearched import destroy_unsearched
 from edge_lfr.daemon.lock import hold_state
 from edge_lfr.errors import DaemonBusyError
 from edge_lfr.governance.authority.installed import installed_content
@@ -88,7 +90,7 @@ def wipe_revoked(config: ApplianceConfig, authority_id: str, *, json: bool) -> N
         return
     try:
         with hold_state(operational.mode_directory):
-            ended = destroy_here(operational, WipeCause.REVOKED)
+            ended = destroy_unsearched(operational, WipeCause.REVOKED, actor_here())
     except DaemonBusyError:
         say("the daemon destroys its list")
         return

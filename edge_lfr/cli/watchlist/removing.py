@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 
-from edge_lfr.cli.watchlist.wiping_here import destroy_here, prove_anew
+from edge_lfr.cli.watchlist.wiping_here import prove_anew
 from edge_lfr.config.appliance import ApplianceConfig
+from edge_lfr.daemon.control.caller import actor_here
 from edge_lfr.daemon.control.local_socket import Verb
+from edge_lfr.daemon.ending.unsearched import destroy_unsearched
 from edge_lfr.daemon.lock import hold_state
 from edge_lfr.daemon.noting.command_notes import note_from_command
 from edge_lfr.errors import EdgeLfrError, WatchlistMissingError
@@ -33,7 +35,7 @@ def remove_here(config: ApplianceConfig, reference_ids: Sequence[str], *, json: 
                 remaining = store.remove(reference_ids)
                 note_from_command(config, LedgerEvent.WATCHLIST_REMOVED, {"references": len(frozenset(reference_ids))})
                 return remaining
-            ended = destroy_here(config, WipeCause.REMOVED_LAST)
+            ended = destroy_unsearched(config, WipeCause.REMOVED_LAST, actor_here())
     except EdgeLfrError as error:
         note_from_command(config, LedgerEvent.REFUSED, {"code": error.code, "verb": Verb.REMOVE.value})
         raise

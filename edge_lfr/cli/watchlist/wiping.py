@@ -11,9 +11,11 @@ import typer
 
 from edge_lfr.cli.consent import require_consent
 from edge_lfr.cli.output import say, write_fields, write_json
-from edge_lfr.cli.watchlist.wiping_here import destroy_here, prove_anew, proved_here
+from edge_lfr.cli.watchlist.wiping_here import prove_anew, proved_here
 from edge_lfr.config.appliance import ApplianceConfig
+from edge_lfr.daemon.control.caller import actor_here
 from edge_lfr.daemon.control.local_socket import ControlClient, Verb
+from edge_lfr.daemon.ending.unsearched import destroy_other_modes, destroy_unsearched
 from edge_lfr.daemon.lock import hold_state
 from edge_lfr.durable_files import create_durably
 from edge_lfr.errors import (
@@ -22,11 +24,9 @@ from edge_lfr.errors import (
     DaemonAbsentError,
     DaemonBusyError,
     EdgeLfrError,
-    PermissionRefusedError,
     WatchlistStorageError,
 )
 from edge_lfr.governance.documents import Kind, read_document
-from edge_lfr.terms import Mode
 from edge_lfr.watchlist.wiping.certificate import WipeCause, WipeCertificate
 from edge_lfr.watchlist.wiping.ended_list import EndedList
 
@@ -59,59 +59,46 @@ def wipe_and_prove(config: ApplianceConfig, *, certificate: Path | None, yes: bo
 
     Raises:
         EdgeLfrError: The list could not be destroyed, or the proof did not come.
-        PermissionRefusedError: The list is destroyed, and this user cannot see whether one of another mode is left.
         typer.Exit: With status 70 where the search found something.
     """
-    document = proved_here(config)
+    document, is_left = proved_here(config), False
     if document is None:
         if certificate is not None and certificate.exists():
             message = f"{certificate}: exists already"
             raise typer.BadParameter(message)
         require_consent("destroy the watchlist of this appliance?", yes=yes)
-        try:
-            document = _destroyed_and_proved(config, json=json)
-        except EdgeLfrError:
-            with suppress(PermissionError):
-                _destroy_other_modes(config)  # what fails in one keeps no other alive
-            raise
-    others, is_all = {}, True
-    try:
-        others = _destroy_other_modes(config)
-    except PermissionError:  # a technician, for whom the daemon has destroyed what it had
-        is_all = False
+        client = ControlClient(config.control_socket)
+        if client.is_present():
+            answer = _asked(client, json=json)
+            others, is_left = answer["other_modes"], answer["is_other_mode_left"]
+            if answer["lists"] or answer["keys"]:
+                document = certificate_of(client, lambda content: content.begun_at.isoformat() == answer["begun_at"])
+        else:
+            _destroy_alone(config, json=json)
+            others = destroy_other_modes(config, actor_here())
+    else:
+        others = destroy_other_modes(config, actor_here())
     content = None if document is None else read_document(document, Kind.WIPE_CERTIFICATE, WipeCertificate).content
     if document is not None and certificate is not None:
         _copy(document, certificate)
     _tell(content, others, json=json)
     if content is not None:
         require_clean(content)
-    if not is_all:
-        message = "whether a list of the other mode is left, this user cannot see"
-        raise PermissionRefusedError(message, remedy="have it looked for as root: `sudo edge-lfr watchlist wipe`")
+    if is_left:
+        message = "a list of another mode could not be destroyed"
+        raise WatchlistStorageError(message, remedy="look at the disk and the daemon's log, and wipe again")
 
 
-def _destroyed_and_proved(config: ApplianceConfig, *, json: bool) -> bytes | None:
-    """The certificate; None where there was no list. Where no daemon runs, another process goes on in our place."""
-    client = ControlClient(config.control_socket)
-    if client.is_present():
-        return _by_daemon(client, json=json)
-    ended = _destroyed_alone(config)
-    return None if ended is None else prove_anew(ended, json=json)
-
-
-def _destroy_other_modes(config: ApplianceConfig) -> dict[str, dict[str, int]]:
-    """
-    Destroy lists of the modes that are not configured now: nobody searches them, and they are not to be forgotten.
-
-    What was destroyed is noted there, and certified by the timer.
-    """
-    wiped = {}
-    for mode in Mode:
-        if mode is not config.mode:
-            ended = destroy_here(config.model_copy(update={"mode": mode}), WipeCause.COMMAND)
-            if ended is not None:
-                wiped[mode.value] = {"lists": ended.lists, "keys": ended.keys}
-    return wiped
+def _destroy_alone(config: ApplianceConfig, *, json: bool) -> None:
+    """Where there was a list, another process goes on in our place, proves it, and looks after the other modes."""
+    try:
+        ended = _destroyed_alone(config)
+    except EdgeLfrError:
+        with suppress(EdgeLfrError):
+            destroy_other_modes(config, actor_here())  # what fails in one keeps no other alive
+        raise
+    if ended is not None:
+        prove_anew(ended, json=json)
 
 
 def _copy(document: bytes, path: Path) -> None:
@@ -164,7 +151,7 @@ def _destroyed_alone(config: ApplianceConfig) -> EndedList | None:
     """Whoever else holds the state folder keeps no list alive: a daemon that begins just now is told afterwards."""
     with ExitStack() as held:
         is_alone = _is_held(held, config.mode_directory)
-        ended = destroy_here(config, WipeCause.COMMAND)
+        ended = destroy_unsearched(config, WipeCause.COMMAND, actor_here())
     if not is_alone:
         _tell_a_daemon_that_began(config)
     return ended
@@ -193,15 +180,14 @@ def _is_held(held: ExitStack, folder: Path) -> bool:
     return True
 
 
-def _by_daemon(client: ControlClient, *, json: bool) -> bytes | None:
+def _asked(client: ControlClient, *, json: bool) -> dict[str, Any]:
+    """What the daemon has destroyed, of its own mode and of others."""
     answer = client.request(Verb.WIPE)
     if not json:
         say(
             f"destroyed in {answer['destroyed_in_s']:.2f} s: {answer['lists']} lists, {answer['keys']} keys; proving it"
         )
-    if answer["lists"] == 0 and answer["keys"] == 0:
-        return None
-    return certificate_of(client, lambda content: content.begun_at.isoformat() == answer["begun_at"])
+    return answer
 
 
 def certificate_of(client: ControlClient, is_it: Callable[[WipeCertificate], bool]) -> bytes:

@@ -11,12 +11,15 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
 
+import structlog
+
 from edge_lfr.daemon.arming.oversight import Overseer
 from edge_lfr.daemon.control.hold_requests import HoldRequests
 from edge_lfr.daemon.control.local_socket import MAX_PEERS, Handler
 from edge_lfr.daemon.control.protocol import Request, Verb, refusal
 from edge_lfr.daemon.control.rights import require_right
 from edge_lfr.daemon.ending.certifier import Certifier
+from edge_lfr.daemon.ending.unsearched import destroy_other_modes
 from edge_lfr.daemon.ending.wiping import Wiping
 from edge_lfr.daemon.health import Health
 from edge_lfr.daemon.local_status import camera_facts, local_status
@@ -29,6 +32,8 @@ from edge_lfr.pipeline.reporting.alert import AlertWriter
 from edge_lfr.pipeline.reporting.outbox import Outbox
 from edge_lfr.pipeline.reporting.states import DeviceState
 from edge_lfr.watchlist.wiping.certificate import WipeCause
+
+log = structlog.get_logger()
 
 WIPE_PATIENCE_S: Final = 0.5
 """How long a wipe waits for another request, of the two seconds that it has; chosen, not measured."""
@@ -197,7 +202,7 @@ class Requests:
         """
         is_alone = self.one_at_a_time.acquire(timeout=WIPE_PATIENCE_S)
         try:
-            answer = self._at_work(lambda asked: self.end_list(WipeCause.COMMAND, asked.who), request)
+            answer = self._at_work(self._end_all, request)
             if not is_alone and self.one_at_a_time.acquire(timeout=OTHERS_LIMIT_S):
                 is_alone = True
                 self.operation.fall_silent()
@@ -206,6 +211,20 @@ class Requests:
             if is_alone:
                 self.one_at_a_time.release()
             self.on_changed()
+
+    def _end_all(self, request: Request) -> Mapping[str, object]:
+        """The list that is searched; and what was loaded while another mode was configured, which nobody searches."""
+        others: Mapping[str, object] = {}
+        is_left = False
+        try:
+            answer = self.end_list(WipeCause.COMMAND, request.who)
+        finally:
+            try:
+                others = destroy_other_modes(self.operation.config, request.who)
+            except (EdgeLfrError, OSError) as error:
+                is_left = True
+                log.error("watchlist.other-mode-left", error=type(error).__name__)
+        return {**answer, "other_modes": others, "is_other_mode_left": is_left}
 
     def end_list(self, cause: WipeCause, by: Actor) -> Mapping[str, object]:
         """Destroy every list, and see to the proof; for whoever holds `one_at_a_time`, or before anybody may ask."""

@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import re
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,8 @@ from edge_lfr.daemon.latency import LatencyPart
 from edge_lfr.daemon.local_status import local_status
 from edge_lfr.pipeline.reporting import down, link
 from edge_lfr.pipeline.reporting.link_status import LinkState
+from edge_lfr.pipeline.reporting.outbox import Outbox
+from edge_lfr.pipeline.reporting.row_room import Fill
 from edge_lfr.watchlist.gallery.index_report import IndexReason
 from simulators.clock import StoppedClock
 from simulators.vitals import health_of
@@ -48,6 +51,13 @@ def codes_of_health() -> set[str]:
     return added
 
 
+def codes_of_outbox() -> set[str]:
+    """What stored alerts give as a reason: each text that looks like one in the two properties that say them."""
+    sources = (inspect.getsource(get) for get in (Outbox.complaints.fget, Fill.complaints.fget) if get is not None)
+    texts = {text for source in sources for text in texts_in(ast.parse(textwrap.dedent(source)))}
+    return {text for text in texts if re.fullmatch(r"[a-z]+(-[a-z]+)+", text)}
+
+
 def codes_of_link() -> set[str]:
     """What the link complains of."""
     calls = [node for node in ast.walk(ast.parse(inspect.getsource(link))) if isinstance(node, ast.Call)]
@@ -66,9 +76,11 @@ def test_every_reason_has_a_remedy() -> None:
     assert "broker-*" in codes_of_health()
     assert {"camera-*-down", "stalled-*", "no-watchlist"} <= codes_of_health()
     assert {"alert.refused", "outbox.unsealable"} <= codes_of_link()
+    assert {"disk-refuses", "outbox-full"} <= codes_of_outbox()
     refusals = {down.ACK_REFUSED, down.REVOCATION_REFUSED}
     deployment = {each.value for each in (*ArmingRefusal, *Notice)}
-    assert (codes_of_health() - {"broker-*"}) | codes_of_link() | refusals | brokers | deployment == set(ADVICE)
+    own = (codes_of_health() - {"broker-*"}) | codes_of_outbox() | codes_of_link()
+    assert own | refusals | brokers | deployment == set(ADVICE)
     assert all(advice.meaning and advice.remedy for advice in ADVICE.values())
 
 
