@@ -1,6 +1,7 @@
 """Real SIGKILLs at random moments, a few of the many of `scripts/torture`; and its looks do see what they look for."""
 
 import json
+import os
 import random
 import shutil
 import sqlite3
@@ -22,6 +23,7 @@ from edge_lfr.evaluation.torture.listed import ListCase
 from edge_lfr.evaluation.torture.lists import MadeList, keys_in, load, store_in
 from edge_lfr.evaluation.torture.moments import draw_moment
 from edge_lfr.evaluation.torture.rounds import PLAN, Tally
+from edge_lfr.evaluation.torture.telling import noting
 from edge_lfr.evaluation.torture.victim import Victim
 from edge_lfr.governance.ledger.events import LedgerEvent
 from edge_lfr.governance.ledger.file import FILE_NAME
@@ -104,6 +106,22 @@ def keep_the_key(folder: Path) -> None:
     (folder / "training" / "copy").write_bytes(b"before" + wrapped + b"behind")
 
 
+def lose_the_note(folder: Path) -> None:
+    load(store_in(folder), NEW)
+    for path in (folder / "training" / "changes").iterdir():
+        path.unlink()
+
+
+def claim_a_wipe(folder: Path) -> None:
+    """A note of a killed wipe of a list that is gone by something else, which has not settled it."""
+    store = store_in(folder)
+    noting(store)([path.name for path in (store.directory / LISTS).iterdir()])
+    (note,) = (folder / "training" / "certificates").iterdir()
+    kept = note.read_bytes().replace(f'"prover":{os.getpid()}'.encode(), b'"prover":null')
+    load(store, NEW)
+    note.write_bytes(kept)
+
+
 def leave_half_a_file(folder: Path) -> None:
     (store_in(folder).directory / "list.partial").write_bytes(b"half")
 
@@ -115,10 +133,12 @@ def leave_half_a_file(folder: Path) -> None:
         (load_another, Law.LIST),
         (keep_the_key, Law.KEYS),
         (leave_half_a_file, Law.REMAINS),
+        (lose_the_note, Law.TOLD),
+        (claim_a_wipe, Law.TOLD),
     ],
 )
 def test_a_look_at_a_store_sees_what_must_not_be(tmp_path: Path, damage: Callable[[Path], None], broken: Law) -> None:
-    """Half a list, a list of nobody's, a key that is kept, half a file."""
+    """Half a list, a list of nobody's, a key that is kept, half a file, a load untold, a wipe that was none."""
     case = list_case(tmp_path)
     damage(tmp_path)
     assert broken in laws(case.judge([[]]))

@@ -78,7 +78,7 @@ class Ending:
     """A list with a short life, and who looks after it."""
 
     name = "end of a list"
-    laws: tuple[Law, ...] = (*LAWS[1:], Law.WIPE, Law.END)
+    laws: tuple[Law, ...] = (*(law for law in LAWS if law not in {Law.LIST, Law.TOLD}), Law.WIPE, Law.END)
     span_s = None
     mark = "ended"
 

@@ -12,6 +12,7 @@ class Law(StrEnum):
     REMAINS = "remains of a list that is not live, after the next look"
     KEYS = "keys of destroyed lists that are found somewhere"
     WIPE = "wipes begun or done, and a list all the same"
+    TOLD = "changes of a list that nobody can tell of, and wipes certified that were none"
     END = "lists alive past their end"
     CHAIN = "ledgers that do not verify"
     LINES = "ledger lines that were written, and are lost or doubled"

@@ -10,8 +10,9 @@ from typing import Final
 from edge_lfr.clock import SystemClock
 from edge_lfr.evaluation.torture.laws import Broken, Law, Verdict
 from edge_lfr.evaluation.torture.lists import Content, Look, MadeList, keys_in, load, look_into, store_in
+from edge_lfr.evaluation.torture.telling import untold_in, wipes_in
 
-LAWS: Final = (Law.LIST, Law.REMAINS, Law.KEYS, Law.SELF)
+LAWS: Final = (Law.LIST, Law.REMAINS, Law.KEYS, Law.TOLD, Law.SELF)
 
 LEAST_REFERENCES, MOST_REFERENCES = 150, 200
 """A load of so many takes a tenth of a second; nearly as many each time, so that the measured span holds. Chosen."""
@@ -38,13 +39,21 @@ class ListCase:
     """Wrapped keys that were there before."""
 
     has_end: bool = False
+    is_wipe: bool = False
+    """A certificate is due where there is no list any more, and else none."""
+
     doomed: frozenset[int] = frozenset({0})
     goes_on: bool = False
 
     def judge(self, told: Sequence[Sequence[str]]) -> Verdict:
-        look = look_into(store_in(self.folder), self.keys)
+        store = store_in(self.folder)
+        look = look_into(store, self.keys)
         is_done = any(line.split()[0] == self.done for lines in told for line in lines)
-        return Verdict(self.name_of(look.content), (*look.broken, *self._broken(look, is_done=is_done)))
+        broken = [*look.broken, *self._broken(look, is_done=is_done), *untold_in(store, self.keys)]
+        wipes, due = wipes_in(store.directory.parent), int(self.is_wipe and look.content is None)
+        if wipes != due:
+            broken.append(Broken(Law.TOLD, f"{wipes} wipes are certified, of {due}"))
+        return Verdict(self.name_of(look.content), tuple(broken))
 
     def name_of(self, content: Content | None) -> str:
         if content is None:

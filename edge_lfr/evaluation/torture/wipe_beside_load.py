@@ -18,6 +18,7 @@ from edge_lfr.evaluation.torture.laws import Broken, Law, Verdict
 from edge_lfr.evaluation.torture.listed import LAWS, ListCase, begin, draw_list, keys_below
 from edge_lfr.evaluation.torture.lists import MadeList, load, look_into, store_in
 from edge_lfr.evaluation.torture.teller import Teller
+from edge_lfr.evaluation.torture.telling import noting, untold_in, wipes_in
 from edge_lfr.watchlist.sealed.new_list import DATABASE_NAME
 from edge_lfr.watchlist.sealed.store import CURRENT, LISTS
 
@@ -44,8 +45,11 @@ class BesideCase:
         return self.alone.children
 
     def judge(self, told: Sequence[Sequence[str]]) -> Verdict:
-        look = look_into(store_in(self.folder), self.alone.keys)
-        broken = list(look.broken)
+        store = store_in(self.folder)
+        look = look_into(store, self.alone.keys)
+        broken = [*look.broken, *untold_in(store, self.alone.keys)]
+        if wipes_in(store.directory.parent) and look.content is not None:
+            broken.append(Broken(Law.TOLD, f"a wipe is certified, and {self.alone.name_of(look.content)} is live"))
         _, by_wiper = told
         is_wiped = look.was_wiped or "wiped" in by_wiper
         if is_wiped and look.content is not None:
@@ -97,7 +101,7 @@ def work(teller: Teller, words: Sequence[str]) -> None:
         clock.sleep(POLL_S)
     clock.sleep(float(rest[0]))
     teller.tell("wiping")
-    store.wipe()
+    store.wipe(noting(store))
     teller.tell("wiped")
 
 

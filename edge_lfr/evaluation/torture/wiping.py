@@ -8,6 +8,7 @@ from edge_lfr.evaluation.torture.laws import Law
 from edge_lfr.evaluation.torture.listed import LAWS, ListCase, begin, keys_below
 from edge_lfr.evaluation.torture.lists import store_in
 from edge_lfr.evaluation.torture.teller import Teller
+from edge_lfr.evaluation.torture.telling import noting
 
 
 class Wiping:
@@ -27,6 +28,7 @@ class Wiping:
             after=None,
             done="wiped",
             keys=keys_below(folder),
+            is_wipe=True,
         )
 
 
@@ -34,5 +36,6 @@ def work(teller: Teller, words: Sequence[str]) -> None:
     """The child."""
     (folder,) = words
     teller.wait_for_go()
-    store_in(Path(folder)).wipe()
+    store = store_in(Path(folder))
+    store.wipe(noting(store))
     teller.tell("wiped")
