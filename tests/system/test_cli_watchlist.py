@@ -145,7 +145,7 @@ def test_a_difference_is_told_before_a_load(edge_lfr: Command, shared_data: Path
     lines = [line.strip().split(maxsplit=2) for line in named.out.splitlines() if line.startswith("S-")]
     changed = ["S-1", "changed", "label, response_code"]
     assert [["S-7", "added", "-"], ["S-2", "removed", "-"], ["S-3", "removed", "-"], changed] == lines
-    assert [{"what": "references", "found": 4}] == noted(edge_lfr, "consulted")
+    assert {"what": "references", "found": 4} == noted(edge_lfr, "consulted")[-1]
     assert "Hush" not in done.out + done.err + named.out + named.err
     assert before == edge_lfr("watchlist", "show", "--json").json["list_id"]
 
@@ -281,18 +281,6 @@ def one_person(source: Path, picture: Path) -> Path:
     return source
 
 
-def test_an_earlier_extract_after_a_wipe_is_said(edge_lfr: Command, shared_data: Path) -> None:
-    """It may be what somebody wants; that a later one was here, whose changes it undoes, is told beforehand."""
-    source = one_person(edge_lfr.folder / "earlier", portraits(shared_data)[0])
-    said = "was loaded here before"
-    for hours_ago, is_earlier in ((1, False), (1, False), (3, True)):
-        extracted_at = SystemClock().utc_now() - timedelta(hours=hours_ago)
-        bundle = bundle_of(source, edge_lfr.folder, list_id="earlier", extracted_at=extracted_at)
-        edge_lfr("watchlist", "wipe", "--yes")
-        done = edge_lfr("watchlist", "load", str(bundle))
-        assert (0, is_earlier) == (done.status, said in done.err), done.err
-
-
 def test_nobody_enrolled_is_a_failure(edge_lfr: Command) -> None:
     """Exit status 65, also when a part would do; the list before, if any, stays."""
     empty = edge_lfr.folder / "empty"
@@ -401,3 +389,15 @@ def test_the_cameras_are_told_in_numbers(edge_lfr: Command, shared_data: Path) -
     assert north["faces"] > 0
     assert (0, None) == (south["frames_decoded"], south["face_width_px"])
     assert "south" in done.err
+
+
+def test_an_earlier_extract_after_a_wipe_is_said(edge_lfr: Command, shared_data: Path) -> None:
+    """It may be what somebody wants; that a later one was here, whose changes it undoes, is told beforehand."""
+    source = one_person(edge_lfr.folder / "earlier", portraits(shared_data)[0])
+    said = "was loaded here before"
+    for hours_ago, is_earlier in ((1, False), (1, False), (3, True)):
+        extracted_at = SystemClock().utc_now() - timedelta(hours=hours_ago)
+        bundle = bundle_of(source, edge_lfr.folder, list_id="earlier", extracted_at=extracted_at)
+        edge_lfr("watchlist", "wipe", "--yes")
+        done = edge_lfr("watchlist", "load", str(bundle))
+        assert (0, is_earlier) == (done.status, said in done.err), done.err
