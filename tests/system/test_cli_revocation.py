@@ -97,3 +97,14 @@ def test_who_ended_what_and_why_has_one_line(edge_lfr: Command, mode: Mode) -> N
     facts = line["facts"]
     assert ("T-15", "incident", shown_fingerprint(key)) == (facts["authority"], facts["code"], facts["key"])
     assert {"uid": os.getuid()} == line["who"]
+
+
+def test_a_line_that_could_not_be_written_is_written_by_the_next_try(edge_lfr: Command) -> None:
+    """The box had no ledger yet, or whoever took it was killed: to take it again is enough, and makes no second line."""
+    assert 0 == edge_lfr("authority", "take-revocation", "T-14.json").status
+    assert os.EX_NOINPUT == edge_lfr("ledger", "show").status
+    (edge_lfr.folder / "state/training").mkdir(mode=0o700)
+    for _ in range(2):
+        assert 0 == edge_lfr("authority", "take-revocation", "T-14.json").status
+        lines = edge_lfr("ledger", "show", "--event", "revoked", "--json").json["lines"]
+        assert ["T-14"] == [line["facts"]["authority"] for line in lines]

@@ -62,7 +62,8 @@ def test_an_alert_is_acknowledged_all_the_way(tmp_path: Path, key: SigningKey, t
         assert RowState.ACKNOWLEDGED is van.outbox.wait_acknowledged(alert_id, 10.0)
         assert {alert_id: 1} == desk.alert_counts
         assert 1 == len(van.latencies_ms)
-        assert {"alert.accepted": 1, "ack.accepted": 1, "outbox.lost": 0} == van.counters.snapshot()
+        counted = {name: count for name, count in van.counters.snapshot().items() if count}
+        assert {"alert.accepted": 1, "ack.accepted": 1} == counted
         assert eventually(lambda: any(isinstance(event, Acknowledged) and event.is_delivered for event in desk.events))
 
 
