@@ -100,7 +100,7 @@ def test_who_ended_what_and_why_has_one_line(edge_lfr: Command, mode: Mode) -> N
 
 
 def test_a_line_that_could_not_be_written_is_written_by_the_next_try(edge_lfr: Command) -> None:
-    """The box had no ledger yet, or whoever took it was killed: to take it again is enough, and makes no second line."""
+    """The box had no ledger, or whoever took it was killed: to take it again is enough, and makes no second line."""
     assert 0 == edge_lfr("authority", "take-revocation", "T-14.json").status
     assert os.EX_NOINPUT == edge_lfr("ledger", "show").status
     (edge_lfr.folder / "state/training").mkdir(mode=0o700)
