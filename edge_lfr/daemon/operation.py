@@ -269,8 +269,15 @@ class Operation:
             self.disarm()
         finally:
             self.health.enter(DeviceState.PAUSED if self.is_paused else DeviceState.DISARMED)
-            self.health.has_list = not self.store.is_empty()
             self._stop_cameras_in_time()
+            self.health.has_list = self.has_list()
+
+    def has_list(self) -> bool:
+        """Whether a list lies there, searched or not; where the disk says nothing, as if one did."""
+        try:
+            return not self.store.is_empty()
+        except OSError:
+            return True
 
     def state_when_awake(self) -> DeviceState:
         if self.is_paused:

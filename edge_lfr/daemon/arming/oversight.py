@@ -361,7 +361,7 @@ class Overseer:
         bars: tuple[str, ...] = () if self._bar is None else (self._bar,)
         if not bars and health.armament is None and operation.refused is not None:
             bars = (operation.refused.reason,)
-        said = (bars, tuple(notice.value for notice in notices), not operation.store.is_empty())
+        said = (bars, tuple(notice.value for notice in notices), operation.has_list())
         if said != (health.bars, health.notices, health.has_list):
             health.bars, health.notices, health.has_list = said
             self.on_changed()
