@@ -25,7 +25,7 @@ from edge_lfr.evaluation.fuzzing.case import INCOMING, Mutant, Outcome, Target, 
 from edge_lfr.evaluation.fuzzing.control_lines import STATUSES
 from edge_lfr.evaluation.fuzzing.drafts import Drafts
 from edge_lfr.evaluation.fuzzing.ledgers import Ledgers
-from edge_lfr.evaluation.fuzzing.made import KEYS, SECOND_OFFICER, trust_file
+from edge_lfr.evaluation.fuzzing.made import CONFIG, KEYS, PACK, SECOND_OFFICER, trust_file
 from edge_lfr.evaluation.fuzzing.published_heads import PublishedHeads
 from edge_lfr.evaluation.fuzzing.revocations import RevocationFiles
 from edge_lfr.evaluation.fuzzing.tree_changes import changed_toml
@@ -36,27 +36,6 @@ from edge_lfr.inference.catalogue import load_catalogue
 
 RunCommand = Callable[[Sequence[str]], int]
 """The one entry point of the command line, which lies above this."""
-
-PACK: Final = "yunet-0095"
-
-CONFIG: Final = f"""
-mode = "training"
-force = "anytown"
-device = "van-1"
-state_directory = "state"
-runtime_directory = "run"
-[models]
-pack = "{PACK}"
-[[cameras]]
-id = "north"
-source = "none.mp4"
-[reporting.broker]
-host = "127.0.0.1"
-port = 1
-[trust]
-directory = "trust.d"
-"""
-"""Of an appliance that never runs; nobody listens at port 1."""
 
 CONFIGURATION: Final = "configuration"
 

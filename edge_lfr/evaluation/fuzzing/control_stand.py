@@ -30,7 +30,7 @@ from edge_lfr.daemon.operation import Operation
 from edge_lfr.daemon.path_loop import PathLoop
 from edge_lfr.daemon.progress import Progress
 from edge_lfr.daemon.reporter import DaemonReporter
-from edge_lfr.evaluation.fuzzing.made import ADDRESSEE, APPLIANCE, NOW, MadeKernel, StillClock, made_trust
+from edge_lfr.evaluation.fuzzing.made import ADDRESSEE, APPLIANCE, CONFIG, NOW, PACK, MadeKernel, StillClock, made_trust
 from edge_lfr.governance.clock_note import TrustedTime
 from edge_lfr.governance.keys import KeyEncryptingKey
 from edge_lfr.governance.ledger.file import FILE_NAME as LEDGER
@@ -61,25 +61,6 @@ ALERT_ID: Final = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
 """Of the alert in the outbox, which is held as evidence."""
 
 DIMENSION: Final = 8
-PACK: Final = "yunet-0095"
-
-_CONFIG: Final = f"""
-mode = "training"
-force = "anytown"
-device = "van-1"
-state_directory = "state"
-runtime_directory = "run"
-[models]
-pack = "{PACK}"
-[[cameras]]
-id = "north"
-source = "none.mp4"
-[reporting.broker]
-host = "127.0.0.1"
-port = 1
-[trust]
-directory = "trust.d"
-"""
 
 
 class _NoNet:
@@ -122,7 +103,7 @@ class ControlStand:
     def __init__(self, folder: Path, *, request_limit_s: float) -> None:
         clock = StillClock()
         file = folder / "edge-lfr.toml"
-        file.write_text(_CONFIG, encoding="utf-8")
+        file.write_text(CONFIG, encoding="utf-8")
         (folder / "trust.d").mkdir()
         config = load_config(file, {})
         config.mode_directory.mkdir(parents=True)

@@ -13,6 +13,27 @@ FORCE: Final = "anytown"
 DEVICE: Final = "anytown/van-1"
 ADDRESSEE: Final = "anytown/van-1/training"
 
+PACK: Final = "yunet-0095"
+
+CONFIG: Final = f"""
+mode = "training"
+force = "anytown"
+device = "van-1"
+state_directory = "state"
+runtime_directory = "run"
+[models]
+pack = "{PACK}"
+[[cameras]]
+id = "north"
+source = "none.mp4"
+[reporting.broker]
+host = "127.0.0.1"
+port = 1
+[trust]
+directory = "trust.d"
+"""
+"""Of an appliance that never runs; nobody listens at port 1."""
+
 NOW: Final = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 """When everything happens; after the program was built, as the clock's rules want it."""
 
