@@ -13,7 +13,7 @@ import stat
 import tomllib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final, Self
@@ -53,6 +53,16 @@ def _printable(name: str) -> str:
     return name
 
 
+def _in_utc(at: datetime) -> datetime:
+    try:
+        return at.astimezone(UTC)
+    except OverflowError:  # the first and the last day of the calendar, in another zone
+        raise ValueError from None
+
+
+Moment = Annotated[AwareDatetime, Field(strict=True), AfterValidator(_in_utc)]
+
+
 class TrustFile(BaseModel):
     """What one file of the trust folder says."""
 
@@ -60,8 +70,8 @@ class TrustFile(BaseModel):
 
     role: Role
     public_key: str
-    not_before: Annotated[AwareDatetime, Field(strict=True)]
-    not_after: Annotated[AwareDatetime, Field(strict=True)]
+    not_before: Moment
+    not_after: Moment
     name: Annotated[str, Field(max_length=128), AfterValidator(_printable)]
     rank: Rank | None = None
     """Of the officer who authorises; without one the key ratifies no urgent authority."""

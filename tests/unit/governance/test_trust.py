@@ -253,6 +253,8 @@ class TestTrustStore:
             ('role = "control"', ""),
             ('role = "control"', 'role = "control"\nextra = 1'),
             ("not_after = ", "not_after = 1 #"),
+            ("not_after = ", "not_after = 9999-12-31T23:00:00-05:00 #"),  # there is no such time in UTC
+            ("not_before = ", "not_before = 0001-01-01T01:00:00+05:00 #"),
             ('public_key = "', 'public_key = "AA'),
             ('public_key = "', 'public_key = "!'),
             ('role = "control"', "role = "),
