@@ -7,7 +7,7 @@ from typing import Any
 from edge_lfr.cli.authority.here import configured_entry, own_fingerprint
 from edge_lfr.cli.doctor.check import Check, fail, ok, warn
 from edge_lfr.config.appliance import ApplianceConfig
-from edge_lfr.daemon.arming.facts import ArmingFacts, ArmingJudgement, Verdict
+from edge_lfr.daemon.arming.facts import ArmingFacts, ArmingJudgement, ArmingRefusal, Verdict
 from edge_lfr.daemon.arming.judgement import judge_arming
 from edge_lfr.daemon.arming.listed import Listed
 from edge_lfr.daemon.arming.mandate import officer_fault
@@ -26,7 +26,7 @@ from edge_lfr.watchlist.sealed.store import SealedStore
 
 
 def check_arming(config: ApplianceConfig) -> Iterator[Check]:
-    """One line a step; a step that only a running daemon can judge is a warning."""
+    """One line a step; one that only a running daemon can judge, or a window that is still to come, is a warning."""
     if config.mode is Mode.TRAINING:
         yield ok("arming", "training: no authority is needed")
         return
@@ -34,7 +34,9 @@ def check_arming(config: ApplianceConfig) -> Iterator[Check]:
     steps = client.request(Verb.STATUS).get("arming", []) if client.is_present() else steps_of(judge_here(config))
     for step in steps:
         name = f"arming {step['number']}"
-        if step["verdict"] == Verdict.REFUSED:
+        if step.get("reason") == ArmingRefusal.NOT_YET:  # nothing is wrong with a box that is made ready beforehand
+            yield warn(name, f"{step['step']}: {step['field']}: {step['problem']}", step["remedy"])
+        elif step["verdict"] == Verdict.REFUSED:
             yield fail(name, f"{step['step']}: {step['field']}: {step['problem']}", step["remedy"])
         elif step["verdict"] == Verdict.NOT_REACHED:
             yield warn(name, f"{step['step']}: not judged", "the steps before, or the running daemon, say more")
