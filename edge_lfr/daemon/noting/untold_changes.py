@@ -71,9 +71,10 @@ def told_here(mode_directory: Path, event: LedgerEvent) -> None:
     """A line with this event is on the disk, about what this process has done."""
     if event not in EVENTS.values():
         return
-    for path, change in made_changes(mode_directory, _live(mode_directory)):
-        if change.writer == os.getpid() and EVENTS[change.what] is event:
-            _forget(path)
+    with suppress(OSError):  # what cannot be read is told once more, which is the lesser harm
+        for path, change in made_changes(mode_directory, _live(mode_directory)):
+            if change.writer == os.getpid() and EVENTS[change.what] is event:
+                _forget(path)
 
 
 def _live(mode_directory: Path) -> str | None:
