@@ -42,7 +42,7 @@ class ExpectedFalseAlerts:
         if self.worst_group is not None:
             basis.append("worst group")
         return (
-            f"{'at most' if self.is_bound else 'about'} {count} in a day of {self.hours:g} h at "
+            f"{'at most' if self.is_bound else 'about'} {count} in a day of {round(self.hours, 2):g} h at "
             f"{self.passages_per_hour:,} passages an hour ({', '.join(basis)}; {self.evidence})"
         )
 
