@@ -19,9 +19,9 @@ from pathlib import Path
 from edge_lfr.errors import WatchlistMissingError, WatchlistWipedError
 from edge_lfr.governance.age_files import AgeIdentity
 from edge_lfr.governance.trust import SigningKey
-from edge_lfr.watchlist.records.pseudonyms import FOLDER, ProtectionOfficer, kept_manifests
+from edge_lfr.watchlist.records.pseudonyms import FOLDER, ProtectionOfficer
 from edge_lfr.watchlist.sealed.store import SealedStore
-from simulators.watchlists import DIMENSION, PACK_DIGEST, entry, load, new_store, picture, templates
+from simulators.watchlists import DIMENSION, PACK_DIGEST, entry, load, manifests_in, new_store, picture, templates
 
 OLD, NEW = range(4), range(10, 16)
 
@@ -77,7 +77,7 @@ def found(store: SealedStore) -> dict[str, object]:
     manifests = store.directory.parent / FOLDER
     return {
         "references": references,
-        "is_in_a_manifest": live in {list_id for _, list_id, _ in kept_manifests(manifests)},
+        "is_in_a_manifest": live in {manifest.list_id for manifest in manifests_in(store.directory.parent)},
         "manifests": len(list(manifests.iterdir())),
         "folders": len(list(lists.iterdir())) if lists.is_dir() else 0,
         "partial": [path.name for path in store.directory.rglob("*.partial")],

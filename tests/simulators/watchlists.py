@@ -13,6 +13,7 @@ from edge_lfr.governance.keys import KeyEncryptingKey
 from edge_lfr.terms import Category, Mode, ResponseCode
 from edge_lfr.watchlist.enrolling.columns import Column, csv_fields
 from edge_lfr.watchlist.entries import WatchlistEntry
+from edge_lfr.watchlist.records.kept import Record, RecordKind, kept_records
 from edge_lfr.watchlist.records.pseudonyms import ProtectionOfficer
 from edge_lfr.watchlist.sealed.store import SealedStore
 
@@ -81,3 +82,8 @@ def load(store: SealedStore, numbers: range, *, lookalikes: tuple[tuple[int, int
             new.add(entry(number), templates(number), picture(number))
         pairs = [frozenset({entry(first).reference_id, entry(second).reference_id}) for first, second in lookalikes]
         return new.activate(lookalikes=pairs)
+
+
+def manifests_in(mode_directory: Path) -> list[Record]:
+    """Every manifest of a list that was live there, oldest first."""
+    return [record for record in kept_records(mode_directory) if record.kind is RecordKind.MANIFEST]

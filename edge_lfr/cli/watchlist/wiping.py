@@ -124,7 +124,7 @@ def require_clean(content: WipeCertificate) -> None:
     if content.is_clean is not False or content.proof is None:
         return
     proof = content.proof
-    if proof.memory_hits or proof.file_hits or proof.paths_left or proof.deleted_files_open or proof.keys_that_open:
+    if proof.found:
         say("edge-lfr: something of the list was found after the wipe: switch the box off and keep it so")
     else:
         say(

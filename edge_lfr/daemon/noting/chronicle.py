@@ -248,9 +248,8 @@ def proof_facts(certificate: WipeCertificate, document: bytes) -> dict[str, Fact
     proof = certificate.proof
     if proof is None:
         return {}
-    hits = proof.memory_hits + proof.file_hits + proof.paths_left + proof.deleted_files_open + proof.keys_that_open
     return {
-        "found": hits,
+        "found": proof.found,
         "bytes": proof.memory_bytes + proof.file_bytes,
         "certificate_sha256": hashlib.sha256(document).hexdigest(),
         "seconds": round(proof.seconds, 3),

@@ -250,17 +250,6 @@ def settle(folder: Path, live: str | None) -> None:
         sync_folder(folder)
 
 
-def kept_manifests(folder: Path) -> list[tuple[datetime, str, Path]]:
-    """From when, of which list, and where: every manifest that is not pending, in the order of time."""
-    found: list[tuple[datetime, str, Path]] = []
-    for path in _files(folder):
-        name = NAME.fullmatch(path.name)
-        at = None if name is None else time_in_name(name["at"])
-        if name is not None and at is not None and name["pending"] is None:
-            found.append((at, name["list_id"], path))
-    return sorted(found)
-
-
 def time_in_name(text: str) -> datetime | None:
     """The time that a file's name begins with; None where it is none."""
     try:

@@ -61,6 +61,11 @@ class ProofFigures(BaseModel):
     keys_that_open: Count
     seconds: Seconds
 
+    @property
+    def found(self) -> int:
+        """Everything of the list that should not be there any more."""
+        return self.memory_hits + self.file_hits + self.paths_left + self.deleted_files_open + self.keys_that_open
+
 
 class WipeCertificate(BaseModel):
     """Signed by the appliance."""

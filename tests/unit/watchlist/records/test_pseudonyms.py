@@ -28,7 +28,6 @@ from edge_lfr.watchlist.records.pseudonyms import (
     ListedManifest,
     ListedManifestError,
     ProtectionOfficer,
-    kept_manifests,
     officer_of,
     read_manifest,
     require_officer,
@@ -37,7 +36,7 @@ from edge_lfr.watchlist.records.pseudonyms import (
 from edge_lfr.watchlist.sealed.origin import Origin
 from edge_lfr.watchlist.sealed.store import SealedStore
 from simulators.command import CONFIG
-from simulators.watchlists import DIMENSION, PACK_DIGEST, entry, load, new_store, picture, templates
+from simulators.watchlists import DIMENSION, PACK_DIGEST, entry, load, manifests_in, new_store, picture, templates
 
 KEY = AgeIdentity.generate()
 DEVICE = "anytown/van-1/training"
@@ -60,7 +59,7 @@ def folder_of(store: SealedStore) -> Path:
 
 def manifests(store: SealedStore) -> list[ListedManifest]:
     """Read as the officer reads them, oldest first."""
-    return [opened(path) for _, _, path in kept_manifests(folder_of(store))]
+    return [opened(manifest.path) for manifest in manifests_in(store.directory.parent)]
 
 
 def opened(path: Path) -> ListedManifest:
@@ -144,7 +143,7 @@ def test_the_distribution_opens_it_with_a_key_of_age_keygen(tmp_path: Path) -> N
     load(store, range(3))
     load(store, range(3))
     said = []
-    for _, _, path in kept_manifests(folder_of(store)):
+    for path in (manifest.path for manifest in manifests_in(store.directory.parent)):
         assert b"REF-" not in path.read_bytes()
         assert 0o600 == path.stat().st_mode & 0o777
         command = ["age", "-d", "-i", str(tmp_path / "officer.age"), str(path)]
@@ -162,8 +161,8 @@ def test_the_distribution_opens_it_with_a_key_of_age_keygen(tmp_path: Path) -> N
 def test_the_appliance_cannot_read_it_back(store: SealedStore) -> None:
     """No other key opens it."""
     load(store, range(3))
-    ((_, _, path),) = kept_manifests(folder_of(store))
-    with path.open("rb") as file, pytest.raises(AgeFileError):
+    (manifest,) = manifests_in(store.directory.parent)
+    with manifest.path.open("rb") as file, pytest.raises(AgeFileError):
         read_manifest(file, AgeIdentity.generate())
 
 
@@ -209,7 +208,7 @@ def test_a_list_that_never_became_live_leaves_no_manifest(store: SealedStore) ->
     stray.write_bytes(kept.read_bytes())
     store.open().close()
     assert [kept] == list(folder.iterdir())
-    assert [first] == [list_id for _, list_id, _ in kept_manifests(folder)]
+    assert [first] == [manifest.list_id for manifest in manifests_in(folder.parent)]
 
 
 def test_the_manifest_of_the_live_list_is_settled_by_whoever_comes_next(store: SealedStore) -> None:
@@ -217,19 +216,21 @@ def test_the_manifest_of_the_live_list_is_settled_by_whoever_comes_next(store: S
     load(store, range(3))
     (kept,) = folder_of(store).iterdir()
     kept.rename(kept.with_name(kept.name + PENDING))
-    assert [] == kept_manifests(folder_of(store))
+    assert [] == manifests_in(store.directory.parent)
     store.wipe()
     assert [kept] == list(folder_of(store).iterdir())
 
 
 def test_other_files_are_left_alone(tmp_path: Path) -> None:
     """Only what has the name of a manifest is one; a link is none."""
-    (tmp_path / "notes.txt").write_text("")
-    (tmp_path / f"20260601T080000.000000Z-{'0' * 16}.age").symlink_to(tmp_path / "notes.txt")
-    settle(tmp_path, None)
-    assert 2 == len(list(tmp_path.iterdir()))
-    assert [] == kept_manifests(tmp_path)
-    assert [] == kept_manifests(tmp_path / "absent")
+    folder = tmp_path / FOLDER
+    folder.mkdir()
+    (folder / "notes.txt").write_text("")
+    (folder / f"20260601T080000.000000Z-{'0' * 16}.age").symlink_to(folder / "notes.txt")
+    settle(folder, None)
+    assert 2 == len(list(folder.iterdir()))
+    assert [] == manifests_in(tmp_path)
+    assert [] == manifests_in(tmp_path / "absent")
 
 
 def test_operation_needs_an_officer(tmp_path: Path) -> None:
